@@ -1,0 +1,1 @@
+"""harness: a resilience chaos-testing harness for EV chargers."""

@@ -1,0 +1,145 @@
+"""The kinds of fault and of human action, as data: what each means, what it takes, how it ends, and who can carry it.
+
+A plan's step names a kind as ``family.kind``. The scenario reader checks steps against this catalogue, ``harness explain`` tells what
+it says, and a stage refuses a step whose kind it is not among the carriers of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a kind, written under ``with``.
+
+    ``name`` is its name in files; in :class:`harness.values.Step` it stands under :attr:`key`, with its unit last.
+    """
+
+    name: str
+    unit: Unit
+    doc: str
+    required: bool = False
+    default: int | str | bool | tuple[str, ...] | None = None
+    one_of: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The argument's name with its unit, as resolved steps hold it."""
+        suffix = {"duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh"}.get(self.unit, "")
+        return self.name.replace("-", "_") + suffix
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of step."""
+
+    name: str
+    """``family.kind``."""
+    doc: str
+    ends: Literal["must", "may", "never", "instant"]
+    """must: needs for, until or times. may: with none of them it lasts to the end of the run. never: it cannot end.
+    instant: it has no duration."""
+    aims: Literal["server", "chargers", "one"]
+    """What ``to`` names: the server (all, or one shard), any chargers (all of them by default), or chargers that must be named."""
+    arguments: tuple[Argument, ...] = ()
+    simulated: bool = True
+    live: str = ""
+    """How the live stage carries it."""
+    outage: bool = False
+    """It takes the server away from its targets."""
+    source: str = ""
+
+    @property
+    def family(self) -> str:
+        """The part before the dot."""
+        return self.name.partition(".")[0]
+
+
+_MESSAGE = (
+    Argument("action", "word", "Only this message or command, by its name; absent: any.", default=""),
+    Argument(
+        "direction", "word", "request: from the charger. command: from the server.", default="request",
+        one_of=("request", "command"),
+    ),
+    Argument("nth", "count", "Only from the n-th such message on.", default=1),
+)  # fmt: skip
+
+_KINDS = (
+    Kind("server.crash", "The server dies: connections break, volatile memory is lost. At its end it restarts.", "may", "server",
+         live="embedded server, or the target's stop and start commands", outage=True),
+    Kind("server.upgrade", "The server is taken down on purpose and comes back restarted.", "may", "server", (
+        Argument("style", "word", "stop: all at once. drained: connections are closed one after the other, then it is down."
+                 " rolling: shard by shard; the chargers of the shard that is down move to the others.",
+                 default="stop", one_of=("stop", "drained", "rolling")),
+        Argument("drain", "duration", "For drained: over how long connections are closed.", default=60_000),
+    ), live="embedded server, or the target's stop and start commands", outage=True),
+    Kind("server.hang", "The server takes requests in and answers none; at its end it works through them.", "may", "server",
+         live="embedded server, or the target's pause command", outage=True),
+    Kind("server.slow", "The server answers late.", "may", "server",
+         (Argument("delay", "duration", "How much later each answer is sent.", required=True),), live="embedded server"),
+    Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server"),
+    Kind("server.shard-down", "One part of the server dies with its chargers' connections; the others go on.", "may", "server",
+         (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server", outage=True),
+    Kind("server.restore-backup", "The server dies and comes back with the state that it had some time before.", "may", "server",
+         (Argument("age", "duration", "How old the backup is when the step begins.", required=True),),
+         live="embedded server, or the target's restore command", outage=True),
+    Kind("server.wrong-clock", "The server's clock is wrong by an offset.", "may", "server",
+         (Argument("offset", "signed duration", "How far ahead (or, negative, behind) it is.", required=True),),
+         live="embedded server"),
+    Kind("server.gone", "The server is shut down for good.", "never", "server", live="embedded server", outage=True,
+         source="The shutdown of the North American JuiceNet servers announced for 2024-10-11"),
+    Kind("network.cut", "The path is cut: bytes are held (TCP) or lost (UDP); it heals without closing connections.", "may",
+         "chargers", live="Toxiproxy: bandwidth 0", outage=True),
+    Kind("network.black-hole", "The path swallows everything in silence; when it heals, connections close.", "may", "chargers",
+         live="Toxiproxy: timeout 0", outage=True),
+    Kind("network.latency", "Each message travels longer.", "may", "chargers",
+         (Argument("delay", "duration", "How much longer, each way.", required=True),), live="Toxiproxy: latency"),
+    Kind("network.reset", "Connections are reset once; the path stays.", "instant", "chargers", live="Toxiproxy: reset_peer"),
+    Kind("message.lose-answer", "The message is processed and its answer is lost.", "must", "chargers", _MESSAGE,
+         live="the end that we own"),
+    Kind("message.drop", "The message is lost.", "must", "chargers", _MESSAGE, live="the end that we own"),
+    Kind("message.delay", "The message arrives later.", "must", "chargers",
+         (*_MESSAGE, Argument("delay", "duration", "How much later.", required=True)), live="the end that we own"),
+    Kind("message.repeat", "The message arrives twice.", "must", "chargers", _MESSAGE, live="the end that we own"),
+    Kind("message.error-answer", "The message is answered with an error and not processed.", "must", "chargers", _MESSAGE,
+         live="the end that we own"),
+    Kind("station.power-cut", "The station loses mains: its plug is pulled, its breaker opens.", "may", "one",
+         live="virtual charger; a prompt at the bench"),
+    Kind("station.reboot-loop", "The station restarts itself again and again, mains present.", "must", "one",
+         (Argument("every", "duration", "From one restart to the next.", default=300_000),), live="virtual charger"),
+    Kind("station.memory-loss", "The station loses all that it remembers, non-volatile memory included, and restarts.", "instant",
+         "one", live="virtual charger"),
+    Kind("station.clock-lost", "The station forgets the time of day.", "instant", "one", live="virtual charger"),
+    Kind("station.firmware-update", "The station installs new firmware: it is unavailable, then restarts.", "must", "one",
+         live="virtual charger"),
+    Kind("driver.plug-in", "A driver plugs a car in.", "instant", "one", (
+        Argument("needs", "energy", "How much energy the car needs.", required=True),
+        Argument("stay", "duration", "After how long the driver leaves.", required=True),
+    ), live="virtual charger; a prompt at the bench"),
+    Kind("driver.unplug", "The driver unplugs the car.", "instant", "one", live="virtual charger; a prompt at the bench"),
+    Kind("driver.override", "The driver asks in the app to charge now, in spite of time-of-use charging.", "instant", "one",
+         live="the target's override command"),
+    Kind("driver.set-amperage", "The driver chooses a current limit in the app.", "instant", "one",
+         (Argument("amperage", "current", "The limit.", required=True),), live="the target's set-amperage command"),
+    Kind("driver.set-tou", "The driver changes time-of-use charging in the app.", "instant", "one", (
+        Argument("on", "flag", "Whether time-of-use charging is on.", default=True),
+        Argument("charge_in", "words", "The price levels at which the car may charge; absent: as before.", default=()),
+    ), live="the target's set-tou command"),
+    Kind("driver.swipe", "The driver shows a tag at the station.", "instant", "one",
+         (Argument("tag", "word", "Which tag; absent: the charger's own.", default=""),), live="virtual charger; a prompt"),
+)  # fmt: skip
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
+"""The catalogue: ``family.kind`` → what it is."""
+
+MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "registration", "authorise", "keepalive")
+"""Messages that a charger sends, by their protocol-neutral names."""
+
+COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
+"""Commands that a server sends."""
+
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "Argument", "Kind", "Unit"]

@@ -1,0 +1,265 @@
+"""The records of a journal: what happened in a run, in the world's truth.
+
+Each record is one line of JSON with ``e`` (its kind), ``t`` (milliseconds since the start) and ``who`` (a charger's name, or
+empty for the world). Records stand in one canonical order: time, then actor (the world first, then chargers in the order of
+the scenario), then the order in which that actor produced them. Whether routine traffic was computed or simulated leaves no trace.
+
+What a check may use as *evidence* (DESIGN: the scenario's settings, messages delivered and acknowledged, actions, the current
+drawn) and what only *explains* (an actor's own opinion) is marked on each record; checks that read an explaining field
+fail a test.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+State = Literal[
+    "Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Faulted", "Unavailable"
+]
+"""The connector's state in OCPP's words."""
+
+Reason = Literal[
+    "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
+    "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
+    "not-resumed", "no-mains", "booting", "updating",
+]  # fmt: skip
+"""What set the current; explains, is never evidence."""
+
+
+class Record(Struct, kw_only=True, omit_defaults=True, tag_field="e"):
+    """Base of all records."""
+
+    t: int
+    who: str = ""
+
+
+class PlugIn(Record, tag="plug-in"):
+    """A driver connected a car. Evidence."""
+
+    plug_in: int
+    """The charger's number for this stay of a car, kept over power cycles."""
+    car: str
+    needs_wh: int
+    """Energy that the car can still take, which is what its driver needs."""
+    leave: int
+    """When the driver means to leave."""
+    tag: str = ""
+
+
+class Stay(Record, tag="stay"):
+    """The end of a stay: the car was unplugged, or the run ended with it connected. Evidence."""
+
+    plug_in: int
+    ended: Literal["unplugged", "run-over"]
+    wh: int
+    """Energy delivered to the car in this stay, in truth."""
+    needs_wh: int
+    full: bool
+    by_price: list[tuple[str, int, int]] = []
+    """Energy by price: (level, price in millionths per kWh, Wh)."""
+
+
+class Current(Record, tag="current"):
+    """The current drawn or the connector's state changed. ``ma`` and ``full`` are evidence; ``state`` is evidence for
+    scenario-level checks on states; ``reason`` explains.
+
+    During a taper ``ma`` is the current at its beginning, an upper bound until the next record.
+    """
+
+    ma: int
+    state: State
+    reason: Reason
+    wh: int
+    """The charger's energy in truth since the start of the run, rounded down."""
+    full: bool = False
+    """The car takes no more: full by its own truth."""
+
+
+class Power(Record, tag="power"):
+    """Power region. ``off``: mains lost. ``booting``: mains back, or an injected reboot began. ``on``: works. Evidence."""
+
+    state: Literal["off", "booting", "on"]
+    cause: Literal["mains", "reboot", "memory-loss", "firmware-update"] = "mains"
+    """``mains`` for a loss and return of mains; otherwise an injected restart without mains loss."""
+
+
+class Link(Record, tag="link"):
+    """The charger's own view of its link changed. Evidence for reconnection only."""
+
+    state: Literal["offline", "online"]
+    cause: Literal["silence", "closed", "reset", "power", "reboot", "connected", "registered"]
+
+
+class Attempts(Record, tag="attempts"):
+    """A series of attempts to reach the server that ended now (success, loss of power, or the end of the run). Evidence.
+
+    ``gaps`` are the times in ms from each failure to the next attempt, while the model's back-off still grows; of the further ones,
+    whose back-off is constant, ``more`` counts them and ``least_gap`` is the smallest.
+    """
+
+    first: int
+    last: int
+    count: int
+    gaps: list[int] = []
+    more: int = 0
+    least_gap: int = 0
+
+
+class Loss(Record, tag="loss"):
+    """The charger lost its server, in truth. Evidence."""
+
+    cause: str
+    """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause."""
+    step: str = ""
+
+
+class Recovery(Record, tag="recovery"):
+    """The charger heard from its server again, in truth; with the loss before it bounds an outage. Evidence."""
+
+    blip: bool = False
+    """The outage was shorter than the noticing bound and the link never left online."""
+    since: int
+    """When the outage began."""
+
+
+class Return(Record, tag="return"):
+    """The server met this charger anew: a registration, a new connection, or its first request after a restart or a long
+    silence. Evidence."""
+
+    by: Literal["registration", "connection", "request"]
+
+
+class Message(Record, tag="message"):
+    """The server took in a message that counts: transaction-start, transaction-end, authorise, registration, or queued
+    meter-values. ``t`` is the moment of processing. Evidence.
+
+    Routine traffic (keepalives, status and meter values on a healthy link) leaves no record.
+    """
+
+    action: Literal["transaction-start", "transaction-end", "authorise", "registration", "meter-values", "status"]
+    sent: int
+    """When the charger sent it."""
+    at: int = 0
+    """When the event happened that it tells of, in truth."""
+    stamp: int = 0
+    """When it says that the event happened, as ms since the scenario's start; 1970 is far below zero."""
+    number: int = 1
+    """Which transmission of this message it was."""
+    plug_in: int = 0
+    tx: int = 0
+    """The charger's number of the transaction."""
+    seq: int = 0
+    """OCPP 2.0.1 seqNo within the transaction."""
+    wh: int = 0
+    """The energy register in the message."""
+    offline: bool = False
+    """OCPP 2.0.1's flag: the event happened offline."""
+    count: int = 1
+    """For meter-values: how many readings this record stands for."""
+    result: Literal["accepted", "rejected", "pending", "error"] = "accepted"
+    repeat: bool = False
+    """The server recognised it as one it had already."""
+
+
+class Failed(Record, tag="failed"):
+    """A transaction message, authorisation or registration got no good answer. Evidence that it was tried."""
+
+    action: str
+    sent: int
+    number: int = 1
+    tx: int = 0
+    why: Literal["timeout", "error", "link-lost"]
+
+
+class Discard(Record, tag="discard"):
+    """The charger gave a message up. Evidence."""
+
+    action: str
+    tx: int = 0
+    why: Literal["attempts", "queue-full", "memory-cleared"]
+    count: int = 1
+
+
+class Transaction(Record, tag="transaction"):
+    """The charger opened or closed a transaction, in truth. Evidence."""
+
+    tx: int
+    plug_in: int
+    edge: Literal["open", "close"]
+    wh: int
+    """The true energy register then."""
+
+
+class Ledger(Record, tag="ledger"):
+    """What the server's books hold for this charger when the run ends. Evidence."""
+
+    entries: list[tuple[int, int, int, int | None, int | None]]
+    """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking."""
+
+
+class Command(Record, tag="command"):
+    """The charger acknowledged a command of the server. ``t`` is the delivery. Evidence."""
+
+    command: Literal["hold", "pause", "release", "amperage", "share", "schedule"]
+    sent: int
+    plug_in: int = 0
+    """For hold, pause and release: the plug-in it names."""
+    duration_ms: int = 0
+    """For hold: how long, from delivery."""
+    ma: int = 0
+    """For amperage (0: no limit) and share."""
+    on: bool = True
+    """For schedule: whether the time-of-use schedule applies."""
+    result: Literal["accepted", "ignored"] = "accepted"
+    """ignored: it named another plug-in or none."""
+    origin: int = 0
+    """The number of the driver's action that it carries out; 0: the server's own."""
+
+
+class Action(Record, tag="action"):
+    """A driver asked the server for something, in the app. Evidence.
+
+    ``accepted``: the server took it in at ``t``. ``refused``: visibly not. ``doubt``: the driver got no answer; should the server
+    take it in later, that is a record of its own with the same ``number`` and ``accepted``. ``none``: no such thing is possible now
+    (no car).
+    """
+
+    action: Literal["override", "set-amperage", "set-tou", "swipe"]
+    outcome: Literal["accepted", "refused", "doubt", "none"]
+    number: int
+    plug_in: int = 0
+    ma: int = 0
+    on: bool = False
+    charge_in: list[str] = []
+    tag: str = ""
+
+
+class Fault(Record, tag="step"):
+    """A step of the plan began or ended, never fired, or changed nothing. Evidence. One record per charger concerned
+    (``who``), and one with an empty ``who`` for the step itself."""
+
+    step: str
+    do: str
+    edge: Literal["start", "end", "recovered", "never-fired", "no-effect"]
+    with_: dict[str, int | str | bool | list[str]] = {}
+
+
+class Server(Record, tag="server"):
+    """The server, or one shard of it, changed. Evidence."""
+
+    shard: int
+    state: Literal["up", "down", "hung", "restarted", "restored"]
+    back_to: int = 0
+    """For ``restored``: the moment whose state came back."""
+
+
+class Settled(Record, tag="settled"):
+    """All faults lifted, all chargers online, all retries elapsed. Evidence."""
+
+
+AnyRecord = (
+    PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
+    | Ledger | Command | Action | Fault | Server | Settled
+)  # fmt: skip

@@ -1,0 +1,520 @@
+"""The resolved values of a scenario: what every layer agrees on, in integer units, with no file behind it.
+
+A scenario file names models and writes quantities with units; reading it gives one :class:`Scenario`, in which every
+model is spelled out and every quantity is an integer whose unit is the last word of its name (``_ms`` milliseconds,
+``_ma`` milliamperes per phase, ``_wh`` watt-hours, ``_w`` watts, ``_v`` volts, ``_permille``). The same value is the header of a
+journal, so that judging a journal opens no other file.
+
+In files the unit suffix is dropped and the quantity carries its unit: ``boot_ms`` is written ``boot: 30 s``. The first
+string of ``Meta(description=...)`` is the hover text of editors and the text of ``harness explain``.
+
+Times are milliseconds since the scenario's start unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+MemoryEvent = Literal["departure", "server-loss", "network-reboot", "power-cycle", "memory-loss"]
+Severity = Literal["fail", "warn"]
+
+
+def doc(text: str) -> Meta:
+    """The description of a field, shown by editors and by ``harness explain``."""
+    return Meta(description=text)
+
+
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all resolved values: immutable, comparable, written to JSON without its defaults."""
+
+
+class Claim(Value):
+    """Where a statement of a model comes from: a source, or an assumption said to be one."""
+
+    source: Annotated[str, doc("Who says so: a document, an address, a section.")] = ""
+    assumption: Annotated[str, doc("Why this value was assumed where no source gives one.")] = ""
+
+
+class Backoff(Value):
+    """How long a charger waits between attempts to reach its server (OCPP 2.0.1, RetryBackOff*)."""
+
+    wait_minimum_ms: Annotated[int, doc("Wait before the first repetition (RetryBackOffWaitMinimum).")]
+    random_range_ms: Annotated[int, doc("A random time up to this is added to each wait (RetryBackOffRandomRange).")]
+    repeat_times: Annotated[int, doc("How often the wait doubles before it stays constant (RetryBackOffRepeatTimes).")]
+
+    def base_ms(self, attempt: int) -> int:
+        """The wait without its random part before repetition ``attempt`` (1 for the first)."""
+        return self.wait_minimum_ms << min(attempt - 1, self.repeat_times)
+
+    @property
+    def largest_ms(self) -> int:
+        """The longest wait that can stand between two attempts."""
+        return (self.wait_minimum_ms << self.repeat_times) + self.random_range_ms
+
+
+class Link(Value):
+    """How the charger talks to its server, and how it finds out that the server is gone."""
+
+    transport: Annotated[
+        Literal["udp", "websocket"],
+        doc("udp: datagrams, which are lost while the path is down. websocket: over TCP, where loss is delay."),
+    ]
+    keepalive_ms: Annotated[int, doc("A request goes out this often when nothing else does; its answer shows life.")]
+    offline_after_ms: Annotated[int, doc("Silence from the server after which the charger takes itself to be offline.")]
+    answer_timeout_ms: Annotated[int, doc("A request without an answer for so long has failed.")]
+    backoff: Annotated[Backoff, doc("The waits between attempts to reconnect.")]
+
+    @property
+    def noticing_ms(self) -> int:
+        """The latest that a loss is noticed: the silence, and the answer that was still under way."""
+        return self.offline_after_ms + self.answer_timeout_ms
+
+
+class Memory(Value):
+    """Named memory cells, each with the events that clear it. An empty list: nothing clears it."""
+
+    hold: Annotated[tuple[MemoryEvent, ...], doc("The server's order not to charge, and how long it lasts.")] = ()
+    schedule: Annotated[tuple[MemoryEvent, ...], doc("The charging schedule that the charger runs by its own clock.")] = ()
+    override: Annotated[
+        tuple[MemoryEvent, ...], doc("The order to charge now in spite of the stored schedule, for one plug-in.")
+    ] = ("departure",)
+    amperage: Annotated[tuple[MemoryEvent, ...], doc("The current limit chosen in the app.")] = ()
+    wire_rating: Annotated[tuple[MemoryEvent, ...], doc("The wire rating set at installation.")] = ()
+    group_share: Annotated[tuple[MemoryEvent, ...], doc("This charger's share of its load group's circuit.")] = ()
+    offline_amperage: Annotated[tuple[MemoryEvent, ...], doc("The limit that applies without a server.")] = ()
+    authorisation_list: Annotated[tuple[MemoryEvent, ...], doc("The tags that may charge without asking.")] = ()
+    message_queue: Annotated[tuple[MemoryEvent, ...], doc("Transaction messages that wait for the server.")] = ()
+    clock: Annotated[tuple[MemoryEvent, ...], doc("The time of day.")] = ()
+
+
+class Ratings(Value):
+    """What the box and its installation can carry."""
+
+    unit_rating_ma: Annotated[int, doc("The most the unit can deliver per phase.")]
+    wire_rating_ma: Annotated[int, doc("The most its wiring may carry; a charger's settings may lower it.")]
+    offline_amperage_ma: Annotated[int, doc("The limit stored for use without a server; 0: none is stored.")] = 0
+    phases: Annotated[int, doc("How many phases the unit can use.")] = 1
+    connectors: Annotated[int, doc("How many cars can be connected at once.")] = 1
+
+
+class ServerLoss(Value):
+    """What the charger does once it has noticed that the server is away."""
+
+    new_car: Annotated[
+        Literal["charges", "waits", "refused", "local-list"],
+        doc("A car plugged in now: charges; waits for the server; is refused; or charges if its tag is on the local list."),
+    ] = "charges"
+    limit: Annotated[
+        Literal["wire-rating", "offline-amperage", "amperage"],
+        doc("Which limit applies: the wire rating; the stored offline amperage; or still the amperage chosen in the app."),
+    ] = "wire-rating"
+
+
+class PowerUp(Value):
+    """What happens from the return of mains until the charger works again, and before each start of charging."""
+
+    boot_ms: Annotated[int, doc("From the return of mains until the charger works.")]
+    start_delay_ms: Annotated[int, doc("From permission to charge until current flows: contactor and handshake with the car.")]
+    random_delay_ms: Annotated[int, doc("A random delay up to this before each start of charging (UK SI 2021/1467).")] = 0
+    resumes: Annotated[bool, doc("A car that was charging when mains failed charges again afterwards.")] = True
+
+
+class Queue(Value):
+    """What happens to messages that cannot be sent now."""
+
+    limit: Annotated[int, doc("How many messages the queue holds.")]
+    attempts: Annotated[int, doc("How often a transaction message is sent before it is discarded; 0: without end.")]
+    interval_ms: Annotated[int, doc("Wait after the n-th failed attempt is n times this.")]
+    meter_values: Annotated[bool, doc("Meter values wait in the queue too; otherwise they are lost while offline.")] = False
+    meter_interval_ms: Annotated[int, doc("How often meter values are sent during a transaction; 0: never.")] = 0
+    status_after_ms: Annotated[
+        int, doc("After an absence longer than this all connectors report their status (OfflineThreshold).")
+    ] = 0
+
+
+class Clause(Value):
+    """One promise of a contract: a check, its bound, when it is not promised, and whose words it is."""
+
+    bound_ms: Annotated[int | None, doc("The bound in time; without one the check's own default, derived from the model.")] = None
+    bound_ma: Annotated[int | None, doc("The bound in current.")] = None
+    assumes: Annotated[
+        tuple[str, ...], doc("Fault kinds under which the promise does not hold, each written `no KIND`, such as `no memory-loss`.")
+    ] = ()
+    severity: Annotated[Severity, doc("warn: a violation is shown and does not fail the run.")] = "fail"
+    source: Annotated[str, doc("Who promises it.")] = ""
+    assumption: Annotated[str, doc("Why it is taken to be promised where no source says so.")] = ""
+
+
+class ChargerModel(Value):
+    """A kind of charger: ratings, link, memory, behaviour without a server, and what its maker promises."""
+
+    name: str
+    title: Annotated[str, doc("The charger's full name.")]
+    maker: Annotated[str, doc("Who makes it.")] = ""
+    protocol: Annotated[Literal["juicenet", "ocpp1.6", "ocpp2.0.1"], doc("The language it speaks to its server.")]
+    tou: Annotated[
+        Literal["hold", "pause", "schedule", "none"],
+        doc(
+            "How time-of-use charging reaches the car. hold: one message, 'do not charge for so long'. pause: 'do not charge'"
+            " until told otherwise. schedule: stored in the charger and run by its own clock. none: not at all."
+        ),
+    ]
+    ratings: Annotated[Ratings, doc("What the box and its installation can carry.")]
+    link: Annotated[Link, doc("How it talks to its server and notices its loss.")]
+    memory: Annotated[Memory, doc("Its memory cells and what clears each.")]
+    server_loss: Annotated[ServerLoss, doc("What it does without its server.")]
+    power_up: Annotated[PowerUp, doc("What it does when power comes back, and before each start.")]
+    queue: Annotated[Queue, doc("What it does with messages that cannot be sent.")]
+    authorisation: Annotated[
+        Literal["none", "required"], doc("none: whoever plugs in may charge. required: a tag must be accepted first.")
+    ] = "none"
+    quirks: Annotated[
+        tuple[str, ...], doc("Known wrong behaviours, each by name (`harness explain quirks`); a right charger has none.")
+    ] = ()
+    contract: Annotated[dict[str, Clause], doc("What the maker promises: check name → clause.")] = {}
+    claims: Annotated[dict[str, Claim], doc("Where each statement comes from: path in this file → source or assumption.")] = {}
+
+
+class ServerModel(Value):
+    """A server: what it stores, what a restart makes it forget, and how much it can take."""
+
+    name: str
+    title: Annotated[str, doc("The server's full name.")]
+    shards: Annotated[int, doc("How many parts serve the chargers; each charger belongs to one.")] = 1
+    accepts_per_s: Annotated[int, doc("How many connections and registrations it accepts per second, all shards together.")]
+    accept_queue: Annotated[int, doc("How many may wait to be accepted; more are turned away.")]
+    answers_per_s: Annotated[int, doc("How many requests it can answer per second, all shards together.")]
+    forgets_at_restart: Annotated[
+        tuple[Literal["override", "tou", "amperage", "ledger"], ...], doc("What is lost when the server restarts.")
+    ] = ("override",)
+    authorises: Annotated[bool, doc("The server knows the scenario's tags and accepts them.")] = True
+    quirks: Annotated[tuple[str, ...], doc("Known wrong behaviours, each by name; a right server has none.")] = ()
+    contract: Annotated[dict[str, Clause], doc("What the server promises: check name → clause.")] = {}
+    claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
+
+
+class NetworkModel(Value):
+    """The path between a charger and its server."""
+
+    name: str
+    title: Annotated[str, doc("The network's full name.")]
+    latency_ms: Annotated[int, doc("The time a message travels, one way.")]
+    claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
+
+
+class VehicleModel(Value):
+    """A car: its battery, its on-board charger and how charging ends."""
+
+    name: str
+    title: Annotated[str, doc("The car's full name.")]
+    usable_wh: Annotated[int, doc("The energy its battery can use.")]
+    ac_w: Annotated[int, doc("The most its on-board charger takes.")]
+    phases: Annotated[int, doc("How many phases its on-board charger uses.")]
+    minimum_ma: Annotated[int, doc("The lowest current it charges with.")] = 6000
+    taper_from_permille: Annotated[int, doc("State of charge from which the power falls linearly to zero at full.")] = 800
+    full_at_permille: Annotated[int, doc("State of charge taken to be full.")] = 990
+    claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
+
+
+class Quantiles(Value):
+    """A distribution by its 10th, 25th, 50th, 75th and 90th percentile; drawn by linear interpolation between them."""
+
+    p10: int
+    p25: int
+    p50: int
+    p75: int
+    p90: int
+
+
+class Intervention(Value):
+    """What a driver does who finds that the car is not charging."""
+
+    share_permille: Annotated[int, doc("The share of drivers who look.")]
+    after_ms: Annotated[int, doc("How long after plugging in they look.")]
+    tries: Annotated[
+        tuple[Literal["override", "power-cycle", "give-up"], ...], doc("What they try, in this order, until the car charges.")
+    ]
+    patience_ms: Annotated[int, doc("How long they wait for each to work.")] = 300_000
+
+
+class DriverModel(Value):
+    """How people come, stay and need energy. Quantiles in minutes of the day, minutes and watt-hours."""
+
+    name: str
+    title: Annotated[str, doc("Who they are.")]
+    arrival_min: Annotated[Quantiles, doc("Time of day of plugging in.")]
+    stay_min: Annotated[Quantiles, doc("How long the car stays connected.")]
+    energy_wh: Annotated[Quantiles, doc("How much energy the car needs.")]
+    no_trip_weekday_permille: Annotated[int, doc("The share of weekdays without a trip, and so without a session.")] = 0
+    no_trip_weekend_permille: Annotated[int, doc("The share of weekend days without a trip.")] = 0
+    intervention: Annotated[Intervention | None, doc("What they do when the car is not charging; absent: nothing.")] = None
+    claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
+
+
+class Period(Value):
+    """One stretch of a tariff: from its start until the next one's, at one price."""
+
+    start_ms: int
+    level: str
+    microprice: int
+    """Price of a kilowatt-hour in millionths of the tariff's currency."""
+
+
+class Tariff(Value):
+    """A tariff laid out over the run: periods in order, the first at or before 0, the last beyond the end."""
+
+    name: str
+    currency: str
+    levels: tuple[str, ...]
+    """Price levels, dearest first."""
+    periods: tuple[Period, ...]
+
+
+class Supply(Value):
+    """The building's mains."""
+
+    voltage_v: Annotated[int, doc("Voltage between a phase and its return.")]
+    phases: Annotated[int, doc("How many phases the building has.")] = 1
+
+
+class Tou(Value):
+    """Time-of-use charging: charge only at these price levels."""
+
+    charge_in: Annotated[tuple[str, ...], doc("The price levels at which the car may charge.")]
+    on: Annotated[bool, doc("Whether time-of-use charging is on.")] = True
+
+
+class Settings(Value):
+    """What was set for a charger before the run: at installation, on the dashboard, in the app."""
+
+    wire_rating_ma: Annotated[int | None, doc("The wire rating set at installation.")] = None
+    offline_amperage_ma: Annotated[int | None, doc("The limit stored for use without a server.")] = None
+    amperage_ma: Annotated[int | None, doc("The current limit chosen in the app.")] = None
+
+
+class Session(Value):
+    """One stay of a car: plugged in, in need of energy, gone."""
+
+    plug_in_ms: int
+    leave_ms: int
+    needs_wh: int
+
+
+class Chargers(Value):
+    """One charger, or a crowd of them alike, as one entry of a scenario's ``chargers``.
+
+    ``count`` 0 is a single charger called ``name``; a crowd's members are ``name-1``, ``name-2`` … with leading zeros so that
+    they sort. A crowd's sessions are drawn from its driver model; a single charger has exactly ``sessions``.
+    """
+
+    name: str
+    count: int = 0
+    model: str
+    network: str
+    car: str
+    tariff: str
+    driver: str = ""
+    tou: Tou | None = None
+    settings: Settings = Settings()
+    sessions: tuple[Session, ...] = ()
+    shard: int | None = None
+    tag: str = ""
+    """The driver's tag; empty: none is shown."""
+    tag_listed: bool = True
+    """The tag is on the list that the charger keeps for use without a server."""
+
+    def members(self) -> list[str]:
+        """The names of the chargers of this entry, in order."""
+        if not self.count:
+            return [self.name]
+        width = len(str(self.count))
+        return [f"{self.name}-{number:0{width}d}" for number in range(1, self.count + 1)]
+
+
+class Circuit(Value):
+    """A load group: chargers behind one circuit."""
+
+    name: str
+    members: tuple[str, ...]
+    """Names of entries or of single members."""
+    capacity_ma: int
+
+
+class Moment(Value):
+    """When a step fires: at a time, or relative to another step's edge.
+
+    ``step`` empty: at ``offset_ms`` since the start. Otherwise ``offset_ms`` after that step's ``edge``: ``start``, ``end`` (the fault
+    is lifted) or ``recovered`` (the step's targets are online again).
+    """
+
+    offset_ms: int
+    step: str = ""
+    edge: Literal["start", "end", "recovered"] = "start"
+
+
+class Trigger(Value):
+    """A step that waits for a message or for a state of a target."""
+
+    message: str = ""
+    state: str = ""
+    source: str = ""
+    """The charger whose message or state counts; empty: any of the step's targets."""
+    nth: int = 1
+    delay_ms: int = 0
+
+
+class Targets(Value):
+    """Whom a step concerns. Exactly one of the four is set; ``everyone`` otherwise."""
+
+    names: tuple[str, ...] = ()
+    """Entries, members or circuits, by name."""
+    share_permille: int = 0
+    """A share, drawn once from the seed, of ``names`` (or of all chargers where that is empty)."""
+    shard: int | None = None
+
+
+class Step(Value):
+    """One step of a plan: a fault or a human action."""
+
+    id: str
+    do: str
+    """``family.kind``, see :mod:`harness.fault`."""
+    at: Moment | None = None
+    when: Trigger | None = None
+    to: Targets = Targets()
+    arguments: dict[str, int | str | bool | tuple[str, ...]] = {}
+    """The step's ``with``, in integer units under the names that :mod:`harness.fault` gives."""
+    for_ms: int | None = None
+    until: Moment | None = None
+    times: int | None = None
+    line: int = 0
+    """Where the step stands in its file, for messages."""
+
+
+class Predicate(Value):
+    """A condition on one charger, all given parts together. A part about a state holds over time; ``message``, ``command``
+    and ``action`` are instants."""
+
+    state: Annotated[tuple[str, ...], doc("The connector is in one of these OCPP states.")] = ()
+    draws: Annotated[bool | None, doc("Current flows.")] = None
+    above_ma: Annotated[int | None, doc("The current per phase is above this.")] = None
+    below_ma: Annotated[int | None, doc("The current per phase is below this.")] = None
+    connected: Annotated[bool | None, doc("A car is connected.")] = None
+    online: Annotated[bool | None, doc("The charger takes itself to be online.")] = None
+    powered: Annotated[bool | None, doc("The charger has power and has booted.")] = None
+    outage: Annotated[bool | None, doc("The charger is in an outage.")] = None
+    held: Annotated[bool | None, doc("A delivered hold stands.")] = None
+    message: Annotated[str, doc("The server takes in this message of the charger.")] = ""
+    command: Annotated[str, doc("The charger acknowledges this command.")] = ""
+    action: Annotated[str, doc("The driver does this.")] = ""
+
+
+class CheckSpec(Value):
+    """A check that the scenario asks for: a built-in one with other bounds, or one's own over the combinators.
+
+    A name from the catalogue with ``bound_ms``/``bound_ma`` is that check. Otherwise exactly one of ``always``, ``never``,
+    ``sometimes``, ``then`` is set: ``then`` must hold within ``within_ms`` of the trigger (``whenever``, or the moment ``after``), and
+    with ``until`` it must go on holding until that.
+    """
+
+    name: str
+    builtin: bool
+    says: str = ""
+    bound_ms: int | None = None
+    bound_ma: int | None = None
+    assumes: tuple[str, ...] = ()
+    chargers: tuple[str, ...] = ()
+    """Entries or members judged; empty: all."""
+    severity: Severity = "fail"
+    after: Moment | None = None
+    during: str = ""
+    """Id of a step: only while it acts."""
+    whenever: Predicate | None = None
+    then: Predicate | None = None
+    until: Predicate | None = None
+    always: Predicate | None = None
+    never: Predicate | None = None
+    sometimes: Predicate | None = None
+    within_ms: int = 0
+
+
+class Limit(Value):
+    """A bound on a metric, which is a check too. Values are in the metric's unit."""
+
+    metric: str
+    minimum: float | None = None
+    maximum: float | None = None
+    per: Literal["driver", "fleet"] = "fleet"
+    severity: Severity = "fail"
+
+
+class KnownFailure(Value):
+    """A failure that is expected: it keeps a run green, and turns it red once it passes."""
+
+    check: str
+    charger: str = ""
+    reason: str
+    link: str = ""
+
+
+class Expect(Value):
+    """What the scenario expects of a run."""
+
+    contract: Literal["each-maker", "none"] = "each-maker"
+    exercised: tuple[str, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    known_failures: tuple[KnownFailure, ...] = ()
+
+
+class Scenario(Value):
+    """A scenario with everything spelled out; also the header of its journal."""
+
+    name: str
+    title: str
+    why: str = ""
+    start: str
+    """The start as UTC, ISO 8601, ``2026-03-13T00:00:00Z``."""
+    zone: str
+    duration_ms: int
+    seed: int
+    server: ServerModel
+    supply: Supply
+    networks: dict[str, NetworkModel]
+    models: dict[str, ChargerModel]
+    vehicles: dict[str, VehicleModel]
+    tariffs: dict[str, Tariff]
+    drivers: dict[str, DriverModel]
+    local_days: tuple[tuple[int, int, int], ...]
+    """For each local calendar day the run touches: (its local midnight in ms since the start, which may be negative,
+    its length in ms, its weekday with Monday 0)."""
+    chargers: tuple[Chargers, ...]
+    circuits: tuple[Circuit, ...] = ()
+    plan: tuple[Step, ...] = ()
+    expect: Expect = Expect()
+
+    def names(self) -> list[str]:
+        """The names of all chargers, in order; a charger's place here is its index."""
+        return [name for entry in self.chargers for name in entry.members()]
+
+
+def hold_windows(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int) -> list[tuple[int, int]]:
+    """The hold windows of time-of-use charging: maximal unbroken stretches of the levels not in ``charge_in``.
+
+    Returns (opens, closes) in ms since the start, in order; the first may open before 0 and the last close after
+    ``end_ms``, as far as the tariff is laid out.
+    """
+    windows: list[tuple[int, int]] = []
+    opened: int | None = None
+    for period in tariff.periods:
+        held = period.level not in charge_in
+        if held and opened is None:
+            opened = period.start_ms
+        elif not held and opened is not None:
+            windows.append((opened, period.start_ms))
+            opened = None
+    if opened is not None:
+        windows.append((opened, max(end_ms, opened) + 86_400_000))
+    return windows
