@@ -35,7 +35,7 @@ class Record(Struct, kw_only=True, omit_defaults=True, tag_field="e"):
     who: str = ""
 
 
-class PlugIn(Record, tag="plug-in"):
+class PlugIn(Record, kw_only=True, tag="plug-in"):
     """A driver connected a car. Evidence."""
 
     plug_in: int
@@ -48,7 +48,7 @@ class PlugIn(Record, tag="plug-in"):
     tag: str = ""
 
 
-class Stay(Record, tag="stay"):
+class Stay(Record, kw_only=True, tag="stay"):
     """The end of a stay: the car was unplugged, or the run ended with it connected. Evidence."""
 
     plug_in: int
@@ -61,7 +61,7 @@ class Stay(Record, tag="stay"):
     """Energy by price: (level, price in millionths per kWh, Wh)."""
 
 
-class Current(Record, tag="current"):
+class Current(Record, kw_only=True, tag="current"):
     """The current drawn or the connector's state changed. ``ma`` and ``full`` are evidence; ``state`` is evidence for
     scenario-level checks on states; ``reason`` explains.
 
@@ -77,7 +77,7 @@ class Current(Record, tag="current"):
     """The car takes no more: full by its own truth."""
 
 
-class Power(Record, tag="power"):
+class Power(Record, kw_only=True, tag="power"):
     """Power region. ``off``: mains lost. ``booting``: mains back, or an injected reboot began. ``on``: works. Evidence."""
 
     state: Literal["off", "booting", "on"]
@@ -85,14 +85,14 @@ class Power(Record, tag="power"):
     """``mains`` for a loss and return of mains; otherwise an injected restart without mains loss."""
 
 
-class Link(Record, tag="link"):
+class Link(Record, kw_only=True, tag="link"):
     """The charger's own view of its link changed. Evidence for reconnection only."""
 
     state: Literal["offline", "online"]
     cause: Literal["silence", "closed", "reset", "power", "reboot", "connected", "registered"]
 
 
-class Attempts(Record, tag="attempts"):
+class Attempts(Record, kw_only=True, tag="attempts"):
     """A series of attempts to reach the server that ended now (success, loss of power, or the end of the run). Evidence.
 
     ``gaps`` are the times in ms from each failure to the next attempt, while the model's back-off still grows; of the further ones,
@@ -107,7 +107,7 @@ class Attempts(Record, tag="attempts"):
     least_gap: int = 0
 
 
-class Loss(Record, tag="loss"):
+class Loss(Record, kw_only=True, tag="loss"):
     """The charger lost its server, in truth. Evidence."""
 
     cause: str
@@ -115,7 +115,7 @@ class Loss(Record, tag="loss"):
     step: str = ""
 
 
-class Recovery(Record, tag="recovery"):
+class Recovery(Record, kw_only=True, tag="recovery"):
     """The charger heard from its server again, in truth; with the loss before it bounds an outage. Evidence."""
 
     blip: bool = False
@@ -124,14 +124,14 @@ class Recovery(Record, tag="recovery"):
     """When the outage began."""
 
 
-class Return(Record, tag="return"):
+class Return(Record, kw_only=True, tag="return"):
     """The server met this charger anew: a registration, a new connection, or its first request after a restart or a long
     silence. Evidence."""
 
     by: Literal["registration", "connection", "request"]
 
 
-class Message(Record, tag="message"):
+class Message(Record, kw_only=True, tag="message"):
     """The server took in a message that counts: transaction-start, transaction-end, authorise, registration, or queued
     meter-values. ``t`` is the moment of processing. Evidence.
 
@@ -163,7 +163,7 @@ class Message(Record, tag="message"):
     """The server recognised it as one it had already."""
 
 
-class Failed(Record, tag="failed"):
+class Failed(Record, kw_only=True, tag="failed"):
     """A transaction message, authorisation or registration got no good answer. Evidence that it was tried."""
 
     action: str
@@ -173,7 +173,7 @@ class Failed(Record, tag="failed"):
     why: Literal["timeout", "error", "link-lost"]
 
 
-class Discard(Record, tag="discard"):
+class Discard(Record, kw_only=True, tag="discard"):
     """The charger gave a message up. Evidence."""
 
     action: str
@@ -182,7 +182,7 @@ class Discard(Record, tag="discard"):
     count: int = 1
 
 
-class Transaction(Record, tag="transaction"):
+class Transaction(Record, kw_only=True, tag="transaction"):
     """The charger opened or closed a transaction, in truth. Evidence."""
 
     tx: int
@@ -192,14 +192,14 @@ class Transaction(Record, tag="transaction"):
     """The true energy register then."""
 
 
-class Ledger(Record, tag="ledger"):
+class Ledger(Record, kw_only=True, tag="ledger"):
     """What the server's books hold for this charger when the run ends. Evidence."""
 
     entries: list[tuple[int, int, int, int | None, int | None]]
     """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking."""
 
 
-class Command(Record, tag="command"):
+class Command(Record, kw_only=True, tag="command"):
     """The charger acknowledged a command of the server. ``t`` is the delivery. Evidence."""
 
     command: Literal["hold", "pause", "release", "amperage", "share", "schedule"]
@@ -218,7 +218,7 @@ class Command(Record, tag="command"):
     """The number of the driver's action that it carries out; 0: the server's own."""
 
 
-class Action(Record, tag="action"):
+class Action(Record, kw_only=True, tag="action"):
     """A driver asked the server for something, in the app. Evidence.
 
     ``accepted``: the server took it in at ``t``. ``refused``: visibly not. ``doubt``: the driver got no answer; should the server
@@ -236,7 +236,7 @@ class Action(Record, tag="action"):
     tag: str = ""
 
 
-class Fault(Record, tag="step"):
+class Fault(Record, kw_only=True, tag="step"):
     """A step of the plan began or ended, never fired, or changed nothing. Evidence. One record per charger concerned
     (``who``), and one with an empty ``who`` for the step itself."""
 
@@ -246,7 +246,7 @@ class Fault(Record, tag="step"):
     with_: dict[str, int | str | bool | list[str]] = {}
 
 
-class Server(Record, tag="server"):
+class Server(Record, kw_only=True, tag="server"):
     """The server, or one shard of it, changed. Evidence."""
 
     shard: int
@@ -255,7 +255,7 @@ class Server(Record, tag="server"):
     """For ``restored``: the moment whose state came back."""
 
 
-class Settled(Record, tag="settled"):
+class Settled(Record, kw_only=True, tag="settled"):
     """All faults lifted, all chargers online, all retries elapsed. Evidence."""
 
 
