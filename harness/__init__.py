@@ -1,1 +1,45 @@
-"""harness: a resilience chaos-testing harness for EV chargers."""
+"""harness: a resilience chaos-testing harness for EV chargers.
+
+    import harness
+
+    run = harness.run("server-upgrade", seed=7)
+    print(run.verdict, run.metrics["undelivered_energy"].value)
+
+The names below are all there is to the public interface; ``docs/python.md`` describes them. They are imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.api import Run, judge, load, run
+    from harness.scenario import ScenarioError
+    from harness.values import Scenario
+
+__version__ = "0.1.0"
+
+__all__ = ["Run", "Scenario", "ScenarioError", "__version__", "judge", "load", "run"]
+
+_HOMES = {
+    "Run": "harness.api",
+    "judge": "harness.api",
+    "load": "harness.api",
+    "run": "harness.api",
+    "Scenario": "harness.values",
+    "ScenarioError": "harness.scenario",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -30,14 +30,14 @@ class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all resolved values: immutable, comparable, written to JSON without its defaults."""
 
 
-class Claim(Value, kw_only=True):
+class Claim(Value, frozen=True, kw_only=True):
     """Where a statement of a model comes from: a source, or an assumption said to be one."""
 
     source: Annotated[str, doc("Who says so: a document, an address, a section.")] = ""
     assumption: Annotated[str, doc("Why this value was assumed where no source gives one.")] = ""
 
 
-class Backoff(Value, kw_only=True):
+class Backoff(Value, frozen=True, kw_only=True):
     """How long a charger waits between attempts to reach its server (OCPP 2.0.1, RetryBackOff*)."""
 
     wait_minimum_ms: Annotated[int, doc("Wait before the first repetition (RetryBackOffWaitMinimum).")]
@@ -54,7 +54,7 @@ class Backoff(Value, kw_only=True):
         return (self.wait_minimum_ms << self.repeat_times) + self.random_range_ms
 
 
-class Link(Value, kw_only=True):
+class Link(Value, frozen=True, kw_only=True):
     """How the charger talks to its server, and how it finds out that the server is gone."""
 
     transport: Annotated[
@@ -72,7 +72,7 @@ class Link(Value, kw_only=True):
         return self.offline_after_ms + self.answer_timeout_ms
 
 
-class Memory(Value, kw_only=True):
+class Memory(Value, frozen=True, kw_only=True):
     """Named memory cells, each with the events that clear it. An empty list: nothing clears it."""
 
     hold: Annotated[tuple[MemoryEvent, ...], doc("The server's order not to charge, and how long it lasts.")] = ()
@@ -89,7 +89,7 @@ class Memory(Value, kw_only=True):
     clock: Annotated[tuple[MemoryEvent, ...], doc("The time of day.")] = ()
 
 
-class Ratings(Value, kw_only=True):
+class Ratings(Value, frozen=True, kw_only=True):
     """What the box and its installation can carry."""
 
     unit_rating_ma: Annotated[int, doc("The most the unit can deliver per phase.")]
@@ -99,7 +99,7 @@ class Ratings(Value, kw_only=True):
     connectors: Annotated[int, doc("How many cars can be connected at once.")] = 1
 
 
-class ServerLoss(Value, kw_only=True):
+class ServerLoss(Value, frozen=True, kw_only=True):
     """What the charger does once it has noticed that the server is away."""
 
     new_car: Annotated[
@@ -112,7 +112,7 @@ class ServerLoss(Value, kw_only=True):
     ] = "wire-rating"
 
 
-class PowerUp(Value, kw_only=True):
+class PowerUp(Value, frozen=True, kw_only=True):
     """What happens from the return of mains until the charger works again, and before each start of charging."""
 
     boot_ms: Annotated[int, doc("From the return of mains until the charger works.")]
@@ -121,7 +121,7 @@ class PowerUp(Value, kw_only=True):
     resumes: Annotated[bool, doc("A car that was charging when mains failed charges again afterwards.")] = True
 
 
-class Queue(Value, kw_only=True):
+class Queue(Value, frozen=True, kw_only=True):
     """What happens to messages that cannot be sent now."""
 
     limit: Annotated[int, doc("How many messages the queue holds.")]
@@ -134,7 +134,7 @@ class Queue(Value, kw_only=True):
     ] = 0
 
 
-class Clause(Value, kw_only=True):
+class Clause(Value, frozen=True, kw_only=True):
     """One promise of a contract: a check, its bound, when it is not promised, and whose words it is."""
 
     bound_ms: Annotated[int | None, doc("The bound in time; without one the check's own default, derived from the model.")] = None
@@ -147,7 +147,7 @@ class Clause(Value, kw_only=True):
     assumption: Annotated[str, doc("Why it is taken to be promised where no source says so.")] = ""
 
 
-class ChargerModel(Value, kw_only=True):
+class ChargerModel(Value, frozen=True, kw_only=True):
     """A kind of charger: ratings, link, memory, behaviour without a server, and what its maker promises."""
 
     name: str
@@ -177,7 +177,7 @@ class ChargerModel(Value, kw_only=True):
     claims: Annotated[dict[str, Claim], doc("Where each statement comes from: path in this file → source or assumption.")] = {}
 
 
-class ServerModel(Value, kw_only=True):
+class ServerModel(Value, frozen=True, kw_only=True):
     """A server: what it stores, what a restart makes it forget, and how much it can take."""
 
     name: str
@@ -195,7 +195,7 @@ class ServerModel(Value, kw_only=True):
     claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
 
 
-class NetworkModel(Value, kw_only=True):
+class NetworkModel(Value, frozen=True, kw_only=True):
     """The path between a charger and its server."""
 
     name: str
@@ -204,7 +204,7 @@ class NetworkModel(Value, kw_only=True):
     claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
 
 
-class VehicleModel(Value, kw_only=True):
+class VehicleModel(Value, frozen=True, kw_only=True):
     """A car: its battery, its on-board charger and how charging ends."""
 
     name: str
@@ -218,7 +218,7 @@ class VehicleModel(Value, kw_only=True):
     claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
 
 
-class Quantiles(Value, kw_only=True):
+class Quantiles(Value, frozen=True, kw_only=True):
     """A distribution by its 10th, 25th, 50th, 75th and 90th percentile; drawn by linear interpolation between them."""
 
     p10: int
@@ -228,7 +228,7 @@ class Quantiles(Value, kw_only=True):
     p90: int
 
 
-class Intervention(Value, kw_only=True):
+class Intervention(Value, frozen=True, kw_only=True):
     """What a driver does who finds that the car is not charging."""
 
     share_permille: Annotated[int, doc("The share of drivers who look.")]
@@ -239,7 +239,7 @@ class Intervention(Value, kw_only=True):
     patience_ms: Annotated[int, doc("How long they wait for each to work.")] = 300_000
 
 
-class DriverModel(Value, kw_only=True):
+class DriverModel(Value, frozen=True, kw_only=True):
     """How people come, stay and need energy. Quantiles in minutes of the day, minutes and watt-hours."""
 
     name: str
@@ -253,7 +253,7 @@ class DriverModel(Value, kw_only=True):
     claims: Annotated[dict[str, Claim], doc("Where each statement comes from.")] = {}
 
 
-class Period(Value, kw_only=True):
+class Period(Value, frozen=True, kw_only=True):
     """One stretch of a tariff: from its start until the next one's, at one price."""
 
     start_ms: int
@@ -262,7 +262,7 @@ class Period(Value, kw_only=True):
     """Price of a kilowatt-hour in millionths of the tariff's currency."""
 
 
-class Tariff(Value, kw_only=True):
+class Tariff(Value, frozen=True, kw_only=True):
     """A tariff laid out over the run: periods in order, the first at or before 0, the last beyond the end."""
 
     name: str
@@ -272,21 +272,21 @@ class Tariff(Value, kw_only=True):
     periods: tuple[Period, ...]
 
 
-class Supply(Value, kw_only=True):
+class Supply(Value, frozen=True, kw_only=True):
     """The building's mains."""
 
     voltage_v: Annotated[int, doc("Voltage between a phase and its return.")]
     phases: Annotated[int, doc("How many phases the building has.")] = 1
 
 
-class Tou(Value, kw_only=True):
+class Tou(Value, frozen=True, kw_only=True):
     """Time-of-use charging: charge only at these price levels."""
 
     charge_in: Annotated[tuple[str, ...], doc("The price levels at which the car may charge.")]
     on: Annotated[bool, doc("Whether time-of-use charging is on.")] = True
 
 
-class Settings(Value, kw_only=True):
+class Settings(Value, frozen=True, kw_only=True):
     """What was set for a charger before the run: at installation, on the dashboard, in the app."""
 
     wire_rating_ma: Annotated[int | None, doc("The wire rating set at installation.")] = None
@@ -294,7 +294,7 @@ class Settings(Value, kw_only=True):
     amperage_ma: Annotated[int | None, doc("The current limit chosen in the app.")] = None
 
 
-class Session(Value, kw_only=True):
+class Session(Value, frozen=True, kw_only=True):
     """One stay of a car: plugged in, in need of energy, gone."""
 
     plug_in_ms: int
@@ -302,7 +302,7 @@ class Session(Value, kw_only=True):
     needs_wh: int
 
 
-class Chargers(Value, kw_only=True):
+class Chargers(Value, frozen=True, kw_only=True):
     """One charger, or a crowd of them alike, as one entry of a scenario's ``chargers``.
 
     ``count`` 0 is a single charger called ``name``; a crowd's members are ``name-1``, ``name-2`` … with leading zeros so that
@@ -333,7 +333,7 @@ class Chargers(Value, kw_only=True):
         return [f"{self.name}-{number:0{width}d}" for number in range(1, self.count + 1)]
 
 
-class Circuit(Value, kw_only=True):
+class Circuit(Value, frozen=True, kw_only=True):
     """A load group: chargers behind one circuit."""
 
     name: str
@@ -342,7 +342,7 @@ class Circuit(Value, kw_only=True):
     capacity_ma: int
 
 
-class Moment(Value, kw_only=True):
+class Moment(Value, frozen=True, kw_only=True):
     """When a step fires: at a time, or relative to another step's edge.
 
     ``step`` empty: at ``offset_ms`` since the start. Otherwise ``offset_ms`` after that step's ``edge``: ``start``, ``end`` (the fault
@@ -354,7 +354,7 @@ class Moment(Value, kw_only=True):
     edge: Literal["start", "end", "recovered"] = "start"
 
 
-class Trigger(Value, kw_only=True):
+class Trigger(Value, frozen=True, kw_only=True):
     """A step that waits for a message or for a state of a target."""
 
     message: str = ""
@@ -365,7 +365,7 @@ class Trigger(Value, kw_only=True):
     delay_ms: int = 0
 
 
-class Targets(Value, kw_only=True):
+class Targets(Value, frozen=True, kw_only=True):
     """Whom a step concerns. Exactly one of the four is set; ``everyone`` otherwise."""
 
     names: tuple[str, ...] = ()
@@ -375,7 +375,7 @@ class Targets(Value, kw_only=True):
     shard: int | None = None
 
 
-class Step(Value, kw_only=True):
+class Step(Value, frozen=True, kw_only=True):
     """One step of a plan: a fault or a human action."""
 
     id: str
@@ -393,7 +393,7 @@ class Step(Value, kw_only=True):
     """Where the step stands in its file, for messages."""
 
 
-class Predicate(Value, kw_only=True):
+class Predicate(Value, frozen=True, kw_only=True):
     """A condition on one charger, all given parts together. A part about a state holds over time; ``message``, ``command``
     and ``action`` are instants."""
 
@@ -411,7 +411,7 @@ class Predicate(Value, kw_only=True):
     action: Annotated[str, doc("The driver does this.")] = ""
 
 
-class CheckSpec(Value, kw_only=True):
+class CheckSpec(Value, frozen=True, kw_only=True):
     """A check that the scenario asks for: a built-in one with other bounds, or one's own over the combinators.
 
     A name from the catalogue with ``bound_ms``/``bound_ma`` is that check. Otherwise exactly one of ``always``, ``never``,
@@ -440,7 +440,7 @@ class CheckSpec(Value, kw_only=True):
     within_ms: int = 0
 
 
-class Limit(Value, kw_only=True):
+class Limit(Value, frozen=True, kw_only=True):
     """A bound on a metric, which is a check too. Values are in the metric's unit."""
 
     metric: str
@@ -450,7 +450,7 @@ class Limit(Value, kw_only=True):
     severity: Severity = "fail"
 
 
-class KnownFailure(Value, kw_only=True):
+class KnownFailure(Value, frozen=True, kw_only=True):
     """A failure that is expected: it keeps a run green, and turns it red once it passes."""
 
     check: str
@@ -459,7 +459,7 @@ class KnownFailure(Value, kw_only=True):
     link: str = ""
 
 
-class Expect(Value, kw_only=True):
+class Expect(Value, frozen=True, kw_only=True):
     """What the scenario expects of a run."""
 
     contract: Literal["each-maker", "none"] = "each-maker"
@@ -469,7 +469,7 @@ class Expect(Value, kw_only=True):
     known_failures: tuple[KnownFailure, ...] = ()
 
 
-class Scenario(Value, kw_only=True):
+class Scenario(Value, frozen=True, kw_only=True):
     """A scenario with everything spelled out; also the header of its journal."""
 
     name: str

@@ -1,0 +1,121 @@
+"""Writing a journal while the run goes on: encoded, hashed and on disk batch by batch, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from harness import __version__
+from harness.journal.format import PACKED_NAME, PLAIN_NAME, SCHEMA, Footer, Header, LastLine
+from harness.journal.records import AnyRecord
+from harness.values import Scenario
+
+PACK_BEYOND_BYTES = 8 << 20
+"""A journal larger than this is compressed. A smaller one stays readable by eye, ``grep`` and a diff."""
+
+_BUFFER_BYTES = 256 << 10
+_COPY_BYTES = 1 << 20
+_ZLIB_LEVEL = 1
+"""The fastest: journals repeat themselves so much that higher levels gain little, and encoding is on the run's hot path."""
+
+
+class _GzipFile:
+    """A gzip stream without a name and a time in its header, so that equal journals are equal files under one zlib."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=_BUFFER_BYTES)
+        self._packer = zlib.compressobj(_ZLIB_LEVEL, wbits=31)
+
+    def write(self, data: bytes) -> None:
+        self._file.write(self._packer.compress(data))
+
+    def flush(self) -> None:
+        self._file.write(self._packer.flush(zlib.Z_SYNC_FLUSH))
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file.closed:
+            return
+        try:
+            self._file.write(self._packer.flush())
+        finally:
+            self._file.close()
+
+
+class Writer:
+    """Writes the journal of one run into ``folder``, which exists: ``journal.jsonl``, or ``journal.jsonl.gz`` once it is large.
+
+    Records come in canonical order through :meth:`write`; :meth:`finish` adds the footer. A writer that is closed without it, as at
+    an interruption, leaves a journal that readers recognise as cut off. Use it as a context manager. Raises :class:`OSError` where the
+    disk is full or not writable.
+    """
+
+    def __init__(self, folder: Path, scenario: Scenario, *, pack_beyond_bytes: int = PACK_BEYOND_BYTES) -> None:
+        self.path = folder / PLAIN_NAME
+        self._file: BinaryIO | _GzipFile = self.path.open("wb", buffering=_BUFFER_BYTES)
+        self._pack_beyond_bytes: float = pack_beyond_bytes
+        self._encoder = msgspec.json.Encoder()
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+        self._counts: Counter[type[AnyRecord]] = Counter()
+        try:
+            self._put(self._encoder.encode_lines([Header(harness=__version__, schema=SCHEMA, scenario=scenario)]))
+            self._file.flush()  # so that even a run that is killed at once says whose it was
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, batch: Sequence[AnyRecord]) -> None:
+        """Append a batch of records."""
+        self._counts.update(map(type, batch))
+        self._put(self._encoder.encode_lines(batch))
+
+    def finish(self, end_ms: int, *, twin: Any = None) -> Footer:
+        """Write the footer and close. ``end_ms`` is the end of the run, ``twin`` the twin's totals."""
+        kinds = {str(kind.__struct_config__.tag): count for kind, count in self._counts.items()}
+        footer = Footer(
+            records=dict(sorted(kinds.items())),
+            total=self._counts.total(),
+            end_ms=end_ms,
+            digest=self._hash.hexdigest(),
+            twin=twin,
+        )
+        self._put(self._encoder.encode_lines([LastLine(footer)]))
+        self.close()
+        return footer
+
+    def close(self) -> None:
+        """Close the file as it is. Closing twice does nothing more."""
+        self._file.close()
+
+    def _put(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._file.write(data)
+        self._bytes += len(data)
+        if self._bytes > self._pack_beyond_bytes:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Go on in a compressed file; the plain one goes only when the other holds all of it."""
+        self._file.close()
+        packed = self.path.with_name(PACKED_NAME)
+        file = _GzipFile(packed)
+        self._file = file
+        with self.path.open("rb") as plain:
+            shutil.copyfileobj(plain, file, _COPY_BYTES)
+        self.path.unlink()
+        self.path = packed
+        self._pack_beyond_bytes = float("inf")

@@ -1,0 +1,1 @@
+"""Put this folder on the path, so that tests in any folder can use the shared examples here."""
