@@ -5,3 +5,273 @@ The file format: ``currency``; ``levels``, dearest first; optional ``seasons`` (
 ``otherwise``, the level of the hours that no window names; ``prices`` per kWh (season → level → price, or level → price without
 seasons); ``holidays``, dates that count as weekend. ``docs/models.md`` shows one.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from harness import units
+from harness.scenario.calendar import Calendar
+from harness.scenario.forms import (
+    FAILED, NAME_FORM, TEXT, Field, ListOf, MapOf, Part, Raw, Record, Scalar, read, words_form,
+)  # fmt: skip
+from harness.scenario.nodes import Node
+from harness.scenario.problems import Problems, listed, nearest
+from harness.units import UnitError, format_clock_s
+from harness.values import Period, Tariff
+
+DAY_S = 86_400
+WHOLE_YEAR = "all year"
+KINDS_OF_DAY = ("weekday", "weekend")
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TariffRules:
+    """A tariff without a calendar: what each minute of each kind of day costs, in each season."""
+
+    name: str
+    title: str
+    currency: str
+    levels: tuple[str, ...]
+    seasons: dict[tuple[int, int], str]
+    """(month, day) → season, for all 366 days."""
+    days: dict[tuple[str, str], tuple[tuple[int, str], ...]]
+    """(season, weekday or weekend) → (second of the day, level from then on), the first at 0."""
+    microprices: dict[tuple[str, str], int]
+    """(season, level) → price per kWh in millionths of the currency."""
+    holidays: frozenset[date]
+
+    def levels_on(self, day: date) -> tuple[str, tuple[tuple[int, str], ...]]:
+        """A date's season, and its levels with the second of the day from which each applies."""
+        season = self.seasons[day.month, day.day]
+        kind = "weekend" if day.weekday() >= 5 or day in self.holidays else "weekday"
+        return season, self.days[season, kind]
+
+
+def lay_out(rules: TariffRules, calendar: Calendar, duration_ms: int) -> Tariff:
+    """The tariff over a run, from two days before its start to two days after its end.
+
+    Each instant has the level that its wall-clock reading has: where clocks go back an hour is charged twice alike, where
+    they go forward the hour left out is not charged at all.
+    """
+    first, last = calendar.start_s - 2 * DAY_S, calendar.start_s + -(-duration_ms // 1000) + 2 * DAY_S
+    periods: list[Period] = []
+    for begin_s, end_s, offset_s in _stretches(calendar, first, last):
+        for local_s, level, price in _changes(rules, begin_s + offset_s, end_s + offset_s):
+            if not periods or (periods[-1].level, periods[-1].microprice) != (level, price):
+                start_ms = (local_s - offset_s - calendar.start_s) * 1000
+                periods.append(Period(start_ms=start_ms, level=level, microprice=price))
+    # Readers take the last period to begin beyond the end: it is repeated there if nothing changes after the run.
+    if periods[-1].start_ms <= duration_ms:
+        end_ms = (last - calendar.start_s) * 1000
+        periods.append(Period(start_ms=end_ms, level=periods[-1].level, microprice=periods[-1].microprice))
+    return Tariff(name=rules.name, currency=rules.currency, levels=rules.levels, periods=tuple(periods))
+
+
+def _stretches(calendar: Calendar, first_s: int, last_s: int) -> Iterator[tuple[int, int, int]]:
+    """[``first_s``, ``last_s``) cut where the offset from UTC changes: (begin, end, offset), in seconds."""
+    begin = first_s
+    while begin < last_s:
+        offset, end = _offset_s(calendar, begin), min(begin + DAY_S, last_s)
+        while end < last_s and _offset_s(calendar, end) == offset:
+            end = min(end + DAY_S, last_s)
+        if _offset_s(calendar, end) != offset:
+            low = max(begin, end - DAY_S)
+            while end - low > 1:
+                middle = (low + end) // 2
+                low, end = (middle, end) if _offset_s(calendar, middle) == offset else (low, middle)
+        yield begin, end, offset
+        begin = end
+
+
+def _offset_s(calendar: Calendar, instant_s: int) -> int:
+    offset = datetime.fromtimestamp(instant_s, calendar.tz).utcoffset()
+    assert offset is not None  # a ZoneInfo always has one
+    return offset // timedelta(seconds=1)
+
+
+def _changes(rules: TariffRules, begin_s: int, end_s: int) -> Iterator[tuple[int, str, int]]:
+    """The levels over a stretch of local time without a change of clocks: (from when, level, price)."""
+    day = datetime.fromtimestamp(begin_s, UTC).date()
+    midnight_s = begin_s - begin_s % DAY_S
+    while midnight_s < end_s:
+        season, spans = rules.levels_on(day)
+        for place, (second, level) in enumerate(spans):
+            until = spans[place + 1][0] if place + 1 < len(spans) else DAY_S
+            if midnight_s + until > begin_s and midnight_s + second < end_s:
+                yield max(midnight_s + second, begin_s), level, rules.microprices[season, level]
+        day, midnight_s = day + _DAY, midnight_s + DAY_S
+
+
+def _parse_hours(text: str) -> tuple[int, int]:
+    begin, dash, end = text.partition("-")
+    expected = "hours such as `16:00-21:00`"
+    if not dash:
+        raise UnitError(text, expected)
+    try:
+        span = units.parse_clock_s(begin.strip()), units.parse_clock_s(end.strip(), midnight=True)
+    except UnitError:
+        raise UnitError(text, expected) from None
+    if span[0] == span[1]:
+        raise UnitError(text, f"{expected}, not an empty stretch")
+    return span
+
+
+HOURS = Scalar(_parse_hours, "hours such as `16:00-21:00`", {"type": "string", "examples": ["16:00-21:00"]})
+MONTH_DAY = Scalar(units.parse_month_day, "a month and day such as `06-01`", {"type": "string", "examples": ["06-01"]})
+DATE = Scalar(units.parse_date, units.DATE, {"type": "string", "examples": ["2026-07-04"]})
+
+_SEASON = Record("a season", (
+    Field("from", MONTH_DAY, "Its first day.", True),
+    Field("to", MONTH_DAY, "Its last day, included.", True),
+))  # fmt: skip
+_WINDOW = Record("a window", (
+    Field("level", NAME_FORM, "The price level.", True),
+    Field("hours", ListOf(HOURS, lone=True), "The local hours, `16:00-21:00` or a list of such.", True),
+    Field("days", words_form("daily", "weekdays", "weekends"), "The days on which it applies; absent: daily."),
+    Field("seasons", ListOf(NAME_FORM, lone=True), "The seasons in which it applies; absent: all."),
+))  # fmt: skip
+_PRICES = {"type": "object", "description": "level → price per kWh, or season → level → price", "examples": [{"peak": "41.099 c"}]}
+TARIFF = Record("a tariff", (
+    Field("name", NAME_FORM, "The tariff's name, the same as its file's."),
+    Field("title", TEXT, "The tariff's full name.", True),
+    Field("currency", NAME_FORM, "The currency's code, such as USD.", True),
+    Field("levels", ListOf(NAME_FORM), "The price levels, dearest first.", True),
+    Field("seasons", MapOf(_SEASON, "a season"), "Seasons, which together cover each day of the year once; absent: all year."),
+    Field("windows", ListOf(_WINDOW), "When which level applies.", True),
+    Field("otherwise", NAME_FORM, "The level of all hours that no window names."),
+    Field("prices", Raw(_PRICES), "Prices per kWh.", True),
+    Field("holidays", ListOf(DATE), "Dates that count as weekend."),
+    Field("claims", Raw({"type": "object"}), "Where each statement comes from."),
+))  # fmt: skip
+
+
+def read_rules(node: Node, name: str, problems: Problems) -> TariffRules | None:
+    """The rules in a tariff's tree, or None with the problems noted."""
+    before = len(problems.found)
+    part = read(TARIFF, node, problems, name)
+    if part is FAILED or len(problems.found) > before:
+        return None
+    seasons = _seasons(part, problems)
+    names = list(dict.fromkeys(seasons.values())) or [WHOLE_YEAR]
+    levels: tuple[str, ...] = part.get("levels")
+    days = {
+        (season, kind): _day(part, season, kind, names, problems) for season in names for kind in KINDS_OF_DAY
+    }
+    _check_windows(part, names, problems)
+    microprices = _prices(part, names, days, problems)
+    if len(problems.found) > before:
+        return None
+    return TariffRules(
+        name=name, title=part.get("title"), currency=part.get("currency"), levels=levels, seasons=seasons, days=days,
+        microprices=microprices, holidays=frozenset(part.get("holidays", ())),
+    )  # fmt: skip
+
+
+def _seasons(part: Part, problems: Problems) -> dict[tuple[int, int], str]:
+    """Which season each day of the year is in; every one of the 366 must be in exactly one."""
+    year = [(day.month, day.day) for day in (date(2024, 1, 1) + n * _DAY for n in range(366))]
+    if "seasons" not in part:
+        return dict.fromkeys(year, WHOLE_YEAR)
+    found: dict[tuple[int, int], str] = {}
+    for name, season in part.get("seasons").items():
+        begin, end = season.get("from"), season.get("to")
+        inside = [day for day in year if (begin <= day <= end if begin <= end else day >= begin or day <= end)]
+        twice = next((day for day in inside if day in found), None)
+        if twice:
+            problems.add(season.node, f"the seasons `{found[twice]}` and `{name}` both have the day {twice[0]:02d}-{twice[1]:02d}")
+        found.update(dict.fromkeys(inside, name))
+    missing = next((day for day in year if day not in found), None)
+    if missing:
+        problems.add(part.at("seasons"), f"no season has the day {missing[0]:02d}-{missing[1]:02d}", expected="each day in one season")
+    return found
+
+
+def _check_windows(part: Part, seasons: list[str], problems: Problems) -> None:
+    levels = part.get("levels")
+    for window in part.get("windows"):
+        if window.get("level") not in levels:
+            _unknown(problems, window.at("level"), "level", window.get("level"), levels)
+        for season in window.get("seasons", ()):
+            if season not in seasons:
+                _unknown(problems, window.at("seasons"), "season", season, seasons)
+        for begin, end in window.get("hours"):
+            if end < begin and window.get("days", "daily") != "daily":
+                problems.add(
+                    window.at("hours"), f"`{format_clock_s(begin)}-{format_clock_s(end)}` passes midnight on some days only",
+                    expected="two windows, which say on which days each half applies",
+                )  # fmt: skip
+    if "otherwise" in part and part.get("otherwise") not in levels:
+        _unknown(problems, part.at("otherwise"), "level", part.get("otherwise"), levels)
+
+
+def _unknown(problems: Problems, node: Node, what: str, name: str, names: Any) -> None:
+    problems.add(node, f"no such {what}", found=f"`{name}`", expected=f"one of {listed(names)}", suggestion=nearest(name, names))
+
+
+def _day(part: Part, season: str, kind: str, seasons: list[str], problems: Problems) -> tuple[tuple[int, str], ...]:
+    """One kind of day: (second, level from then on). Overlaps and gaps are noted."""
+    spans: list[tuple[int, int, str, Node]] = []
+    for window in part.get("windows"):
+        if window.get("days", "daily") not in ("daily", f"{kind}s") or season not in window.get("seasons", seasons):
+            continue
+        for begin, end in window.get("hours"):
+            pieces = [(begin, end)] if begin < end else [(begin, DAY_S), (0, end)]
+            spans += [(low, high, window.get("level"), window.node) for low, high in pieces if low < high]
+    spans.sort(key=lambda span: span[:2])
+    where = kind if season == WHOLE_YEAR else f"{season} {kind}"
+    result: list[tuple[int, str]] = []
+    reached = 0
+    rest: str | None = part.get("otherwise")
+    for begin, end, level, node in [*spans, (DAY_S, DAY_S, "", part.at("windows"))]:
+        if begin < reached:
+            problems.add(node, f"two windows both have {format_clock_s(begin)} on a {where}", expected="windows that do not overlap")
+        elif begin > reached:
+            if rest is None:
+                gap = f"{format_clock_s(reached)}-{format_clock_s(begin) if begin < DAY_S else '24:00'}"
+                problems.add(part.at("windows"), f"no window has {gap} on a {where}", expected="windows for all hours, or `otherwise`")
+            result.append((reached, rest or ""))
+        if level and (not result or result[-1][1] != level):
+            result.append((begin, level))
+        reached = max(reached, end)
+    return tuple(result)
+
+
+def _prices(
+    part: Part, seasons: list[str], days: dict[tuple[str, str], tuple[tuple[int, str], ...]], problems: Problems
+) -> dict[tuple[str, str], int]:
+    """(season, level) → price. Each level that occurs has one, and prices do not rise along the levels."""
+    levels = part.get("levels")
+    found: dict[tuple[str, str], int] = {}
+    table = part.at("prices")
+    for season in seasons:
+        node = table if "seasons" not in part else table.get(season)
+        if node is None or node.kind != "map":
+            at, season_found = (node, node.shown) if node else (table, "nothing")
+            problems.add(at, f"no prices for `{season}`", found=season_found, expected=f"a map such as `{{{levels[0]}: 41.099 c}}`")
+            continue
+        for level, (key_node, value) in node.entries.items():
+            if level not in levels:
+                _unknown(problems, key_node, "level", level, levels)
+                continue
+            try:
+                found[season, level] = units.parse_microprice(value.text, part.get("currency"))
+            except UnitError as error:
+                problems.add(value, f"the price of `{level}` is not right", found=value.shown, expected=error.expected)
+        used = {level for kind in KINDS_OF_DAY for _, level in days[season, kind] if level}
+        for level in levels:
+            if level in used and level not in node.entries:
+                problems.add(node, f"no price for `{level}`, which has hours", expected=f"`{level}: 41.099 c`")
+        known = [(found[season, level], level) for level in levels if (season, level) in found]
+        for (dearer, above), (cheaper, below) in zip(known, known[1:], strict=False):
+            if cheaper > dearer:
+                problems.add(node, f"`{below}` is dearer than `{above}`, which `levels` puts before it", expected="the dearest first")
+    if "seasons" in part and table.kind == "map":
+        for key, (key_node, _) in table.entries.items():
+            if key not in seasons:
+                _unknown(problems, key_node, "season", key, seasons)
+    return found

@@ -1,0 +1,299 @@
+"""A strict YAML reader: from text to a tree of nodes that know where they stand.
+
+YAML is read by its events, so that nothing is interpreted behind a file's back: every plain scalar is kept as its text, and
+the type of the field decides what it means. ``18:30`` is a clock time where one is expected and never 1110, ``no`` is a text and
+never False, ``010`` is refused where a count is expected. What a scenario has no use for is refused, each with its place: tags,
+anchors and aliases, merge keys, duplicate keys, keys that are not plain texts, several documents, tabs in indentation, files
+over 1 MiB, nesting deeper than 20, and bytes that are not UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.scenario.problems import Problem, Problems, ScenarioError, nearest
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 20
+MAX_NODES = 100_000
+
+_HINTS = {
+    "mapping values are not allowed": "a text that contains `: ` must stand in quotes",
+    "could not find expected ':'": "a key is missing its `:`",
+    "did not find expected key": "check the indentation and the brackets around here",
+    "did not find expected ',' or '}'": "a `{` is not closed, or a `,` is missing",
+    "did not find expected ',' or ']'": "a `[` is not closed, or a `,` is missing",
+    "found character that cannot start any token": "a text that begins with a special character must stand in quotes",
+    "found unexpected end of stream": "a quote is not closed",
+}
+
+
+@dataclass(slots=True)
+class Node:
+    """A piece of a file: a scalar with its ``text``, a list with its ``items``, or a map with its ``entries``.
+
+    ``entries`` maps a key to (the key's own node, its value). ``line`` and ``column`` count from 1.
+    """
+
+    kind: Literal["scalar", "list", "map"]
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    plain: bool = True
+    items: list[Node] = field(default_factory=list)
+    entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+
+    @property
+    def is_null(self) -> bool:
+        """Nothing was written, or ``null``."""
+        return self.kind == "scalar" and self.plain and self.text in {"", "~", "null"}
+
+    @property
+    def shown(self) -> str:
+        """What stands here, for an error message."""
+        if self.kind == "list":
+            return "a list"
+        if self.kind == "map":
+            return "a map"
+        if self.is_null:
+            return "nothing"
+        return f"`{self.text if len(self.text) <= 60 else self.text[:57] + '…'}`"
+
+    def get(self, key: str) -> Node | None:
+        """The value under a key of a map."""
+        pair = self.entries.get(key)
+        return pair[1] if pair else None
+
+    def at(self, *path: str) -> Node:
+        """The node under a path of keys, or the nearest one above it that exists: where to point in a message."""
+        node = self
+        for key in path:
+            below = node.get(key)
+            if below is None:
+                break
+            node = below
+        return node
+
+
+def read_file(path: Path, shown: str) -> Node:
+    """Read a YAML file into its tree; ``shown`` is how messages name the file. Raises :class:`ScenarioError`."""
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise ScenarioError([Problem(file=shown, line=0, column=0, message=f"the file cannot be read: {reason}")]) from None
+    if size > MAX_BYTES:
+        problem = Problem(
+            file=shown, line=1, column=1, message="the file is too large", found=f"{size} bytes", expected=f"at most {MAX_BYTES}"
+        )
+        raise ScenarioError([problem])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+        problem = Problem(
+            file=shown, line=line, column=column, message="the file is not UTF-8", found=f"the byte 0x{data[error.start]:02x}"
+        )
+        raise ScenarioError([problem]) from None
+    return read_text(text, shown)
+
+
+def read_text(text: str, shown: str) -> Node:
+    """Read YAML text into its tree; ``shown`` names it in messages. Raises :class:`ScenarioError` with all that is wrong."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        problem = Problem(file=shown, line=1, column=1, message="the text is too large", expected=f"at most {MAX_BYTES} bytes")
+        raise ScenarioError([problem])
+    return _Builder(text, shown).build()
+
+
+def merge(base: Node, over: Node) -> Node:
+    """``over`` laid over ``base``: maps are merged key by key, anything else replaces, null takes a key away."""
+    if base.kind != "map" or over.kind != "map":
+        return over
+    entries = dict(base.entries)
+    for key, (key_node, value) in over.entries.items():
+        if value.is_null:
+            entries.pop(key, None)
+            continue
+        below = entries.get(key)
+        entries[key] = (key_node, merge(below[1], value) if below else _without_nulls(value))
+    return replace(over, entries=entries)
+
+
+def _without_nulls(node: Node) -> Node:
+    if node.kind != "map" or not any(value.is_null or value.kind == "map" for _, value in node.entries.values()):
+        return node
+    kept = {key: (key_node, _without_nulls(value)) for key, (key_node, value) in node.entries.items() if not value.is_null}
+    return replace(node, entries=kept)
+
+
+MODEL_KEYS = ("model", "server", "network", "car", "tariff", "driver")
+"""Keys whose value names a model; an override below such a name changes a copy of that model."""
+
+
+def override(root: Node, text: str, number: int) -> Node:
+    """The tree with one override ``path.to.key=value`` applied, as ``--set`` gives it; ``number`` counts them for messages.
+
+    The value is YAML. A path goes through maps by key and through lists by ``id``, by ``name`` or by place from 1; maps that are
+    missing on the way are made, and going below the name of a model changes a copy of that model. Raises :class:`ScenarioError`.
+    """
+    where = f"--set #{number}"
+
+    def refuse(message: str, *, found: str = "", expected: str = "", suggestion: str = "") -> ScenarioError:
+        problem = Problem(file=where, line=0, column=0, message=message, found=found, expected=expected, suggestion=suggestion)
+        return ScenarioError([problem])
+
+    path, equals, value_text = text.partition("=")
+    keys = path.strip().split(".")
+    if not equals or not all(keys):
+        raise refuse("not an override", found=f"`{text}`", expected="`path.to.key=value`")
+    value = _relocated(read_text(value_text.strip() or "null", where), where)
+
+    def change(node: Node, depth: int) -> Node:
+        if depth == len(keys):
+            return value
+        key = keys[depth]
+        if node.kind == "list":
+            place = _place(node, key)
+            if place is None:
+                names = [name.text for item in node.items if (name := item.get("id") or item.get("name"))]
+                raise refuse(
+                    f"no `{key}` in the list `{'.'.join(keys[:depth])}`",
+                    expected=f"an id in it or a place from 1 to {len(node.items)}", suggestion=nearest(key, names),
+                )  # fmt: skip
+            items = list(node.items)
+            items[place] = change(items[place], depth + 1)
+            return replace(node, items=items)
+        if node.kind == "scalar" and not node.is_null:
+            if keys[depth - 1] not in MODEL_KEYS:
+                raise refuse(f"`{'.'.join(keys[:depth])}` is {node.shown} and has nothing below it", found=f"`{path}`")
+            node = replace(node, kind="map", text="", entries={"extends": (node, node)})
+        elif node.kind == "scalar":
+            node = Node("map", where, 0, 0)
+        pair = node.entries.get(key)
+        below = pair[1] if pair else Node("scalar", where, 0, 0, text="")
+        key_node = pair[0] if pair else Node("scalar", where, 0, 0, text=key)
+        return replace(node, entries={**node.entries, key: (key_node, change(below, depth + 1))})
+
+    return change(root, 0)
+
+
+def _place(node: Node, key: str) -> int | None:
+    """Which item of a list a path names: by its id, its name, or its place from 1 (also as ``step-3``, a step's default id)."""
+    for place, item in enumerate(node.items):
+        name = item.get("id") or item.get("name")
+        if name is not None and name.text == key:
+            return place
+    digits = key.removeprefix("step-")
+    if digits.isdecimal() and 1 <= int(digits) <= len(node.items) and not (key != digits and node.items[int(digits) - 1].get("id")):
+        return int(digits) - 1
+    return None
+
+
+def _relocated(node: Node, file: str) -> Node:
+    """The same tree without positions: an override has none in a file."""
+    return replace(
+        node, file=file, line=0, column=0,
+        items=[_relocated(item, file) for item in node.items],
+        entries={key: (_relocated(name, file), _relocated(value, file)) for key, (name, value) in node.entries.items()},
+    )  # fmt: skip
+
+
+class _Builder:
+    """Builds the tree of one text from the events of the YAML parser."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.problems = Problems()
+        self.nodes = 0
+
+    def build(self) -> Node:
+        import yaml
+
+        loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self._refuse_tabs()
+        root: Node | None = None
+        try:
+            events = iter(yaml.parse(self.text, Loader=loader))
+            for event in events:
+                if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+                    self._refuse(event, "a second document begins", expected="one document per file")
+                    break
+                if isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent | yaml.AliasEvent):
+                    root = self._node(event, events, 1)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            message = (error.problem or "the text cannot be read").removeprefix("block ")
+            hint = next((text for start, text in _HINTS.items() if start in message), "")
+            self._note(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {message}", expected=hint)
+        except yaml.reader.ReaderError as error:
+            before = self.text[: error.position] if isinstance(error.position, int) else ""
+            self._note(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1, "a control character that no text may contain")
+        if root is None and not self.problems.found:
+            self._note(1, 1, "the file is empty")
+        if self.problems.found or root is None:
+            raise ScenarioError(self.problems.in_order())
+        return root
+
+    def _refuse_tabs(self) -> None:
+        for number, line in enumerate(self.text.split("\n"), start=1):
+            if "\t" in line[: len(line) - len(line.lstrip())] and line.strip():
+                self._note(number, line.index("\t") + 1, "a tab in the indentation", expected="spaces")
+
+    def _note(self, line: int, column: int, message: str, *, found: str = "", expected: str = "") -> None:
+        self.problems.add(Node("scalar", self.file, line, column), message, found=found, expected=expected)
+
+    def _refuse(self, event: Any, message: str, *, found: str = "", expected: str = "") -> None:
+        self._note(event.start_mark.line + 1, event.start_mark.column + 1, message, found=found, expected=expected)
+
+    def _stop(self, event: Any, message: str, **details: str) -> ScenarioError:
+        self._refuse(event, message, **details)
+        return ScenarioError(self.problems.in_order())
+
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        """The node that begins with ``event``; takes its own events off ``events``."""
+        import yaml
+
+        if depth > MAX_DEPTH:
+            raise self._stop(event, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise self._stop(event, "too many values in one file", expected=f"at most {MAX_NODES}")
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        if isinstance(event, yaml.AliasEvent):
+            self._refuse(event, "an alias", found=f"`*{event.anchor}`", expected="the value itself, or `extends` for models")
+            return Node("scalar", self.file, line, column)
+        if event.anchor is not None:
+            self._refuse(event, "an anchor", found=f"`&{event.anchor}`", expected="the value alone")
+        if event.tag is not None:
+            self._refuse(event, "a tag", found=f"`{event.tag}`", expected="the value alone")
+        if isinstance(event, yaml.ScalarEvent):
+            return Node("scalar", self.file, line, column, text=event.value, plain=event.implicit[0] and not event.style)
+        if isinstance(event, yaml.SequenceStartEvent):
+            node = Node("list", self.file, line, column)
+            while not isinstance(event := next(events), yaml.SequenceEndEvent):
+                node.items.append(self._node(event, events, depth + 1))
+            return node
+        node = Node("map", self.file, line, column)
+        while not isinstance(event := next(events), yaml.MappingEndEvent):
+            self._entry(node, self._node(event, events, depth + 1), self._node(next(events), events, depth + 1))
+        return node
+
+    def _entry(self, node: Node, key: Node, value: Node) -> None:
+        if key.kind != "scalar" or key.is_null:
+            self.problems.add(key, "a key must be a text", found=key.shown)
+        elif key.text == "<<" and key.plain:
+            self.problems.add(key, "a merge key", found="`<<`", expected="`extends` for models, `defaults` for chargers")
+        elif key.text in node.entries:
+            first = node.entries[key.text][0]
+            self.problems.add(key, f"the key `{key.text}` stands here twice", expected=f"it once (first in line {first.line})")
+        else:
+            node.entries[key.text] = (key, value)
