@@ -1,0 +1,144 @@
+"""The shipped models: each reads without a problem, each statement has its source, figures are the sources' own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from shipped_models import MODELS, file_of, whole
+
+from harness import shipped
+from harness.scenario.nodes import Node, read_file
+from harness.values import ChargerModel, Clause, DriverModel, ServerModel, VehicleModel
+
+ABOUT_THE_FILE = {"harness", "kind", "name", "extends", "claims", "contract"}
+
+
+def leaves(node: Node, path: str = "") -> Iterator[str]:
+    """The dotted path of each statement; a list is one, and so is an empty map."""
+    if node.kind == "map" and node.entries:
+        for key, (_, value) in node.entries.items():
+            if path or key not in ABOUT_THE_FILE:
+                yield from leaves(value, f"{path}.{key}" if path else key)
+    else:
+        yield path
+
+
+def covers(claim: str, path: str) -> bool:
+    return path == claim or path.startswith(claim + ".")
+
+
+@pytest.mark.parametrize(("kind", "name"), MODELS)
+def test_it_reads_without_a_problem(kind, name):
+    assert whole(kind, name)[1].name == name
+
+
+@pytest.mark.parametrize(("kind", "name"), MODELS)
+def test_each_statement_has_a_claim_in_its_own_file(kind, name):
+    """What an extending model changes needs a claim of its own: the extended model's is about another value."""
+    tree = read_file(file_of(kind, name), name)
+    claims = tree.at("claims").entries
+    assert [path for path in leaves(tree) if not any(covers(claim, path) for claim in claims)] == []
+
+
+@pytest.mark.parametrize(("kind", "name"), MODELS)
+def test_each_claim_is_about_something_and_says_something(kind, name):
+    tree = read_file(file_of(kind, name), name)
+    statements = list(leaves(tree))
+    for claim, (_, words) in tree.at("claims").entries.items():
+        assert any(covers(claim, path) for path in statements), claim
+        assert len(words.entries) == 1, claim
+        assert all(key in ("source", "assumption") and len(node.text) > 5 for key, (_, node) in words.entries.items()), claim
+
+
+def contracts() -> list[tuple[str, str, str, Clause]]:
+    return [
+        (kind, name, check, clause) for kind, name in MODELS if kind in ("charger", "server")
+        for check, clause in whole(kind, name)[1].contract.items()
+    ]  # fmt: skip
+
+
+def test_each_clause_of_a_contract_says_whose_words_it_is():
+    assert [f"{name}: {check}" for _, name, check, clause in contracts() if bool(clause.source) == bool(clause.assumption)] == []
+
+
+def test_each_charger_and_server_has_a_contract():
+    promised = {(kind, name) for kind, name, _, _ in contracts()}
+    assert promised == {(kind, name) for kind, name in MODELS if kind in ("charger", "server")}
+
+
+def test_shipped_models_do_nothing_wrong_on_purpose():
+    for kind, name in MODELS:
+        model = whole(kind, name)[1]
+        if isinstance(model, ChargerModel | ServerModel):
+            assert model.quirks == ()
+
+
+def test_no_two_models_share_a_title():
+    titles = [whole(kind, name)[0].at("title").text for kind, name in MODELS]
+    assert len(set(titles)) == len(titles)
+
+
+# Figures, written down here a second time from the sources.
+
+
+@pytest.mark.parametrize(
+    ("name", "usable_wh", "ac_w", "phases"),
+    [
+        ("leaf-40", 38_000, 6_600, 1), ("model-3-sr", 50_000, 11_000, 3), ("bolt", 58_000, 7_200, 1), ("kona-64", 64_000, 7_200, 1),
+        ("id-3", 58_000, 11_000, 3),
+    ],
+)  # fmt: skip
+def test_vehicles_have_the_figures_of_open_ev_data(name, usable_wh, ac_w, phases):
+    car: VehicleModel = whole("vehicle", name)[1]
+    assert (car.usable_wh, car.ac_w, car.phases) == (usable_wh, ac_w, phases)
+    assert (car.minimum_ma, car.taper_from_permille, car.full_at_permille) == (6_000, 800, 990)
+
+
+def test_no_vehicle_is_left_out_of_the_figures():
+    assert shipped.model_names("vehicle") == ["bolt", "id-3", "kona-64", "leaf-40", "model-3-sr"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arrival_min", "stay_min", "energy_wh"),
+    [
+        ("commuter", [735, 1005, 1110, 1245, 1350], [90, 252, 660, 876, 1218], [3_300, 8_200, 19_400, 35_800, 51_400]),
+        ("workplace", [364, 408, 454, 706, 915], [138, 246, 462, 576, 624], [5_000, 7_000, 11_700, 18_100, 31_500]),
+    ],
+)
+def test_drivers_have_the_published_quantiles(name, arrival_min, stay_min, energy_wh):
+    driver: DriverModel = whole("driver", name)[1]
+    found = [[q.p10, q.p25, q.p50, q.p75, q.p90] for q in (driver.arrival_min, driver.stay_min, driver.energy_wh)]
+    assert found == [arrival_min, stay_min, energy_wh]
+    assert driver.no_trip_weekday_permille == 350
+
+
+# What the sources say of memory, which the whole project turns on.
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "clears", "spares"),
+    [
+        ("juicebox-40", "hold", {"power-cycle", "departure"}, {"server-loss", "network-reboot"}),
+        ("juicebox-40", "wire_rating", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("juicebox-40", "group_share", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("juicebox-40", "amperage", {"server-loss", "power-cycle"}, {"network-reboot"}),
+        ("juicebox-v09u", "hold", {"server-loss", "power-cycle"}, set()),
+        ("juicebox-v09u", "offline_amperage", set(), {"power-cycle", "server-loss"}),
+        ("waybox", "schedule", {"power-cycle"}, {"server-loss", "departure"}),
+        ("waybox", "wire_rating", set(), {"power-cycle", "server-loss"}),
+        ("ocpp16-strict", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("ocpp16-strict", "authorisation_list", set(), {"power-cycle"}),
+        ("ocpp201", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("uk-smart", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
+    ],
+)
+def test_memory_cells_are_cleared_by_what_the_source_says(name, cell, clears, spares):
+    events = set(getattr(whole("charger", name)[1].memory, cell))
+    assert clears <= events
+    assert not spares & events
+
+
+def test_juicenet_alone_forgets_overrides_at_a_restart():
+    assert whole("server", "juicenet")[1].forgets_at_restart == ("override",)
+    assert whole("server", "csms")[1].forgets_at_restart == ()
