@@ -499,6 +499,12 @@ class Scenario(Value, frozen=True, kw_only=True):
         """The names of all chargers, in order; a charger's place here is its index."""
         return [name for entry in self.chargers for name in entry.members()]
 
+    def shards(self) -> list[int]:
+        """The shard of the server that each charger belongs to at the start, counted from 1; by turns where none is given."""
+        places = range(sum(max(1, entry.count) for entry in self.chargers))
+        given = [entry.shard for entry in self.chargers for _ in range(max(1, entry.count))]
+        return [given[place] or place % self.server.shards + 1 for place in places]
+
 
 def hold_windows(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int) -> list[tuple[int, int]]:
     """The hold windows of time-of-use charging: maximal unbroken stretches of the levels not in ``charge_in``.

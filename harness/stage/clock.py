@@ -1,0 +1,63 @@
+"""Virtual time on simpy: what is due in the same millisecond shares one simpy event.
+
+Within a millisecond things happen in a fixed order, whatever order they were asked for in: steps of the plan, then the server's own
+deadlines, then arrivals of messages, then each charger's and driver's deadlines by the charger's place, then the accounts of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+PLAN, SERVER, ARRIVAL, DEADLINE, LAST = range(5)
+
+Entry = tuple[int, int, int, Callable[..., None], tuple[Any, ...]]
+
+
+class Clock:
+    """Virtual milliseconds since the scenario's start."""
+
+    def __init__(self, after: Callable[[int], None]) -> None:
+        """``after`` is called with the time when all that was due in a millisecond is done."""
+        self._after = after
+        self._environment = simpy.Environment()
+        self._due: dict[int, list[Entry]] = {}
+        self._count = 0
+        self.now = 0
+
+    def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
+        """Have ``do(*arguments)`` called at ``when``, which is now or later, in its place within that millisecond."""
+        self._count += 1
+        entry = (order, place, self._count, do, arguments)
+        entries = self._due.get(when)
+        if entries is None:
+            self._due[when] = [entry]
+            event = simpy.Timeout(self._environment, when - self._environment.now, when)
+            event.callbacks.append(self._fire)
+        else:
+            entries.append(entry)
+
+    def _fire(self, event: Any) -> None:
+        now: int = event.value
+        self.now = now
+        entries = self._due[now]
+        while entries:
+            self._due[now] = []
+            if len(entries) > 1:
+                entries.sort(key=_order)
+            for _, _, _, do, arguments in entries:
+                do(*arguments)
+            entries = self._due[now]
+        del self._due[now]
+        self._after(now)
+
+    def run(self, until: int) -> None:
+        """Let time pass up to ``until``, what is due then included."""
+        self._environment.run(until + 1)
+        self.now = until
+
+
+def _order(entry: Entry) -> tuple[int, int, int]:
+    return entry[:3]

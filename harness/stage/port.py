@@ -1,0 +1,82 @@
+"""Where one charger meets the simulated stage: its path to the server, what is under way on it, and the outage it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.values import Step
+from harness.world.charger import Charger
+from harness.world.driver import Driver
+from harness.world.server import Account
+
+
+@dataclass(slots=True, eq=False)
+class MessageFault:
+    """A message fault at work."""
+
+    step: Step
+    kind: str
+    action: str
+    direction: str
+    nth: int
+    times: int | None
+    delay_ms: int
+    places: list[int]
+    seen: int = 0
+    applied: int = 0
+
+
+class Port:
+    """One charger on the stage."""
+
+    __slots__ = (
+        "account", "armed", "away", "busy_until", "charger", "cuts", "driver", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
+        "left_online", "lost_at", "mode_since", "place", "shut", "tcp", "was_online",
+    )  # fmt: skip
+
+    def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
+        self.place = place
+        self.charger = charger
+        self.account = account
+        self.driver = driver
+        self.latency_ms = latency_ms
+        self.tcp = charger.model.link.transport == "websocket"
+        self.armed = -1
+        """The time for which the charger's timer is set."""
+        self.busy_until = 0
+        """Until when a request is under way leg by leg; later ones must not overtake it."""
+        self.epoch = 0
+        """Which connection this is; messages of an earlier one are lost."""
+        self.cuts = 0
+        self.holes = 0
+        self.shut = 0
+        """Causes for which the server itself is closed to this charger alone: drained before its shard goes down."""
+        self.extra_ms = 0
+        self.exact = 0
+        """Causes for which every message must be carried leg by leg."""
+        self.held: list[tuple[object, ...]] = []
+        """What a cut path holds, in order."""
+        self.faults: list[MessageFault] = []
+        self.lost_at: int | None = None
+        """Since when the charger is in an outage, in truth."""
+        self.left_online = False
+        self.was_online = True
+        self.away = False
+        self.mode_since = 0
+
+    @property
+    def way_ms(self) -> int:
+        """How long a message travels now, one way."""
+        return self.latency_ms + self.extra_ms
+
+
+@dataclass(slots=True)
+class Ongoing:
+    """A step that acts now."""
+
+    step: Step
+    places: list[int]
+    shards: list[int] = field(default_factory=list)
+    fault: MessageFault | None = None
+    moved: dict[int, int] = field(default_factory=dict)
+    """For a rolling upgrade: place → the shard that it left."""

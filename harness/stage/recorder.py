@@ -1,0 +1,53 @@
+"""Puts a run's records in their one canonical order: time, actor, then the order in which the actor produced them.
+
+A healthy exchange of messages is computed in one go, so records may come ahead of time, but never behind what was handed on.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import cast
+
+from harness.journal.records import AnyRecord, Record
+
+Sink = Callable[[list[AnyRecord]], None]
+
+BATCH = 4096
+"""How many records wait before they are handed on; bounds memory in a burst."""
+
+
+class Recorder:
+    """Collects records and hands them to a sink in batches."""
+
+    __slots__ = ("_count", "_full_at", "_waiting", "sink")
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self._waiting: list[tuple[int, int, int, Record]] = []
+        self._count = 0
+        self._full_at = BATCH
+
+    def emit(self, place: int, record: Record) -> None:
+        """Take in a record of the actor at this place (−1: the world)."""
+        self._count += 1
+        self._waiting.append((record.t, place, self._count, record))
+
+    def flush(self, now: int) -> None:
+        """Hand on what lies before ``now``, if enough waits."""
+        if len(self._waiting) >= self._full_at:
+            self._hand_on(now)
+            self._full_at = len(self._waiting) + BATCH
+
+    def _hand_on(self, before: int) -> None:
+        waiting = self._waiting
+        waiting.sort()
+        cut = bisect_left(waiting, (before,))
+        if cut:
+            self.sink(cast("list[AnyRecord]", [entry[3] for entry in waiting[:cut]]))
+            del waiting[:cut]
+
+    def close(self, end: int) -> None:
+        """The run is over: hand on the rest, up to and including ``end``."""
+        self._hand_on(end + 1)
+        self._waiting.clear()

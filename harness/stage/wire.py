@@ -1,0 +1,473 @@
+"""The simulated wire: messages travel leg by leg, or, where nothing can come between, in one go.
+
+Theory of operation. A leg arrives its latency after it was sent, and its fate is decided on arrival: by the path (a cut holds bytes on
+TCP and loses them on UDP, a black hole swallows), by the shard (down, hung), and by message faults. A request whose whole exchange lies
+before the next thing that could change its fate is carried in one call, with the same times in its records.
+
+The same holds for routine traffic: a charger's link is *steady*, *dead* or *live* (:mod:`harness.world.link`), and this module
+decides which. On leaving steady or dead, what would have been under way is put under way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from harness.journal.records import Loss, Recovery
+from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Clock
+from harness.stage.port import MessageFault, Port
+from harness.stage.recorder import Recorder
+from harness.world.link import NEVER
+from harness.world.messages import ERROR, Answer, Command, Request
+from harness.world.server import Server
+
+
+class Wire:
+    """Carries what chargers and server say to each other. The plan's side of the stage is in its subclass."""
+
+    def __init__(self, ports: list[Port], server: Server, recorder: Recorder, *, simulate_all: bool) -> None:
+        self.clock = Clock(self._elapsed)
+        self.ports = ports
+        self.server = server
+        self.recorder = recorder
+        self.simulate_all = simulate_all
+        self.next_change = NEVER
+        """The next time that the plan may change something; −1: at any time."""
+        shards = server.model.shards
+        self.down = [0] * shards
+        self.hung = [0] * shards
+        self.slow_ms = [0] * shards
+        self.errors = [0] * shards
+        self.backlog: list[list[tuple[Any, ...]]] = [[] for _ in range(shards)]
+        """What a hung shard has taken in and not processed."""
+        self.away = 0
+        """How many chargers are in an outage or not online."""
+        self._server_armed = -1
+
+    def _elapsed(self, now: int) -> None:
+        self.recorder.flush(now)
+
+    # What the plan's side adds.
+
+    def noted(self, port: Port, now: int, action: str) -> None:
+        """A request is about to be sent; a step may wait for it."""
+
+    def came_back(self, port: Port, now: int) -> None:
+        """The charger is online and in no outage again, or no longer so."""
+
+    # The state of paths and shards.
+
+    def path_open(self, port: Port) -> bool:
+        """Whether bytes pass."""
+        return not (port.cuts or port.holes)
+
+    def reachable(self, port: Port) -> bool:
+        """Whether the charger could be heard and answered."""
+        shard = port.account.shard
+        return not (port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard])
+
+    def _plain(self, port: Port) -> bool:
+        """Whether nothing but latency lies between this charger and its server."""
+        shard = port.account.shard
+        return not (
+            port.exact or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard] or self.slow_ms[shard]
+            or self.errors[shard]
+        )  # fmt: skip
+
+    def _undisturbed(self, port: Port, until: int) -> bool:
+        """Whether nothing else happens to this charger or to the server up to ``until``."""
+        return (
+            not self.simulate_all
+            and port.account.group is None
+            and self.next_change > until
+            and self.server.deadline > until
+            and port.charger.deadline > until
+            and port.driver.deadline > until
+            and self._plain(port)
+        )
+
+    # Modes: which routine traffic happens, and which is computed.
+
+    def leave_mode(self, port: Port, now: int) -> None:
+        """Make the link live: put under way what was computed so far."""
+        link = port.charger.link
+        mode, link.mode = link.mode, "live"
+        if mode == "live":
+            return
+        way_ms = port.latency_ms
+        every = link.model.keepalive_ms
+        if mode == "steady":
+            link.heard_by(now, 2 * way_ms)
+            port.account.heard_at = max(port.account.heard_at, link.phase + (now - 1 - way_ms - link.phase) // every * every + way_ms)
+            self._put_under_way(port, link.keepalive_at - every, now)
+        elif link.state == "online":
+            first = link.next_keepalive(port.mode_since)
+            link.keepalive_at = max(first, link.next_keepalive(now))
+            for sent in range(first, link.keepalive_at, every):
+                if sent + way_ms >= now:
+                    self._put_under_way(port, sent, now)
+                elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
+                    self._arrive(port, self._keepalive(port, sent), port.epoch, sent + way_ms)
+                elif port.cuts and port.tcp and not port.holes:
+                    port.held.append((self._arrive, port, self._keepalive(port, sent), port.epoch))
+        elif link.state == "waiting":
+            refused = port.tcp and self.path_open(port)
+            hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
+            fails_ms = 2 * way_ms if refused and not hangs else link.model.answer_timeout_ms
+            link.catch_up(now, arrives_ms=way_ms, fails_ms=fails_ms)
+            if link.state == "waiting" and link.next_at < now:
+                port.charger.attempt(link.next_at)
+                self.pump(port)
+
+    def _keepalive(self, port: Port, sent: int) -> Request:
+        return Request("keepalive", sent, port.charger.plug_in if port.charger.battery is not None else 0)
+
+    def _put_under_way(self, port: Port, sent: int, now: int) -> None:
+        """A keepalive sent before ``now`` and not answered before: have its next leg arrive."""
+        way_ms = port.latency_ms
+        request = self._keepalive(port, sent)
+        if sent < now <= sent + way_ms:
+            self.clock.at(sent + way_ms, ARRIVAL, port.place, self._arrive, port, request, port.epoch)
+        elif sent + way_ms < now <= sent + 2 * way_ms:
+            answer = self.server.answer_now()
+            self.clock.at(sent + 2 * way_ms, ARRIVAL, port.place, self._answered, port, request, answer, port.epoch, sent + way_ms)
+
+    def enter_mode(self, port: Port, now: int) -> None:
+        """Let routine traffic be computed where it may."""
+        if self.simulate_all or port.exact:
+            return
+        link = port.charger.link
+        account = port.account
+        if not self.reachable(port):
+            link.mode = "dead" if link.state in ("online", "waiting") else "live"
+            port.mode_since = now
+        elif (
+            link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
+            and port.charger.clock_set and self._plain(port) and not port.held
+        ):  # fmt: skip
+            link.mode = "steady"
+
+    # Timers.
+
+    def arm(self, port: Port) -> None:
+        """Set the charger's and driver's timer."""
+        due = min(port.charger.deadline, port.driver.deadline)
+        if due != port.armed:
+            port.armed = due
+            if due < NEVER:
+                self.clock.at(max(due, self.clock.now), DEADLINE, port.place, self._due, port, due)
+
+    def _due(self, port: Port, due: int) -> None:
+        if port.armed != due:
+            return
+        port.armed = -1
+        now = self.clock.now
+        if port.driver.deadline <= now:
+            self.driver_acts(port, now)
+        charger = port.charger
+        if charger.deadline <= now:
+            charger.wake(now)
+        self.after(port, now)
+
+    def driver_acts(self, port: Port, now: int) -> None:
+        """The driver does something by himself."""
+        raise NotImplementedError
+
+    def after(self, port: Port, now: int) -> None:
+        """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
+        self.pump(port)
+        self._watch(port, now)
+        if port.charger.link.mode == "live":
+            self.enter_mode(port, now)
+        self.arm(port)
+
+    def _watch(self, port: Port, now: int) -> None:
+        """Whether the charger is online, in truth and by its own lights."""
+        link = port.charger.link
+        online = link.state == "online"
+        if port.was_online and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
+            self.lose(port, now, "link", "")
+        port.was_online = online
+        if port.lost_at is not None and not online:
+            port.left_online = True
+        away = port.lost_at is not None or not online
+        if away != port.away:
+            port.away = away
+            self.away += 1 if away else -1
+            self.came_back(port, now)
+
+    def lose(self, port: Port, now: int, cause: str, step: str) -> None:
+        """The charger's server is lost, in truth."""
+        if port.lost_at is None:
+            port.lost_at = now
+            port.left_online = not port.charger.link.online
+            self.recorder.emit(port.place, Loss(t=now, who=port.charger.name, cause=cause, step=step))
+            if not self.down[port.account.shard]:
+                self.server.lost_sight(port.place)
+
+    def _heard(self, port: Port, now: int, processed_at: int) -> None:
+        """The charger heard from its server: an outage ends, once its causes are gone."""
+        since = port.lost_at
+        if since is not None and processed_at > since and self.reachable(port):
+            port.lost_at = None
+            blip = not port.left_online and now - since < port.charger.model.link.noticing_ms
+            self.recorder.emit(port.place, Recovery(t=now, who=port.charger.name, since=since, blip=blip))
+
+    # Requests.
+
+    def pump(self, port: Port) -> None:
+        """Carry away what the charger wants sent."""
+        out = port.charger.out
+        while out:
+            item = out.pop(0)
+            if isinstance(item, str):
+                port.epoch += 1
+                port.held.clear()
+                continue
+            self.noted(port, item.sent, item.action)
+            way_ms = port.latency_ms
+            if not out and item.sent >= port.busy_until and self._undisturbed(port, item.sent + 3 * way_ms):
+                self._exchange(port, item, item.sent + way_ms)
+            else:
+                self._send(port, item)
+
+    def _admitted(self, port: Port, request: Request, now: int) -> int | None:
+        """When the server takes this in: at once, unless it is an attempt that must wait its turn (None: turned away)."""
+        link = port.charger.link
+        if request.action == "connect" or (link.state == "trying" and not port.tcp and request.action in ("registration", "keepalive")):
+            return self.server.admit(now, port.account.shard)
+        return now
+
+    def _exchange(self, port: Port, request: Request, now: int) -> None:
+        """Request, answer and the commands that follow, in one go; ``now`` is the arrival at the server."""
+        begins = self._admitted(port, request, now)
+        if begins != now:
+            self._wait_admission(port, request, now, begins)
+            return
+        way_ms = port.latency_ms
+        charger = port.charger
+        if charger.link.mode == "steady":
+            port.account.heard_at = now
+        answer = self.server.handle(now, port.place, request)
+        orders = self.server.take_out()
+        back = now + way_ms
+        self._give_answer(port, back, request, answer, now)
+        for _, order in orders:
+            self._give_order(port, back, order, now)
+            self.server.acknowledged(back + way_ms, port.place, order)
+
+    def _send(self, port: Port, request: Request) -> None:
+        """Put a request under way, leg by leg."""
+        copies, delay_ms, lost = 1, 0, ""
+        for fault in self._matching(port, "request", request.action):
+            if fault.kind == "repeat":
+                copies = 2
+            elif fault.kind == "delay":
+                delay_ms += fault.delay_ms
+            else:
+                lost = fault.kind
+        if lost == "drop":
+            return
+        arrives = request.sent + port.way_ms + delay_ms
+        port.busy_until = max(port.busy_until, arrives + port.way_ms)
+        for _ in range(copies):
+            self.clock.at(max(arrives, self.clock.now), ARRIVAL, port.place, self._arrive, port, request, port.epoch, None, lost)
+
+    def _matching(self, port: Port, direction: str, action: str) -> list[MessageFault]:
+        """The message faults that act on this message; each counts it."""
+        matching = []
+        for fault in tuple(port.faults):
+            if fault.direction != direction or fault.action not in ("", action) or action == "connect":
+                continue
+            fault.seen += 1
+            if fault.seen < fault.nth or (fault.times is not None and fault.applied >= fault.times):
+                continue
+            fault.applied += 1
+            matching.append(fault)
+            if fault.applied == fault.times:
+                self.fault_spent(fault)
+        return matching
+
+    def fault_spent(self, fault: MessageFault) -> None:
+        """A message fault has acted as often as it was to."""
+
+    def _arrive(self, port: Port, request: Request, epoch: int, at: int | None = None, spoilt: str = "") -> None:
+        """A request arrives at the server."""
+        now = self.clock.now if at is None else at
+        shard = port.account.shard
+        if port.tcp and epoch != port.epoch:
+            return
+        if port.holes:
+            return
+        if port.cuts:
+            if port.tcp:
+                port.held.append((self._arrive, port, request, epoch, None, spoilt))
+            return
+        if self.down[shard] or port.shut:
+            if port.tcp and request.action == "connect":
+                self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, epoch)
+            return
+        if self.hung[shard]:
+            if request.action != "connect":
+                self.backlog[shard].append((self._process, port, request, epoch, spoilt))
+            return
+        begins = self._admitted(port, request, now)
+        if begins == now:
+            self._process(port, request, epoch, spoilt)
+        else:
+            self._wait_admission(port, request, now, begins)
+
+    def _wait_admission(self, port: Port, request: Request, now: int, begins: int | None) -> None:
+        if begins is not None:
+            self.clock.at(begins, ARRIVAL, port.place, self._process, port, request, port.epoch, "", True)
+        elif port.tcp:
+            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+
+    def _refused(self, port: Port, epoch: int) -> None:
+        if epoch == port.epoch:
+            port.charger.connect_failed(self.clock.now)
+            self.after(port, self.clock.now)
+
+    def _process(self, port: Port, request: Request, epoch: int, spoilt: str = "", waited: bool = False) -> None:
+        """The server takes a request up."""
+        now = self.clock.now
+        shard = port.account.shard
+        if waited and ((port.tcp and epoch != port.epoch) or self.down[shard] or self.hung[shard]):
+            return
+        if self.errors[shard] or spoilt == "error-answer":
+            answer = ERROR
+        else:
+            if port.charger.link.mode == "steady":
+                port.account.heard_at = now
+            answer = self.server.handle(now, port.place, request)
+        if spoilt != "lose-answer":
+            returns = now + port.way_ms + self.slow_ms[shard]
+            self.clock.at(returns, ARRIVAL, port.place, self._answered, port, request, answer, epoch, now)
+        self.send_orders(now)
+
+    def _answered(self, port: Port, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
+        """An answer arrives at the charger."""
+        if port.tcp and epoch != port.epoch:
+            return
+        if port.holes or port.charger.power != "on":
+            return
+        if port.cuts:
+            if port.tcp:
+                port.held.append((self._answered, port, request, answer, epoch, processed_at))
+            return
+        now = self.clock.now
+        self._give_answer(port, now, request, answer, processed_at)
+        self.after(port, now)
+
+    def _give_answer(self, port: Port, now: int, request: Request, answer: Answer, processed_at: int) -> None:
+        charger = port.charger
+        if request.action == "connect":
+            if answer.result == "accepted":
+                charger.connected(now)
+            else:
+                charger.connect_failed(now)
+            return
+        charger.answer(now, request, answer)
+        self._heard(port, now, processed_at)
+
+    # Commands.
+
+    def send_orders(self, now: int) -> None:
+        """Carry away what the server wants sent."""
+        while self.server.out:
+            for place, order in self.server.take_out():
+                port = self.ports[place]
+                if self._undisturbed(port, now + 2 * port.latency_ms) and port.charger.link.state == "online" and not port.held:
+                    arrives = now + port.latency_ms
+                    self._give_order(port, arrives, order, now)
+                    self.server.acknowledged(arrives + port.latency_ms, place, order)
+                    self.after(port, arrives)
+                else:
+                    self._send_order(port, now, order)
+        if self.server.deadline != self._server_armed:
+            self._server_armed = self.server.deadline
+            if self._server_armed < NEVER:
+                self.clock.at(max(self.clock.now, self._server_armed), SERVER, -1, self._server_due, self._server_armed)
+
+    def _server_due(self, due: int) -> None:
+        if due == self._server_armed:
+            self._server_armed = -1
+            self.server.wake(self.clock.now)
+            self.send_orders(self.clock.now)
+
+    def _send_order(self, port: Port, now: int, order: Command) -> None:
+        self.leave_mode(port, now)
+        copies, delay_ms, lost = 1, 0, ""
+        for fault in self._matching(port, "command", order.name):
+            if fault.kind == "repeat":
+                copies = 2
+            elif fault.kind == "delay":
+                delay_ms += fault.delay_ms
+            else:
+                lost = fault.kind
+        if lost not in ("drop", "error-answer"):
+            arrives = now + port.way_ms + delay_ms + self.slow_ms[port.account.shard]
+            for _ in range(copies):
+                self.clock.at(arrives, ARRIVAL, port.place, self._order_arrives, port, order, port.epoch, lost)
+        self.enter_mode(port, now)
+        self.arm(port)
+
+    def _order_arrives(self, port: Port, order: Command, epoch: int, spoilt: str) -> None:
+        if (port.tcp and epoch != port.epoch) or port.holes:
+            return
+        if port.cuts:
+            if port.tcp:
+                port.held.append((self._order_arrives, port, order, epoch, spoilt))
+            return
+        now = self.clock.now
+        if port.charger.power != "on" or port.charger.link.state != "online":
+            return
+        self._give_order(port, now, order, order.sent)
+        if spoilt != "lose-answer":
+            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._acknowledged, port, order, epoch)
+        self.after(port, now)
+
+    def _give_order(self, port: Port, now: int, order: Command, sent: int) -> None:
+        port.charger.command(now, order)
+        self._heard(port, now, sent)
+
+    def _acknowledged(self, port: Port, order: Command, epoch: int) -> None:
+        """A charger's acknowledgement arrives at the server."""
+        shard = port.account.shard
+        if (port.tcp and epoch != port.epoch) or port.holes or self.down[shard] or port.shut:
+            return
+        if port.cuts:
+            if port.tcp:
+                port.held.append((self._acknowledged, port, order, epoch))
+            return
+        if self.hung[shard]:
+            self.backlog[shard].append((self._acknowledged, port, order, epoch))
+            return
+        now = self.clock.now
+        self.server.acknowledged(now, port.place, order)
+        self.send_orders(now)
+        self.after(port, now)
+
+    # Connections.
+
+    def close_connection(self, port: Port, now: int, cause: str) -> None:
+        """The far end closes (or resets) the charger's connection; the charger sees it when the word arrives."""
+        if port.tcp:
+            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._closed, port, port.epoch, cause)
+
+    def _closed(self, port: Port, epoch: int, cause: str) -> None:
+        if epoch != port.epoch or port.holes:
+            return
+        if port.cuts:
+            port.held.append((self._closed, port, epoch, cause))
+            return
+        now = self.clock.now
+        self.leave_mode(port, now)
+        port.charger.disconnected(now, cause)
+        self.after(port, now)
+
+    def release_held(self, port: Port, now: int) -> None:
+        """A cut healed: what was held arrives."""
+        held, port.held = port.held, []
+        for do, *arguments in held:
+            self.clock.at(now, ARRIVAL, port.place, cast("Any", do), *arguments)
+

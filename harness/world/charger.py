@@ -1,0 +1,798 @@
+"""The charger: independent regions, named memory cells, and one function that says what current may flow, and why.
+
+Theory of operation. The charger knows no clock and does no I/O. Whoever runs it calls an input with the time (mains lost, car
+plugged in, answer, command …) or :meth:`Charger.wake` at its :attr:`Charger.deadline`, then carries away what stands in
+:attr:`Charger.out`: requests to send (``connect`` among them) and :data:`DROP`, to close the connection. What happened is
+told to ``emit`` as journal records.
+
+Regions: power (off, booting, on), the link (:mod:`harness.world.link`), the connector (OCPP's states; it follows from the others), the clock
+(set, unset, or off by the server's error). Memory cells and what clears each come from the model: an event clears the
+cells that list it, and nothing else does.
+
+:meth:`Charger.allowed` is the one place that decides on the current: first the reasons why none may flow, in order, then the lowest
+of the limits. Each change is journalled with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.journal.records import (
+    Attempts, Command, Current, Failed, Link, PlugIn, Power, Reason, Record, State, Stay, Transaction,
+)  # fmt: skip
+from harness.values import ChargerModel, MemoryEvent, Period, Settings
+from harness.world.battery import UJ_PER_WH, Battery, CarType
+from harness.world.chance import RANDOM_DELAY, below
+from harness.world.link import NEVER, Series
+from harness.world.link import Link as LinkRegion
+from harness.world.messages import Answer, Request
+from harness.world.messages import Command as Order
+from harness.world.outbox import Outbox
+
+DROP = "drop"
+"""An output: the charger closes its connection."""
+
+LATE_AMPERAGE_MS = 300_000
+"""How late the quirk applies-amperage-late is."""
+
+
+class Kit:
+    """What chargers of one entry share: their model and what was laid out for it."""
+
+    __slots__ = ("car", "cleared_by", "epoch_ms", "model", "periods", "settings", "tag", "tag_listed", "windows")
+
+    def __init__(
+        self, model: ChargerModel, car: CarType, periods: Sequence[Period], windows: list[tuple[int, int]] | None,
+        settings: Settings, *, epoch_ms: int, tag: str = "", tag_listed: bool = True,
+    ) -> None:  # fmt: skip
+        self.model = model
+        self.car = car
+        self.periods = periods
+        self.windows = windows
+        """The hold windows of a stored schedule; None: time-of-use charging is off at the start."""
+        self.settings = settings
+        self.epoch_ms = epoch_ms
+        """The scenario's start in ms since 1970."""
+        self.tag = tag
+        self.tag_listed = tag_listed
+        memory = model.memory
+        cells = memory.__struct_fields__
+        self.cleared_by: dict[str, tuple[str, ...]] = {
+            event: tuple(cell for cell in cells if event in getattr(memory, cell))
+            for event in ("departure", "server-loss", "network-reboot", "power-cycle", "memory-loss")
+        }
+
+
+class Charger:
+    """One charger. Inputs are methods that take the time first; outputs are :attr:`out`, :attr:`deadline` and records."""
+
+    __slots__ = (
+        "_allows_at", "_asked", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading", "_period", "_ready_at",
+        "_stay_uj", "_wh_shown", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays", "emit",
+        "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "key", "kit", "last_ma", "last_reason", "last_state", "late_ma",
+        "leave_ms", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power",
+        "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "started_offline",
+        "tapers", "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+    )  # fmt: skip
+
+    def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
+        model = kit.model
+        self.index = index
+        self.name = name
+        self.kit = kit
+        self.model = model
+        self.quirks = model.quirks
+        self.key = key
+        self.emit = emit
+        self.out: list[Request | str] = []
+
+        self.power = "on"
+        self.boots_at = NEVER
+        self.link = LinkRegion(model, key)
+        self.outbox = Outbox(model, name, self._emit)
+        self.clock_set = True
+        self.clock_offset_ms = 0
+        self.lost_link_at = NEVER
+
+        settings = kit.settings
+        self.hold_until = -1
+        self.hold_plug_in = 0
+        self._held_again_ms = 0
+        self.schedule: list[tuple[int, int]] | None = kit.windows if model.tou == "schedule" else None
+        self.overridden = 0
+        """The plug-in that may charge in spite of the stored schedule."""
+        self.amperage_ma = settings.amperage_ma or 0
+        self.wire_ma = model.ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
+        self.offline_ma = model.ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
+        if "swaps-amperages" in model.quirks:
+            self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
+        self.share_ma = share_ma
+        self.has_list = True
+        self.unlimited = False
+        self.late_ma = 0
+        self._next_late = NEVER
+        self._next_reading = NEVER
+        self.routine = False
+        """Whether routine traffic is sent at all: where it changes nothing, whoever carries messages need not ask for it."""
+
+        self.plug_in = 0
+        self.battery: Battery | None = None
+        self.leave_ms = 0
+        self.authorised = "no"
+        """The tag's state: no, asking, yes, or refused."""
+        self._asked: Request | None = None
+        self.resumes = True
+        self.started_offline = False
+        self._ready_at = NEVER
+        self._allows_at = NEVER
+        self.delays = 0
+        self.ma = 0
+        self.tapers = False
+        self._drawing_since = 0
+        self._next_energy = NEVER
+        self.energy_uj = 0
+        self.register_base_uj = 0
+        self._stay_uj = 0
+        self.priced_uj: dict[tuple[str, int], int] = {}
+        self._period = 0
+        self.last_ma, self.last_state, self.last_reason = 0, "Available", "no-car"
+
+        self.tx = 0
+        self.tx_plug_in = 0
+        """The plug-in of the open transaction; 0: none is open."""
+        self.tx_at = 0
+        self.tx_start: Request | None = None
+        self.seq = 0
+        self.readings_from = 0
+
+    def _emit(self, record: Record) -> None:
+        self.emit(self.index, record)
+
+    @property
+    def deadline(self) -> int:
+        """When the charger next acts by itself."""
+        return min(
+            self._next_energy, self.boots_at, self.link.deadline(), self.outbox.deadline, self._next_late, self._next_reading
+        )  # fmt: skip
+
+    def wake(self, now: int) -> None:
+        """Do what is due at ``now``."""
+        if self.boots_at <= now:
+            self._booted(now)
+        if self._next_late <= now:
+            self._next_late = NEVER
+            self.amperage_ma = self.late_ma
+            self._evaluate(now)
+        if self._next_energy <= now:
+            self._evaluate(now)
+        if self._next_reading <= now:
+            self._next_reading = NEVER
+            if self.tx_plug_in:
+                self._plan_reading(now)
+                if self.link.online:
+                    self.out.append(Request("meter-values", now, self.plug_in))
+        if self.outbox.deadline <= now:
+            self.outbox.overdue(now)
+            self._send_queued(now)
+        link = self.link
+        if link.deadline() <= now:
+            if link.state == "online":
+                if link.answered_at + link.patience_ms <= now:
+                    self._server_lost(now, "silence")
+                elif link.keepalive_at <= now:
+                    link.keepalive_at += link.model.keepalive_ms
+                    self.out.append(self._request("keepalive", now))
+            elif link.state == "trying":
+                self._attempt_failed(now)
+            elif link.state == "waiting":
+                self.attempt(now)
+
+    # Power.
+
+    def power_lost(self, now: int) -> None:
+        """Mains is lost: the charger is off, volatile memory is gone."""
+        if self.power == "off":
+            return
+        was_on = self.power == "on"
+        self.power = "off"
+        self.boots_at = NEVER
+        self._emit(Power(t=now, who=self.name, state="off"))
+        self._stopped(now, "power-cycle", "power", was_on=was_on)
+
+    def power_restored(self, now: int) -> None:
+        """Mains is back: the charger boots."""
+        if self.power == "off":
+            self.power = "booting"
+            self.boots_at = now + self.model.power_up.boot_ms
+            self._emit(Power(t=now, who=self.name, state="booting"))
+            self._evaluate(now)
+
+    def restart(self, now: int, event: MemoryEvent, cause: str, pause_ms: int = 0) -> None:
+        """The charger restarts without losing mains (``cause`` reboot, memory-loss, firmware-update), ``pause_ms`` before it boots."""
+        if self.power == "off":
+            if event == "memory-loss":
+                self._clear(now, event)
+            return
+        was_on = self.power == "on"
+        self.power = "booting"
+        self.boots_at = now + pause_ms + self.model.power_up.boot_ms
+        self._emit(Power(t=now, who=self.name, state="booting", cause=cause))  # type: ignore[arg-type]
+        self._stopped(now, event, "reboot", was_on=was_on)
+
+    def _stopped(self, now: int, event: MemoryEvent, cause: str, *, was_on: bool) -> None:
+        self._settle(now)
+        if was_on:
+            self._close_transaction(now, closes_stay=False)
+        self._asked = None
+        if self.authorised == "asking":
+            self.authorised = "no"
+        self.outbox.link_lost(now)
+        was_online = self.link.online
+        self._end_series(now, self.link.power_lost())
+        if was_online:
+            self.lost_link_at = now
+            self._emit(Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
+        self.out.append(DROP)
+        self._clear(now, event)
+        self._ready_at = NEVER
+        self._next_late = NEVER
+        self._evaluate(now)
+
+    def _booted(self, now: int) -> None:
+        self.power = "on"
+        self.boots_at = NEVER
+        self._emit(Power(t=now, who=self.name, state="on"))
+        self.resumes = self.model.power_up.resumes
+        self.unlimited = "resumes-at-unit-rating" in self.quirks
+        if "forgets-share-at-power-up" in self.quirks:
+            self.share_ma = 0
+        if "register-restarts-at-power-up" in self.quirks:
+            self.register_base_uj = self.energy_uj
+        self.link.powered_up(now)
+        if self.battery is not None:
+            self._admit(now)
+        self._evaluate(now)
+
+    # Memory.
+
+    def _clear(self, now: int, event: MemoryEvent) -> None:
+        for cell in self.kit.cleared_by[event]:
+            if cell == "hold":
+                self.hold_until = -1
+            elif cell == "schedule":
+                self.schedule = None
+            elif cell == "override":
+                self.overridden = 0
+            elif cell == "amperage":
+                self.amperage_ma = 0
+            elif cell == "wire_rating":
+                self.wire_ma = self.model.ratings.unit_rating_ma
+            elif cell == "group_share":
+                self.share_ma = 0
+            elif cell == "offline_amperage":
+                self.offline_ma = 0
+            elif cell == "authorisation_list":
+                self.has_list = False
+            elif cell == "message_queue":
+                self.outbox.clear(now)
+            elif cell == "clock":
+                self.clock_set = False
+
+    def clock_lost(self, now: int) -> None:
+        """The charger forgets the time of day."""
+        self.clock_set = False
+        self._evaluate(now)
+
+    # The car.
+
+    def plugged_in(self, now: int, needs_wh: int, leave_ms: int) -> None:
+        """A driver connects a car that can take ``needs_wh`` and means to leave at ``leave_ms``."""
+        self.plug_in += 1
+        self.battery = Battery(self.kit.car, needs_wh)
+        self.leave_ms = leave_ms
+        self._stay_uj = 0
+        self.priced_uj = {}
+        self.resumes = True
+        self.authorised = "no"
+        self._emit(
+            PlugIn(
+                t=now, who=self.name, plug_in=self.plug_in, car=self.kit.car.name, needs_wh=self.battery.needs_wh, leave=leave_ms,
+                tag=self.kit.tag,
+            )
+        )  # fmt: skip
+        if self.power == "on":
+            self._admit(now)
+        self._evaluate(now)
+
+    def unplugged(self, now: int) -> None:
+        """The driver takes the car away."""
+        if self.battery is None:
+            return
+        self._settle(now)
+        if self.power == "on":
+            self._close_transaction(now, closes_stay=True)
+        self._end_stay(now, "unplugged")
+        self.battery = None
+        self.authorised = "no"
+        self._asked = None
+        self._clear(now, "departure")
+        self._ready_at = NEVER
+        self._evaluate(now)
+
+    def swiped(self, now: int, tag: str) -> None:
+        """The driver shows a tag."""
+        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused"):
+            self._show_tag(now, tag)
+            self._evaluate(now)
+
+    def finish(self, now: int) -> None:
+        """The run is over: settle the accounts of what still goes on."""
+        self._settle(now)
+        if self.battery is not None:
+            self._end_stay(now, "run-over")
+        self._end_series(now, self.link.end_series())
+
+    def _end_stay(self, now: int, ended: str) -> None:
+        battery = self.battery
+        assert battery is not None
+        self._emit(
+            Stay(
+                t=now, who=self.name, plug_in=self.plug_in, ended=ended, wh=self._stay_uj // UJ_PER_WH,  # type: ignore[arg-type]
+                needs_wh=(self._stay_uj + max(0, battery.missing_uj - battery.kind.full_uj)) // UJ_PER_WH, full=battery.full,
+                by_price=[(level, price, uj // UJ_PER_WH) for (level, price), uj in self.priced_uj.items()],
+            )
+        )  # fmt: skip
+
+    def _admit(self, now: int) -> None:
+        """May this car charge? Decided at plug-in, at a power-up, and when the link comes or goes while it is open."""
+        rule = self.model.server_loss.new_car
+        if self.authorised == "yes":
+            self._open_transaction(now)
+        elif self.model.authorisation == "required":
+            if self.kit.tag and self.authorised == "no":
+                self._show_tag(now, self.kit.tag)
+        elif self.link.online or rule in ("charges", "local-list"):
+            self._authorise(now)
+        elif rule == "refused":
+            self.authorised = "refused"
+
+    def _authorise(self, now: int) -> None:
+        self.authorised = "yes"
+        self.started_offline = not self.link.online
+        self._open_transaction(now)
+
+    def _show_tag(self, now: int, tag: str) -> None:
+        if self.link.online:
+            if self._asked is None:
+                self.authorised = "asking"
+                self._asked = request = self._request("authorise", now)
+                request.tag = tag
+                request.number = 1
+                self.out.append(request)
+                self._next_energy = min(self._next_energy, now + self.model.link.answer_timeout_ms)
+            return
+        self._asked = None
+        rule = self.model.server_loss.new_car
+        listed = self.has_list and self.kit.tag_listed and tag == self.kit.tag
+        if rule == "charges" or (rule == "local-list" and listed):
+            self._authorise(now)
+        else:
+            self.authorised = "refused" if rule == "refused" else "no"
+
+    # What current may flow, and why.
+
+    def allowed(self, now: int) -> tuple[int, Reason, State, int]:
+        """The most current that may flow now, in mA per phase; what sets it; the connector's state; and until when it stands.
+
+        A function of memory, power, link and time alone; the car's own limits come in :meth:`_evaluate`.
+        """
+        if self.power != "on":
+            return 0, "no-mains" if self.power == "off" else "booting", "Unavailable", NEVER
+        battery = self.battery
+        if battery is None:
+            return 0, "no-car", "Available", NEVER
+        if self.authorised != "yes":
+            return self._why_not_authorised(now)
+        if not self.resumes:
+            return 0, "not-resumed", "Finishing", NEVER
+        if battery.full:
+            return 0, "vehicle-full", "SuspendedEV", NEVER
+        if self.hold_plug_in == self.plug_in and now < self.hold_until:
+            return 0, "tou-hold" if self.model.tou == "hold" else "tou-pause", "SuspendedEVSE", self.hold_until
+        until = NEVER
+        if self.schedule is not None and self.clock_set and self.overridden != self.plug_in:
+            held, until = self._scheduled(now)
+            if held:
+                return 0, "schedule", "SuspendedEVSE", until
+        ma, reason = self._limit()
+        return ma, reason, "Charging", until
+
+    def _why_not_authorised(self, now: int) -> tuple[int, Reason, State, int]:
+        if self.authorised == "asking" and self._asked is not None:
+            return 0, "not-authorised", "Preparing", self._asked.sent + self.model.link.answer_timeout_ms
+        if self.authorised == "refused":
+            return 0, "refused-offline", "Preparing", NEVER
+        if self.model.authorisation == "none":
+            return 0, "waits-for-server", "Preparing", NEVER
+        return 0, "not-authorised", "Preparing", NEVER
+
+    def _scheduled(self, now: int) -> tuple[bool, int]:
+        """Whether the stored schedule holds the car now, by the charger's own clock, and until when."""
+        offset = self.clock_offset_ms
+        assert self.schedule is not None
+        for opens, closes in self.schedule:
+            if now + offset < opens:
+                return False, opens - offset
+            if now + offset < closes:
+                return True, closes - offset
+        return False, NEVER
+
+    def _limit(self) -> tuple[int, Reason]:
+        ma = self.model.ratings.unit_rating_ma
+        reason: Reason = "unit-rating"
+        if self.unlimited:
+            return ma, reason
+        if self.wire_ma < ma:
+            ma, reason = self.wire_ma, "wire-rating"
+        if self.share_ma and self.share_ma < ma:
+            ma, reason = self.share_ma, "load-group"
+        rule = self.model.server_loss.limit
+        if self.link.state == "online" or rule == "amperage":
+            if self.amperage_ma and self.amperage_ma < ma:
+                ma, reason = self.amperage_ma, "amperage"
+        elif rule == "offline-amperage" and self.offline_ma and self.offline_ma < ma:
+            ma, reason = self.offline_ma, "offline-amperage"
+        return ma, reason
+
+    def _evaluate(self, now: int) -> None:
+        """Settle the energy so far, then let flow what may flow from now on."""
+        self._settle(now)
+        if 0 < self.hold_until <= now:
+            self._hold_ran_out(now)
+        if self.authorised == "asking" and self._asked is not None and now >= self._asked.sent + self.model.link.answer_timeout_ms:
+            self._answer_missing(now)
+        limit_ma, reason, state, until = self.allowed(now)
+        ma = 0
+        tapers = False
+        if state == "Charging":
+            if self._ready_at == NEVER:
+                self._ready_at = self._begins_at(now)
+            if now < self._ready_at:
+                delayed = now < self._allows_at
+                reason, state = ("random-delay", "SuspendedEVSE") if delayed else ("starting", "Preparing")
+                until = min(until, self._allows_at if delayed else self._ready_at)
+            else:
+                battery = self.battery
+                assert battery is not None
+                if battery.kind.maximum_ma < limit_ma:
+                    limit_ma, reason = battery.kind.maximum_ma, "vehicle"
+                if limit_ma < battery.kind.minimum_ma:
+                    state = "SuspendedEVSE"
+                else:
+                    ma, tapers, lasts_ms = battery.charge(limit_ma)
+                    until = min(until, now + lasts_ms)
+                    if tapers:
+                        reason = "vehicle-taper"
+        else:
+            self._ready_at = NEVER
+        self.ma, self.tapers = ma, tapers
+        self._drawing_since = now
+        self._next_energy = until
+        if self.routine and self.tx_plug_in:
+            self._plan_reading(now)
+        if ma != self.last_ma or state != self.last_state or reason != self.last_reason:
+            self._changed(now, ma, state, reason)
+
+    def _begins_at(self, now: int) -> int:
+        """When a charge permitted from now on begins: after the random delay, where there is one, and the start delay."""
+        rules = self.model.power_up
+        self._allows_at = now
+        if rules.random_delay_ms and "skips-random-delay" not in self.quirks:
+            self.delays += 1
+            self._allows_at = now + below(self.key, RANDOM_DELAY, self.delays, rules.random_delay_ms + 1)
+        return self._allows_at + rules.start_delay_ms
+
+    def _changed(self, now: int, ma: int, state: State, reason: Reason) -> None:
+        self.last_ma, self.last_state, self.last_reason = ma, state, reason
+        battery = self.battery
+        self._emit(
+            Current(
+                t=now, who=self.name, ma=ma, state=state, reason=reason, wh=self.energy_uj // UJ_PER_WH,
+                full=battery is not None and battery.full,
+            )
+        )  # fmt: skip
+        if self.routine and self.link.online:
+            self.out.append(self._request("status", now))
+
+    def _plan_reading(self, now: int) -> None:
+        """Readings on a healthy link change nothing; they are sent only where all traffic is simulated."""
+        every = self.model.queue.meter_interval_ms
+        self._next_reading = self.tx_at + ((now - self.tx_at) // every + 1) * every if every else NEVER
+
+    def _hold_ran_out(self, now: int) -> None:
+        if not self.link.online:
+            if "hold-never-ends-offline" in self.quirks:
+                self.hold_until = NEVER
+                return
+            if "renews-hold-offline" in self.quirks:
+                self.hold_until = now + self._held_again_ms
+                return
+        self.hold_until = -1
+
+    def _settle(self, now: int) -> None:
+        """Account for the energy taken since the last change, split where the price changed."""
+        battery = self.battery
+        since = self._drawing_since
+        if not self.ma or battery is None or now <= since:
+            return
+        periods = self.kit.periods
+        place = self._period
+        while periods[place + 1].start_ms <= since:
+            place += 1
+        taken = 0
+        while True:
+            edge = periods[place + 1].start_ms
+            upto = battery.taken_uj(min(edge, now) - since)
+            bucket = (periods[place].level, periods[place].microprice)
+            self.priced_uj[bucket] = self.priced_uj.get(bucket, 0) + upto - taken
+            taken = upto
+            if edge >= now:
+                break
+            place += 1
+        self._period = place
+        battery.missing_uj -= taken
+        if battery.missing_uj - battery.kind.full_uj < self.ma * battery.kind.volt_phases:
+            # Less than a millisecond's worth is missing: the rounding of the last deadline, not a charge to come.
+            taken += battery.missing_uj - battery.kind.full_uj
+            battery.missing_uj = battery.kind.full_uj
+        self.energy_uj += taken
+        self._stay_uj += taken
+        self._drawing_since = now
+
+    # Transactions.
+
+    def _register_wh(self) -> int:
+        return (self.energy_uj - self.register_base_uj) // UJ_PER_WH
+
+    def _open_transaction(self, now: int) -> None:
+        if self.tx_plug_in:
+            return
+        self.tx += 1
+        self.tx_plug_in = self.plug_in
+        self.tx_at = now
+        self.seq = 0
+        self.readings_from = now
+        self._emit(
+            Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.plug_in, edge="open", wh=self.energy_uj // UJ_PER_WH)
+        )
+        self.tx_start = request = self._request("transaction-start", now)
+        request.wh = self._register_wh()
+        if "loses-start" not in self.quirks or self.link.online:
+            self.outbox.put(now, request)
+        self._send_queued(now)
+
+    def _close_transaction(self, now: int, *, closes_stay: bool) -> None:
+        if not self.tx_plug_in:
+            return
+        self._count_readings(now)
+        self._emit(
+            Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.tx_plug_in, edge="close", wh=self.energy_uj // UJ_PER_WH)
+        )
+        for _ in range(2 if "sends-stop-twice" in self.quirks else 1):
+            request = self._request("transaction-end", now)
+            request.plug_in = self.tx_plug_in
+            request.wh = self._register_wh()
+            request.start = self.tx_start
+            request.closes_stay = closes_stay
+            self.outbox.put(now, request)
+        self.tx_plug_in = 0
+        self._next_reading = NEVER
+        self._send_queued(now)
+
+    def _count_readings(self, now: int) -> None:
+        """Queue the readings taken since the server last answered, where the model keeps them."""
+        rules = self.model.queue
+        if not (rules.meter_values and rules.meter_interval_ms and self.tx_plug_in) or self.lost_link_at == NEVER:
+            return
+        since = max(self.lost_link_at, self.readings_from)
+        every = rules.meter_interval_ms
+        count = (now - self.tx_at) // every - max(0, since - self.tx_at) // every
+        self.readings_from = now
+        if count > 0:
+            request = self._request("meter-values", now)
+            request.count = count
+            request.wh = self._register_wh()
+            self.seq += count - 1
+            self.outbox.put(now, request)
+
+    def _request(self, action: str, now: int) -> Request:
+        request = Request(action, now, self.plug_in if self.battery is not None else 0)  # type: ignore[arg-type]
+        if action in ("transaction-start", "transaction-end", "meter-values"):
+            request.tx = self.tx
+            request.seq = self.seq
+            self.seq += 1
+        request.offline = not self.link.online
+        request.unset = not self.clock_set
+        return request
+
+    def _send_queued(self, now: int) -> None:
+        if not self.link.online:
+            return
+        request = self.outbox.next_to_send(now)
+        if request is None:
+            return
+        if not request.stamped:
+            # The time of an event under an unset clock is put together when the clock is set again, from the monotonic timer.
+            request.stamped = True
+            request.stamp = request.at + self.clock_offset_ms
+            if request.unset and "stamps-1970" in self.quirks:
+                request.stamp = request.at - self.kit.epoch_ms
+        self.out.append(request)
+
+    # The link.
+
+    def connected(self, now: int) -> None:
+        """The connection that was asked for is open."""
+        if self.link.state != "trying":
+            return
+        if self.link.registers:
+            self.out.append(self._request("registration", now))
+        elif "awaits-boot-after-reconnect" not in self.quirks:
+            self._online(now, "connected")
+
+    def connect_failed(self, now: int) -> None:
+        """The connection that was asked for was refused."""
+        if self.link.state == "trying":
+            self._attempt_failed(now)
+
+    def disconnected(self, now: int, cause: str) -> None:
+        """The far end closed (``closed``) or reset (``reset``) the connection."""
+        if self.link.state == "online":
+            self._server_lost(now, cause)
+        elif self.link.state == "trying":
+            self._attempt_failed(now)
+
+    def answer(self, now: int, request: Request, answer: Answer) -> None:
+        """The server's answer to a request came in."""
+        link = self.link
+        action = request.action
+        accepted = answer.result == "accepted"
+        if action == "keepalive":
+            if link.state == "online":
+                link.answered_at = now
+                self._sets_clock(now, answer)
+            elif link.state == "trying" and accepted and self.model.link.transport == "udp":
+                self._online(now, "connected")
+        elif action == "registration":
+            if link.state == "trying" and link.registers:
+                self._registered(now, answer)
+        elif action == "authorise":
+            if request is self._asked:
+                self._asked = None
+                self.authorised = "no"
+                if accepted:
+                    self._authorise(now)
+                elif answer.result == "rejected":
+                    self.authorised = "refused"
+                self._evaluate(now)
+        else:
+            self.outbox.answered(request, now, good=answer.result != "error")
+            self._send_queued(now)
+
+    def _registered(self, now: int, answer: Answer) -> None:
+        if answer.result != "accepted":
+            self._attempt_failed(now)
+            return
+        self.clock_offset_ms = answer.clock_offset_ms
+        self.clock_set = True
+        self._online(now, "registered")
+
+    def _sets_clock(self, now: int, answer: Answer) -> None:
+        if not self.clock_set:
+            self.clock_set = True
+            self.clock_offset_ms = answer.clock_offset_ms
+            self._evaluate(now)
+
+    def command(self, now: int, order: Order) -> bool:
+        """The server's command came in. Returns whether it was accepted; naming another plug-in, it is ignored."""
+        self.unlimited = False
+        name = order.name
+        accepted = True
+        if name in ("hold", "pause", "release"):
+            accepted = self.battery is not None and order.plug_in == self.plug_in
+        if accepted:
+            self._obey(now, order)
+        self._emit(
+            Command(
+                t=now, who=self.name, command=name, sent=order.sent, plug_in=order.plug_in, duration_ms=order.duration_ms, ma=order.ma,
+                on=order.on, result="accepted" if accepted else "ignored", origin=order.origin,
+            )
+        )  # fmt: skip
+        if accepted:
+            self._evaluate(now)
+        return accepted
+
+    def _obey(self, now: int, order: Order) -> None:
+        name = order.name
+        if name == "hold":
+            self.hold_plug_in, self.hold_until = order.plug_in, now + order.duration_ms
+            self._held_again_ms = order.duration_ms
+        elif name == "pause":
+            self.hold_plug_in, self.hold_until = order.plug_in, NEVER
+        elif name == "release":
+            self.hold_until = -1
+            self._allows_at = now
+            if self.schedule is not None:
+                self.overridden = order.plug_in
+            if self._ready_at != NEVER:
+                self._ready_at = min(self._ready_at, now + self.model.power_up.start_delay_ms)
+        elif name == "amperage":
+            if "applies-amperage-late" in self.quirks:
+                self.late_ma, self._next_late = order.ma, now + LATE_AMPERAGE_MS
+            elif "swaps-amperages" in self.quirks:
+                self.offline_ma = order.ma
+            else:
+                self.amperage_ma = order.ma
+        elif name == "share":
+            self.share_ma = order.ma
+        else:
+            self.schedule = order.windows if order.on else None
+
+    def attempt(self, now: int) -> None:
+        """Begin an attempt to reach the server."""
+        self.link.attempt(now)
+        if self.model.link.transport == "udp":
+            self.out.append(self._request("registration" if self.link.registers else "keepalive", now))
+        else:
+            self.out.append(self._request("connect", now))
+
+    def _attempt_failed(self, now: int) -> None:
+        self.link.attempt_failed(now)
+        self.out.append(DROP)
+
+    def _end_series(self, now: int, series: Series | None) -> None:
+        if series is not None:
+            self._emit(
+                Attempts(
+                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps, more=series.more,
+                    least_gap=series.least_gap,
+                )
+            )  # fmt: skip
+
+    def _online(self, now: int, cause: str) -> None:
+        self._end_series(now, self.link.came_online(now))
+        self._emit(Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
+        self._count_readings(now)
+        self.lost_link_at = NEVER
+        if self.model.link.transport == "websocket":
+            self.out.append(self._request("status", now))
+        if self.battery is not None and self.authorised == "no":
+            self._admit(now)
+        self._send_queued(now)
+        self._evaluate(now)
+
+    def _server_lost(self, now: int, cause: str) -> None:
+        """The charger notices that its server is lost."""
+        self.lost_link_at = self.link.answered_at if cause == "silence" else now
+        self.link.lost(now)
+        self._emit(Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
+        self.out.append(DROP)
+        self.outbox.link_lost(now)
+        self._clear(now, "server-loss")
+        if self._asked is not None:
+            self._answer_missing(now)
+        elif self.battery is not None and self.authorised == "no":
+            self._admit(now)
+        self._evaluate(now)
+
+    def _answer_missing(self, now: int) -> None:
+        """The answer to an authorisation is overdue, or its link is gone: what the charger knows itself decides."""
+        asked = self._asked
+        assert asked is not None
+        self._asked = None
+        self._emit(Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why="timeout" if self.link.online else "link-lost"))
+        self.authorised = "no"
+        listed = self.has_list and self.kit.tag_listed and asked.tag == self.kit.tag
+        rule = self.model.server_loss.new_car
+        if rule == "charges" or (rule == "local-list" and listed):
+            self._authorise(now)

@@ -1,0 +1,104 @@
+"""A load group: chargers behind one circuit, and the server's books of who may draw how much.
+
+Theory of operation. Each member has a stored share of at least 6 A from the start. The server counts each member at the most that it
+may remember: the share that it last confirmed, or a larger one sent since and not confirmed. The sum of these never exceeds
+the circuit, so a silent member is never a surprise. When cars come and go, shares are lowered first; one is raised only when every
+lowering is confirmed and every member's memory is known. After a restart nothing is confirmed until each member has answered; after
+a restore the books are old, so each member is first brought down to the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FLOOR_MA = 6000
+"""The lowest current that a car charges with (IEC 61851-1)."""
+
+
+class Group:
+    """The server's books of one load group. Members are given by their indices."""
+
+    __slots__ = ("active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "share", "waits")
+
+    def __init__(
+        self, members: Sequence[int], capacity_ma: int, limits: dict[int, int], forgetful: dict[int, int], quirks: tuple[str, ...]
+    ) -> None:
+        """``limits``: the most each member can use; ``forgetful``: what a member draws offline whose model forgets its share."""
+        self.members = tuple(members)
+        self.capacity_ma = capacity_ma
+        self.limits = limits
+        self.forgetful = forgetful
+        self.quirks = quirks
+        even = max(FLOOR_MA, capacity_ma // len(self.members) // 1000 * 1000)
+        self.share = dict.fromkeys(self.members, even)
+        """What each member was last told."""
+        self.at_most = {member: max(even, forgetful.get(member, 0)) for member in self.members}
+        """The most that each may remember."""
+        self.confirmed = set(self.members)
+        self.waits: dict[int, int] = {}
+        """Shares sent and not confirmed."""
+        self.active: set[int] = set()
+        self.floored = False
+        """The books are old: only the floor is safe."""
+
+    def targets(self) -> dict[int, int]:
+        """What each member ought to have: those with a car share what the others' floor leaves."""
+        active = len(self.active)
+        if not active or self.floored:
+            return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
+        spare = self.capacity_ma - FLOOR_MA * (len(self.members) - active)
+        even = max(FLOOR_MA, spare // active // 1000 * 1000)
+        return {
+            member: max(FLOOR_MA, min(even, self.limits[member])) if member in self.active else FLOOR_MA for member in self.members
+        }
+
+    def to_send(self) -> list[tuple[int, int]]:
+        """The shares to send now: (member, mA). Lowerings first; raises only when all lowerings are confirmed."""
+        targets = self.targets()
+        lowered = [
+            (member, targets[member]) for member in self.members
+            if targets[member] < self.at_most[member] and self.waits.get(member) != targets[member]
+        ]  # fmt: skip
+        pending = lowered or any(share < self.at_most[member] for member, share in self.waits.items())
+        unknown = len(self.confirmed) < len(self.members)
+        if (pending or unknown) and "raises-share-before-lowering" not in self.quirks:
+            return lowered
+        spare = self.capacity_ma - sum(self.at_most.values())
+        raised = []
+        for member in self.members:
+            more = targets[member] - self.at_most[member]
+            if more > 0 and (more <= spare or "raises-share-before-lowering" in self.quirks) and member not in self.waits:
+                raised.append((member, targets[member]))
+                spare -= more
+        return lowered + raised
+
+    def sent(self, member: int, share_ma: int) -> None:
+        """A share goes out: from now on the member may remember it."""
+        self.waits[member] = share_ma
+        self.share[member] = share_ma
+        self.at_most[member] = max(self.at_most[member], share_ma)
+
+    def acknowledged(self, member: int, share_ma: int) -> None:
+        """The member confirmed a share."""
+        self.confirmed.add(member)
+        if self.waits.get(member) == share_ma:
+            del self.waits[member]
+            self.at_most[member] = max(share_ma, self.forgetful.get(member, 0))
+            if self.floored and len(self.confirmed) == len(self.members) and not self.waits:
+                self.floored = False
+
+    def restarted(self, members: Sequence[int], *, restored: bool) -> None:
+        """The server lost what it knew of these members: none is confirmed; after a restore the books are old too."""
+        for member in members:
+            if member in self.at_most:
+                self.confirmed.discard(member)
+                self.waits.pop(member, None)
+        if restored:
+            self.floored = True
+            self.confirmed.clear()
+            self.waits.clear()
+            self.at_most = dict.fromkeys(self.members, self.capacity_ma)
+
+    def to_repeat(self, member: int) -> int:
+        """The share that a member is told when it returns."""
+        return FLOOR_MA if self.floored else self.share[member]

@@ -1,0 +1,173 @@
+"""A charger's link to its server: noticing a loss, and finding back.
+
+Theory of operation. The link is *online* from the server's acceptance until it notices a loss: a closed connection, its own
+power, or silence. Silence is measured by keepalives alone, which go out on a fixed grid from the moment of coming online:
+when the last answered one lies ``offline_after`` back, the server is taken to be lost. Then attempts follow one another with
+OCPP 2.0.1's back-off until one succeeds.
+
+Three modes keep the cost down without a trace in what happens. *live*: each keepalive and each attempt is a timer of its own. *steady*: the
+link is healthy, keepalives are answered, so none needs to happen; what would have been heard follows from the grid.
+*dead*: the server cannot answer, so keepalives and attempts need not happen either: the moment of noticing is known, and
+the attempts are caught up with from the link's own draws when something changes. Who carries messages decides the mode.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.values import ChargerModel
+from harness.world.chance import BACKOFF, KEEPALIVE, below
+
+NEVER = 1 << 62
+
+Mode = Literal["live", "steady", "dead"]
+
+
+class Series:
+    """A series of attempts, summed up as :class:`harness.journal.records.Attempts` holds it."""
+
+    __slots__ = ("count", "first", "gaps", "last", "least_gap", "more")
+
+    def __init__(self, at: int) -> None:
+        self.first = self.last = at
+        self.count = 1
+        self.gaps: list[int] = []
+        self.more = 0
+        self.least_gap = 0
+
+    def add(self, at: int, gap_ms: int, growing: int) -> None:
+        """One more attempt, ``gap_ms`` after the failure of the one before."""
+        self.last = at
+        self.count += 1
+        if len(self.gaps) < growing:
+            self.gaps.append(gap_ms)
+        else:
+            self.least_gap = gap_ms if not self.more else min(self.least_gap, gap_ms)
+            self.more += 1
+
+
+class Link:
+    """The link region of a charger: ``off`` (the charger itself is), ``waiting``, ``trying``, ``online``."""
+
+    __slots__ = (
+        "answered_at", "backoff", "draws", "failed_at", "key", "keepalive_at", "mode", "model", "next_at", "patience_ms", "phase",
+        "quirks", "registers", "series", "state", "waits",
+    )  # fmt: skip
+
+    def __init__(self, model: ChargerModel, key: int) -> None:
+        self.model = model.link
+        self.backoff = model.link.backoff
+        self.quirks = model.quirks
+        self.key = key
+        self.state: Literal["off", "waiting", "trying", "online"] = "online"
+        self.mode: Mode = "live"
+        self.registers = False
+        """The next connection must register: after a power-up or restart."""
+        self.phase = below(key, KEEPALIVE, 0, self.model.keepalive_ms) - self.model.keepalive_ms
+        """A moment of the keepalive grid. Chargers online from the start came online at their own moments before it."""
+        self.answered_at = self.phase
+        self.keepalive_at = self.phase + self.model.keepalive_ms
+        self.next_at = NEVER
+        """waiting: the next attempt. trying: when it has failed for want of an answer."""
+        self.waits = 0
+        self.draws = 0
+        self.failed_at = 0
+        self.series: Series | None = None
+        self.patience_ms = NEVER if "never-notices-half-open" in self.quirks else self.model.offline_after_ms
+
+    @property
+    def online(self) -> bool:
+        """The charger takes itself to be online."""
+        return self.state == "online"
+
+    def deadline(self) -> int:
+        """When the link next acts by itself, in ms since the start."""
+        if self.state == "online":
+            if self.mode == "steady":
+                return NEVER
+            notices_at = self.answered_at + self.patience_ms
+            return notices_at if self.mode == "dead" else min(notices_at, self.keepalive_at)
+        if self.state == "off" or (self.mode == "dead" and self.state == "waiting"):
+            return NEVER
+        return self.next_at
+
+    def came_online(self, now: int) -> Series | None:
+        """The server accepted. Returns the series of attempts that ended so."""
+        self.state = "online"
+        self.registers = False
+        self.phase = self.answered_at = now
+        self.keepalive_at = now + self.model.keepalive_ms
+        self.waits = 0
+        return self.end_series()
+
+    def end_series(self) -> Series | None:
+        """End the series of attempts and return it."""
+        series, self.series = self.series, None
+        return series
+
+    def lost(self, now: int) -> None:
+        """The server was found to be lost: wait, then try."""
+        self.state = "waiting"
+        self.waits = 0
+        self.next_at = now + self._wait_ms()
+
+    def power_lost(self) -> Series | None:
+        """The charger itself is off or restarts."""
+        self.state = "off"
+        self.next_at = NEVER
+        return self.end_series()
+
+    def powered_up(self, now: int) -> None:
+        """The charger works again: it tries at once, and must register."""
+        self.registers = True
+        self.state = "waiting"
+        self.waits = 0
+        self.next_at = now
+        self.failed_at = now
+
+    def attempt(self, now: int) -> None:
+        """An attempt begins."""
+        if self.series is None:
+            self.series = Series(now)
+        else:
+            self.series.add(now, now - self.failed_at, self.backoff.repeat_times + 1)
+        self.state = "trying"
+        self.next_at = now + self.model.answer_timeout_ms
+
+    def attempt_failed(self, now: int) -> None:
+        """The attempt under way failed: wait for the next."""
+        self.state = "waiting"
+        self.failed_at = now
+        self.next_at = now + self._wait_ms()
+
+    def _wait_ms(self) -> int:
+        self.waits += 1
+        self.draws += 1
+        if "no-backoff" in self.quirks:
+            return 1000
+        random_ms = below(self.key, BACKOFF, self.draws, self.backoff.random_range_ms + 1)
+        return self.backoff.base_ms(self.waits) + random_ms
+
+    def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> None:
+        """Do the attempts that were due before ``now`` while the server could not answer.
+
+        An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose arrival
+        is not before ``now`` is left to happen.
+        """
+        while self.state == "waiting" and self.next_at + arrives_ms < now:
+            began = self.next_at
+            self.attempt(began)
+            self.attempt_failed(began + fails_ms)
+
+    def heard_by(self, now: int, round_trip_ms: int) -> None:
+        """Account for the keepalives that a steady link has had answered before ``now``."""
+        every = self.model.keepalive_ms
+        last = self.phase + (now - 1 - round_trip_ms - self.phase) // every * every
+        if last >= self.phase and last + round_trip_ms > self.answered_at:
+            self.answered_at = last + round_trip_ms
+        self.keepalive_at = self.next_keepalive(now)
+
+    def next_keepalive(self, now: int) -> int:
+        """The first moment of the grid not before ``now``, and after the link came online."""
+        every = self.model.keepalive_ms
+        return self.phase + max(1, -((self.phase - now) // every)) * every

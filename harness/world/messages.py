@@ -1,0 +1,87 @@
+"""What travels between a charger and its server: small typed values named after OCPP's actions, protocol-neutral."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+RequestAction = Literal[
+    "connect", "registration", "keepalive", "status", "meter-values", "authorise", "transaction-start", "transaction-end"
+]
+CommandName = Literal["hold", "pause", "release", "amperage", "share", "schedule"]
+
+ROUTINE = frozenset({"keepalive", "status", "meter-values"})
+"""Requests that on a healthy link change nothing and leave no record."""
+
+
+class Request:
+    """A request of a charger, and what it carries. ``connect`` is the opening of a connection, which is no message but can fail like one."""
+
+    __slots__ = (
+        "action", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag", "tx",
+        "unset", "wh",
+    )  # fmt: skip
+
+    def __init__(self, action: RequestAction, at: int, plug_in: int = 0) -> None:
+        self.action = action
+        self.at = at
+        """When the event happened that it tells of."""
+        self.plug_in = plug_in
+        self.sent = at
+        self.stamp = at
+        """When it says that the event happened."""
+        self.stamped = False
+        """The stamp was given, at the first sending, and stays."""
+        self.number = 1
+        self.tx = 0
+        self.seq = 0
+        self.wh = 0
+        self.start: Request | None = None
+        """For transaction-end: the message that told of the start."""
+        self.count = 1
+        self.offline = False
+        self.unset = False
+        """The charger's clock was not set when the event happened."""
+        self.closes_stay = False
+        """For transaction-end: the car left."""
+        self.tag = ""
+
+    def __repr__(self) -> str:
+        return f"<{self.action} at {self.at} tx {self.tx} plug-in {self.plug_in}>"
+
+
+class Command:
+    """A command of the server."""
+
+    __slots__ = ("duration_ms", "ma", "name", "on", "origin", "plug_in", "sent", "windows")
+
+    def __init__(
+        self, name: CommandName, sent: int, *, plug_in: int = 0, duration_ms: int = 0, ma: int = 0, on: bool = True, origin: int = 0
+    ) -> None:
+        self.name: CommandName = name
+        self.sent = sent
+        self.plug_in = plug_in
+        self.duration_ms = duration_ms
+        self.ma = ma
+        self.on = on
+        self.windows: list[tuple[int, int]] = []
+        """For schedule: the hold windows, as the server's clock counts them."""
+        self.origin = origin
+
+    def __repr__(self) -> str:
+        return f"<{self.name} plug-in {self.plug_in} {self.duration_ms} ms {self.ma} mA sent {self.sent}>"
+
+
+class Answer:
+    """A server's answer to a request."""
+
+    __slots__ = ("clock_offset_ms", "result")
+
+    def __init__(self, result: Literal["accepted", "rejected", "error"], clock_offset_ms: int = 0) -> None:
+        self.result: Literal["accepted", "rejected", "error"] = result
+        self.clock_offset_ms = clock_offset_ms
+        """How far the server's clock is ahead of the true time."""
+
+
+ACCEPTED = Answer("accepted")
+REJECTED = Answer("rejected")
+ERROR = Answer("error")

@@ -1,0 +1,469 @@
+"""The server: what it stores, what a restart makes it forget, what it tells a charger that returns, and its books.
+
+Theory of operation. For each charger the server keeps an account: settings made in the app, the override of one plug-in, the
+transactions. A *return* is a registration, a new connection, or the first request after a restart of the server or after a silence
+longer than the charger's noticing bound; then the server sends what applies now. A command counts as carried out when the
+charger has acknowledged it; until then it is sent again, with what applies by then, at each next request.
+
+A repeated transaction message is recognised by charger, start time and start register, never by a message id, and booked once.
+
+Like the charger, the server does no I/O: what it wants to send stands in :attr:`Server.out` as (charger, command), and at
+:attr:`Server.deadline` it wants :meth:`Server.wake`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from copy import copy
+from typing import Literal
+
+from harness.journal.records import Action, Ledger, Message, Record, Return
+from harness.values import ServerModel
+from harness.world.group import Group
+from harness.world.link import NEVER
+from harness.world.messages import ACCEPTED, REJECTED, Answer, Request
+from harness.world.messages import Command as Order
+
+
+class Entry:
+    """A transaction in the books."""
+
+    __slots__ = ("start", "start_wh", "stop", "stop_wh", "tx")
+
+    def __init__(self, tx: int, start: int, start_wh: int) -> None:
+        self.tx = tx
+        self.start = start
+        self.start_wh = start_wh
+        self.stop: int | None = None
+        self.stop_wh: int | None = None
+
+
+class Account:
+    """What the server stores of one charger."""
+
+    __slots__ = (
+        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "origins", "override", "plug_in", "shard",
+        "silence_ms", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
+    )  # fmt: skip
+
+    def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
+        self.index = index
+        self.name = name
+        self.shard = shard
+        self.tou = tou
+        """How time-of-use charging reaches this charger: hold, pause, schedule or none."""
+        self.silence_ms = silence_ms
+        self.tou_on = False
+        self.charge_in: tuple[str, ...] = ()
+        self.windows: list[tuple[int, int]] = []
+        self.amperage_ma = 0
+        self.tells_amperage = False
+        self.override = 0
+        """The plug-in that is to charge now; 0: none."""
+        self.plug_in = 0
+        """The plug-in that is connected, as far as the server knows; 0: none."""
+        self.group: Group | None = None
+        self.heard_at = 0
+        self.fresh = False
+        """The server has restarted since it last heard from this charger."""
+        self.unsettled: set[str] = set()
+        """What was sent and not acknowledged: tou, amperage, share."""
+        self.origins: dict[str, int] = {}
+        """For each of these, the number of the driver's action behind it."""
+        self.entries: list[Entry] = []
+
+
+Backup = tuple[bool, tuple[str, ...], list[tuple[int, int]], int, int, int, list[Entry]]
+"""What a backup holds of an account."""
+
+
+class Deed:
+    """What a driver asks of the server in the app."""
+
+    __slots__ = ("action", "charge_in", "ma", "number", "on", "windows")
+
+    def __init__(
+        self, action: Literal["override", "set-amperage", "set-tou"], number: int, *, ma: int = 0, on: bool = True,
+        charge_in: tuple[str, ...] = (), windows: list[tuple[int, int]] | None = None,
+    ) -> None:  # fmt: skip
+        self.action: Literal["override", "set-amperage", "set-tou"] = action
+        self.number = number
+        self.ma = ma
+        self.on = on
+        self.charge_in = charge_in
+        self.windows = windows
+        """For set-tou with other price levels: the hold windows that follow."""
+
+
+class Server:
+    """The server and its accounts, in the order of the chargers."""
+
+    __slots__ = (
+        "_answer", "_refused", "accounts", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "quirks",
+        "slot_us", "snapshot", "snapshot_at", "up",
+    )  # fmt: skip
+
+    def __init__(self, model: ServerModel, accounts: list[Account], groups: list[Group], emit: Callable[[int, Record], None]) -> None:
+        self.model = model
+        self.quirks = model.quirks
+        self.accounts = accounts
+        self.groups = groups
+        self.emit = emit
+        self.out: list[tuple[int, Order]] = []
+        self.clock_offset_ms = 0
+        self._answer = ACCEPTED
+        self.slot_us = 1_000_000 * model.shards // model.accepts_per_s
+        """How long one shard takes for one connection."""
+        self.free_at_us = [0] * model.shards
+        self.up = [True] * model.shards
+        """Which shards work by themselves; one that is down or hangs does not."""
+        self._refused: list[tuple[int, Deed]] = []
+        self.snapshot: list[Backup] | None = None
+        self.snapshot_at = 0
+        self.deadline = NEVER
+        self.plan(-1)
+
+    # Time-of-use charging.
+
+    def plan(self, now: int) -> None:
+        """Find the next moment after ``now`` at which a hold window opens, or closes where a charger must be told so."""
+        clock = now + self.clock_offset_ms
+        following = NEVER
+        seen: set[tuple[str, int]] = set()
+        for account in self.accounts:
+            kind = (account.tou, id(account.windows))
+            if not account.tou_on or account.tou not in ("hold", "pause") or kind in seen:
+                continue
+            seen.add(kind)
+            edges = [edge for window in account.windows for edge in (window if account.tou == "pause" else window[:1])]
+            place = bisect_right(edges, clock)
+            if place < len(edges):
+                following = min(following, edges[place])
+        self.deadline = following - self.clock_offset_ms if following != NEVER else NEVER
+
+    def wake(self, now: int) -> None:
+        """A hold window opens or closes: tell the cars that are connected."""
+        clock = now + self.clock_offset_ms
+        edges: dict[int, tuple[bool, bool]] = {}
+        for account in self.accounts:
+            if not account.tou_on or not account.plug_in or account.tou not in ("hold", "pause") or not self.up[account.shard]:
+                continue
+            key = id(account.windows)
+            if key not in edges:
+                edges[key] = (
+                    any(opens == clock for opens, _ in account.windows), any(closes == clock for _, closes in account.windows)
+                )  # fmt: skip
+            opens, closes = edges[key]
+            if account.override != account.plug_in and (opens or (closes and account.tou == "pause")):
+                self._tell(now, account, "tou")
+        self.plan(now)
+
+    def resumed(self, now: int, shard: int, since: int) -> None:
+        """A shard that hung since ``since`` works again: it does what it missed."""
+        for account in self.accounts:
+            if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
+                continue
+            edges = (edge - self.clock_offset_ms for window in account.windows for edge in window)
+            if account.tou in ("hold", "pause") and any(since < edge <= now for edge in edges):
+                self._tell(now, account, "tou")
+
+    def _applies(self, now: int, account: Account) -> Order | None:
+        """The time-of-use command that applies to the connected car now; None: no hold applies."""
+        if account.tou not in ("hold", "pause") or not account.plug_in:
+            return None
+        if not account.tou_on or account.override == account.plug_in:
+            return Order("release", now, plug_in=account.plug_in)
+        clock = now + self.clock_offset_ms
+        for opens, closes in account.windows:
+            if opens <= clock < closes:
+                if account.tou == "pause":
+                    return Order("pause", now, plug_in=account.plug_in)
+                return Order("hold", now, plug_in=account.plug_in, duration_ms=closes - clock)
+        return Order("release", now, plug_in=account.plug_in) if account.tou == "pause" or "tou" in account.unsettled else None
+
+    def _tell(self, now: int, account: Account, topic: str) -> None:
+        """Send what applies now on a topic, and remember that it is not acknowledged."""
+        order: Order | None = None
+        if topic == "tou" and account.tou != "schedule":
+            order = self._applies(now, account)
+        elif topic == "tou":
+            order = Order("schedule", now, on=account.tou_on)
+            order.windows = account.windows
+        elif topic == "override":
+            if account.override and account.override == account.plug_in:
+                order = Order("release", now, plug_in=account.override)
+        elif topic == "amperage":
+            order = Order("amperage", now, ma=account.amperage_ma)
+        elif account.group is not None:
+            share_ma = account.group.to_repeat(account.index)
+            account.group.sent(account.index, share_ma)
+            order = Order("share", now, ma=share_ma)
+        if order is None:
+            account.unsettled.discard(topic)
+            account.origins.pop(topic, None)
+            return
+        order.origin = account.origins.get(topic, 0)
+        account.unsettled.add(topic)
+        self.out.append((account.index, order))
+
+    def acknowledged(self, now: int, index: int, order: Order) -> None:
+        """The charger's acknowledgement of a command came in."""
+        account = self.accounts[index]
+        name = order.name
+        if name == "share":
+            assert account.group is not None
+            account.unsettled.discard("share")
+            account.group.acknowledged(index, order.ma)
+            self._balance(now, account.group)
+        elif name == "amperage":
+            if order.ma == account.amperage_ma:
+                account.unsettled.discard("amperage")
+                account.origins.pop("amperage", None)
+        else:
+            topic = "override" if name == "release" and account.tou == "schedule" else "tou"
+            account.unsettled.discard(topic)
+            account.origins.pop(topic, None)
+
+    def take_out(self) -> list[tuple[int, Order]]:
+        """Take what the server wants sent."""
+        out, self.out = self.out, []
+        return out
+
+    def answer_now(self) -> Answer:
+        """What a keepalive is answered."""
+        return self._answer
+
+    # Requests.
+
+    def admit(self, now: int, shard: int) -> int | None:
+        """A connection or registration arrives: when it will be taken in, or None where too many wait already."""
+        begins_us = max(now * 1000, self.free_at_us[shard])
+        if begins_us - now * 1000 > self.slot_us * self.model.accept_queue // self.model.shards:
+            return None
+        self.free_at_us[shard] = begins_us + self.slot_us
+        return -(-begins_us // 1000)
+
+    def handle(self, now: int, index: int, request: Request) -> Answer:
+        """Process a request. Commands that it gives rise to stand in :attr:`out`."""
+        account = self.accounts[index]
+        action = request.action
+        told: set[str] = set()
+        silent = now - account.heard_at > account.silence_ms
+        account.heard_at = now
+        answer = self._answer
+        if action in ("registration", "connect") or account.fresh or silent:
+            told = self._returned(now, account, request)
+        if action == "transaction-start":
+            self._book_start(now, account, request)
+            if "tou" not in told and account.plug_in:
+                told.add("tou")
+                if account.tou != "schedule":
+                    self._tell(now, account, "tou")
+        elif action == "transaction-end":
+            self._book_end(now, account, request)
+        elif action == "authorise":
+            answer = self._answer if self.model.authorises else REJECTED
+            self._note(now, account, request, result=answer.result)
+        elif action == "meter-values" and request.tx:
+            self._note(now, account, request)
+        if account.unsettled:
+            for topic in ("tou", "override", "amperage", "share"):
+                if topic in account.unsettled and topic not in told:
+                    self._tell(now, account, topic)
+        return answer
+
+    def _returned(self, now: int, account: Account, request: Request) -> set[str]:
+        by: Literal["registration", "connection", "request"] = "request"
+        if request.action == "registration":
+            by = "registration"
+            self._note(now, account, request)
+        elif request.action == "connect":
+            by = "connection"
+        account.fresh = False
+        self._connected(now, account, request.plug_in)
+        self.emit(account.index, Return(t=now, who=account.name, by=by))
+        topics = {"tou", "override"}
+        if account.tells_amperage:
+            topics.add("amperage")
+        if account.group is not None:
+            topics.add("share")
+        for topic in ("tou", "override", "amperage", "share"):
+            if topic in topics and not (topic == "override" and account.tou != "schedule"):
+                self._tell(now, account, topic)
+        return topics
+
+    def _connected(self, now: int, account: Account, plug_in: int) -> None:
+        """The charger says which plug-in is connected (0: none)."""
+        if plug_in == account.plug_in:
+            return
+        if plug_in and plug_in < account.plug_in:
+            return
+        account.plug_in = plug_in
+        group = account.group
+        if group is not None:
+            if plug_in:
+                group.active.add(account.index)
+            else:
+                group.active.discard(account.index)
+            self._balance(now, group)
+
+    def _balance(self, now: int, group: Group) -> None:
+        for member, share_ma in group.to_send():
+            account = self.accounts[member]
+            group.sent(member, share_ma)
+            account.unsettled.add("share")
+            self.out.append((member, Order("share", now, ma=share_ma)))
+
+    def _note(
+        self, now: int, account: Account, request: Request, *,
+        result: Literal["accepted", "rejected", "error"] = "accepted", repeat: bool = False,
+    ) -> None:  # fmt: skip
+        self.emit(
+            account.index,
+            Message(
+                t=now, who=account.name, action=request.action, sent=request.sent, at=request.at, stamp=request.stamp,  # type: ignore[arg-type]
+                number=request.number, plug_in=request.plug_in, tx=request.tx, seq=request.seq, wh=request.wh, offline=request.offline,
+                count=request.count, result=result, repeat=repeat,
+            ),
+        )  # fmt: skip
+
+    # The books.
+
+    def _find(self, account: Account, start: int, start_wh: int) -> Entry | None:
+        for entry in reversed(account.entries):
+            if entry.start == start and entry.start_wh == start_wh:
+                return entry
+        return None
+
+    def _book_start(self, now: int, account: Account, request: Request) -> None:
+        known = self._find(account, request.stamp, request.wh)
+        if known is None or "books-repeats-twice" in self.quirks:
+            account.entries.append(Entry(request.tx, request.stamp, request.wh))
+        self._note(now, account, request, repeat=known is not None)
+        if request.plug_in > account.plug_in and known is None:
+            self._connected(now, account, request.plug_in)
+
+    def _book_end(self, now: int, account: Account, request: Request) -> None:
+        start = request.start
+        entry = None if start is None else self._find(account, start.stamp, start.wh)
+        repeat = entry is not None and entry.stop is not None
+        if entry is not None and not repeat:
+            entry.stop, entry.stop_wh = request.stamp, request.wh
+        elif entry is not None and "books-repeats-twice" in self.quirks:
+            account.entries.append(again := Entry(request.tx, entry.start, entry.start_wh))
+            again.stop, again.stop_wh = request.stamp, request.wh
+        self._note(now, account, request, repeat=repeat)
+        if request.closes_stay and request.plug_in == account.plug_in:
+            self._connected(now, account, 0)
+        if request.closes_stay and request.plug_in == account.override:
+            account.override = 0
+
+    def ledger(self, now: int) -> None:
+        """Journal the books of each charger that has any."""
+        for account in self.accounts:
+            if account.entries:
+                entries = [(entry.tx, entry.start, entry.start_wh, entry.stop, entry.stop_wh) for entry in account.entries]
+                self.emit(account.index, Ledger(t=now, who=account.name, entries=entries))
+
+    # The app.
+
+    def asked(self, now: int, index: int, deed: Deed) -> None:
+        """A driver's request in the app is processed."""
+        account = self.accounts[index]
+        if deed.action == "override":
+            if not account.plug_in:
+                self._done(now, account, deed, "none")
+                return
+            account.override = account.plug_in
+            topic = "override" if account.tou == "schedule" else "tou"
+        elif deed.action == "set-amperage":
+            account.amperage_ma = deed.ma
+            account.tells_amperage = True
+            topic = "amperage"
+        else:
+            account.tou_on = deed.on
+            if deed.windows is not None:
+                account.windows, account.charge_in = deed.windows, deed.charge_in
+            account.unsettled.add("tou")
+            topic = "tou"
+            self.plan(now)
+        account.origins[topic] = deed.number
+        self._done(now, account, deed, "accepted")
+        self._tell(now, account, topic)
+
+    def _done(self, now: int, account: Account, deed: Deed, outcome: Literal["accepted", "refused", "doubt", "none"]) -> None:
+        self.emit(
+            account.index,
+            Action(
+                t=now, who=account.name, action=deed.action, outcome=outcome, number=deed.number, plug_in=account.plug_in, ma=deed.ma,
+                on=deed.on, charge_in=list(deed.charge_in),
+            ),
+        )  # fmt: skip
+
+    def refused(self, now: int, index: int, deed: Deed) -> None:
+        """The app could not reach the server: the driver sees it."""
+        self._done(now, self.accounts[index], deed, "refused")
+        if "replays-refused-commands" in self.quirks:
+            self._refused.append((index, deed))
+
+    def doubted(self, now: int, index: int, deed: Deed) -> None:
+        """The app got no answer, though the server may process the request yet."""
+        self._done(now, self.accounts[index], deed, "doubt")
+
+    # Restarts.
+
+    def lost_sight(self, index: int) -> None:
+        """The charger went away while the server runs."""
+        if "forgets-override-at-loss" in self.quirks:
+            self.accounts[index].override = 0
+
+    def take_snapshot(self, now: int) -> None:
+        """Make the backup that a later restore brings back."""
+        self.snapshot = [
+            (
+                account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
+                [copy(entry) for entry in account.entries],
+            )
+            for account in self.accounts
+        ]  # fmt: skip
+        self.snapshot_at = now
+
+    def restarted(self, now: int, shard: int | None, *, restored: bool = False) -> None:
+        """The server (or one shard) starts again: what it forgets is gone, each charger's next request is a return."""
+        if restored and self.snapshot is not None:
+            for account, kept in zip(self.accounts, self.snapshot, strict=True):
+                (
+                    account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
+                    account.entries,
+                ) = kept  # fmt: skip
+        forgets = self.model.forgets_at_restart
+        members = []
+        for account in self.accounts:
+            if shard is not None and account.shard != shard:
+                continue
+            members.append(account.index)
+            account.fresh = True
+            account.unsettled.clear()
+            account.origins.clear()
+            if "override" in forgets:
+                account.override = 0
+            if "tou" in forgets:
+                account.tou_on = False
+            if "amperage" in forgets:
+                account.amperage_ma = 0
+            if "ledger" in forgets:
+                account.entries.clear()
+        for group in self.groups:
+            group.restarted(members, restored=restored)
+        self.free_at_us = [max(free, now * 1000) if shard in (None, place) else free for place, free in enumerate(self.free_at_us)]
+        refused, self._refused = self._refused, []
+        for index, deed in refused:
+            self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))
+        self.plan(now)
+
+    def set_clock(self, now: int, offset_ms: int) -> None:
+        """The server's clock is ahead of the true time by ``offset_ms``."""
+        self.clock_offset_ms = offset_ms
+        self._answer = Answer("accepted", offset_ms) if offset_ms else ACCEPTED
+        self.plan(now)
