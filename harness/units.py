@@ -145,6 +145,13 @@ def parse_microprice(text: str, currency: str) -> int:
     return -int(value) if match[1] else int(value)
 
 
+def parse_decimal(text: str) -> Decimal:
+    """Read a plain number such as ``3`` or ``0.5``. Raises :class:`UnitError`."""
+    if not re.fullmatch(_NUMBER, text):
+        raise UnitError(text, "a number such as `3` or `0.5`")
+    return Decimal(text)
+
+
 def parse_clock_s(text: str, *, midnight: bool = False) -> int:
     """Read ``18:30`` or ``18:30:15``, in seconds of the day; with ``midnight`` also ``24:00``. Raises :class:`UnitError`."""
     if midnight and text == "24:00":

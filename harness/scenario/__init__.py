@@ -1,1 +1,98 @@
-"""."""
+"""Scenario and model files: reading them into values, with every error positioned and all of them at once.
+
+:func:`load` reads a file, or a shipped scenario by name; :func:`loads` reads a text. What a file says is overruled by ``overrides`` in
+their order (``--set``), and those by ``seed``. :func:`lint` gives errors and warnings without raising, :func:`schema` is the JSON Schema of
+scenario and model files, :func:`new` a commented text to start from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.scenario.problems import Problem, ScenarioError
+
+if TYPE_CHECKING:
+    from harness.scenario.nodes import Node
+    from harness.values import Scenario
+
+
+def load(source: str | Path, *, overrides: Sequence[str] = (), seed: int | None = None) -> Scenario:
+    """Read a scenario: ``source`` is the path of a file, or the name of a shipped scenario.
+
+    Each of ``overrides`` is ``path.to.key=value``, its value in YAML, applied to the file in order; a later one wins, and ``seed`` wins
+    over all. Raises :class:`ScenarioError` with everything that is wrong.
+    """
+    path, shown = find(source)
+    from harness.scenario.nodes import read_file
+
+    return _resolve(read_file(path, shown), path.stem, path.parent, overrides, seed)
+
+
+def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | None = None, folder: Path | None = None) -> Scenario:
+    """Read a scenario from a text, as :func:`load` does; ``name`` is the scenario's, and paths in it are relative to ``folder``."""
+    from harness.scenario.nodes import read_text
+
+    return _resolve(read_text(text, f"{name}.yaml"), name, folder or Path(), overrides, seed)
+
+
+def lint(path: str | Path) -> list[Problem]:
+    """All that is wrong with a scenario or model file, and all that is doubtful (``severity`` ``warn``), in the order of the file."""
+    from harness.scenario.lint import lint_file
+
+    try:
+        return lint_file(*find(path))
+    except ScenarioError as error:
+        return error.problems
+
+
+def schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of scenario files or of model files, with the texts that editors show."""
+    from harness.scenario.schema import json_schema
+
+    return json_schema(kind)
+
+
+def new(kind: Literal["scenario", "model"], name: str) -> str:
+    """A commented file to start from: a scenario that runs, or a charger model that it could use. Raises ValueError for a bad name."""
+    from harness.scenario.beginnings import beginning
+
+    return beginning(kind, name)
+
+
+def find(source: str | Path) -> tuple[Path, str]:
+    """The file that a path or a shipped scenario's name stands for, and how messages name it. Raises :class:`ScenarioError`."""
+    path = Path(source)
+    if path.is_file():
+        return path, path.as_posix()
+    from harness import shipped
+
+    named = shipped.scenario_path(str(source))
+    if named is not None:
+        return named, named.relative_to(shipped.content_dir()).as_posix()
+    from harness.scenario.problems import nearest
+
+    what = "is a folder" if path.is_dir() else "no such file, and no shipped scenario of that name"
+    raise ScenarioError(
+        [Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), shipped.scenario_names()))]
+    )
+
+
+def _resolve(root: Node, name: str, folder: Path, overrides: Sequence[str], seed: int | None) -> Scenario:
+    from harness.scenario.nodes import override
+    from harness.scenario.resolve import Resolution
+
+    for number, text in enumerate(overrides, start=1):
+        root = override(root, text, number)
+    resolution = Resolution(root, name, folder)
+    if resolution.scenario is None:
+        raise ScenarioError(resolution.problems.in_order())
+    if seed is None:
+        return resolution.scenario
+    from msgspec.structs import replace
+
+    return replace(resolution.scenario, seed=seed)
+
+
+__all__ = ["Problem", "ScenarioError", "find", "lint", "load", "loads", "new", "schema"]

@@ -148,3 +148,7 @@ class Calendar:
 
     def _ms(self, on: date, wall: WallTime) -> int:
         return (resolve(on, wall, self.tz) - self.start_s) * 1000
+
+    def date_of(self, instant_ms: int) -> date:
+        """The local date at a moment of the run."""
+        return datetime.fromtimestamp(self.start_s + instant_ms // 1000, self.tz).date()

@@ -18,10 +18,12 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from harness import units
+from harness.fault import COMMANDS, KINDS, MESSAGES
+from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest
 from harness.units import UnitError
-from harness.values import Clause, Claim, DriverModel, Quantiles
+from harness.values import Claim, Clause, DriverModel, Predicate, Quantiles, ServerModel
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -86,9 +88,11 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A part that is read later, by what another part says; it is handed on as its node."""
+    """A part that is read later, when other parts are known; it is handed on as its node."""
 
     schema: dict[str, Any] = field(default_factory=dict, hash=False)
+    form: Form | None = None
+    """The form that it is read by then, where that is always the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +321,6 @@ _COUNTS = {
 }
 """Counts whose range is not simply 0 upwards, by the name of their field."""
 
-QUIRKS = "quirks"
-
 
 def _quantile_form(of: Scalar, scale: int) -> Record:
     """The five quantiles of a distribution, each written as ``of`` and divided by ``scale``."""
@@ -336,12 +338,25 @@ def _quantile_form(of: Scalar, scale: int) -> Record:
     return Record("a distribution", fields, Quantiles)
 
 
+STATES = (
+    "Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Faulted", "Unavailable",
+)  # fmt: skip
+"""The connector's states in OCPP's words."""
+
+ACTIONS = ("override", "set-amperage", "set-tou", "swipe")
+"""What a driver does that a journal records as an action."""
+
 _CLOCK_S = quantity_form(units.parse_clock_s, units.CLOCK, "18:30")
 _SPECIAL: dict[tuple[type, str], Form] = {
     (DriverModel, "arrival_min"): _quantile_form(_CLOCK_S, 60),
     (DriverModel, "stay_min"): _quantile_form(DURATION, 60_000),
     (DriverModel, "energy_wh"): _quantile_form(ENERGY, 1),
+    (Predicate, "state"): ListOf(words_form(*STATES), lone=True),
+    (Predicate, "message"): words_form(*MESSAGES),
+    (Predicate, "command"): words_form(*COMMANDS),
+    (Predicate, "action"): words_form(*ACTIONS),
 }
+"""Fields whose form does not follow from their type and unit."""
 
 
 def _split(attribute: str) -> tuple[str, str]:
@@ -358,18 +373,11 @@ def check_names() -> Iterable[str]:
 
 
 def _quirk_names(of: type) -> Callable[[], Iterable[str]]:
-    def names() -> Iterable[str]:
-        from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
-
-        return SERVER_QUIRKS if of.__name__ == "ServerModel" else CHARGER_QUIRKS
-
-    return names
+    return lambda: SERVER_QUIRKS if of is ServerModel else CHARGER_QUIRKS
 
 
 def parse_exemption(text: str) -> str:
     """Read an entry of ``assumes``, ``no KIND`` or ``no FAMILY.KIND`` of the catalogue of faults. Raises :class:`UnitError`."""
-    from harness.fault import KINDS
-
     names = list(KINDS) + [kind.partition(".")[2] for kind in KINDS]
     word, _, kind = text.partition(" ")
     if word == "no" and kind.strip() in names:
@@ -379,7 +387,6 @@ def parse_exemption(text: str) -> str:
 
 
 EXEMPTION = Scalar(parse_exemption, "such as `no memory-loss`", {"type": "string", "pattern": "^no ", "examples": ["no memory-loss"]})
-CLAIM_PATHS = "claims"
 
 
 def _bound(text: str) -> dict[str, int]:
@@ -406,11 +413,11 @@ def _type_form(owner: type, attribute: str, kind: Any) -> Form:
     if origin is Literal:
         return words_form(*arguments)
     if origin is tuple:
-        if attribute == QUIRKS:
+        if attribute == "quirks":
             return ListOf(Choice(_quirk_names(owner), "a known wrong behaviour"))
         if attribute == "assumes":
             return ListOf(EXEMPTION)
-        return ListOf(_type_form(owner, attribute, arguments[0]), lone=owner.__name__ in {"Predicate"})
+        return ListOf(_type_form(owner, attribute, arguments[0]))
     if origin is dict:
         value = _type_form(owner, attribute, arguments[1])
         if arguments[1] is Claim:

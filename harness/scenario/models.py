@@ -100,10 +100,11 @@ class Library:
     def value(self, kind: ModelKind, tree: Node, name: str) -> Any:
         """The value in a whole tree, named ``name``; None with the problems noted."""
         before = len(self.problems.found)
-        if kind == "tariff":
-            rules = read_rules(tree, name, self.problems)
-            return None if rules is None else replace(rules, name=name)
         form = model_form(kind)
+        if kind == "tariff":
+            _claims(form, tree, self.problems)
+            rules = read_rules(form, tree, name, self.problems)
+            return rules if len(self.problems.found) == before else None
         named = replace(tree, entries={**tree.entries, "name": _name_entry(tree, name)})
         value = read(form, named, self.problems, name)
         claims = _claims(form, tree, self.problems)

@@ -34,7 +34,6 @@ class TariffRules:
     """A tariff without a calendar: what each minute of each kind of day costs, in each season."""
 
     name: str
-    title: str
     currency: str
     levels: tuple[str, ...]
     seasons: dict[tuple[int, int], str]
@@ -150,24 +149,22 @@ TARIFF = Record("a tariff", (
 ))  # fmt: skip
 
 
-def read_rules(node: Node, name: str, problems: Problems) -> TariffRules | None:
-    """The rules in a tariff's tree, or None with the problems noted."""
+def read_rules(form: Record, node: Node, name: str, problems: Problems) -> TariffRules | None:
+    """The rules in a tariff's tree, named ``name``, or None with the problems noted; ``form`` is ``TARIFF``, less a file's own keys."""
     before = len(problems.found)
-    part = read(TARIFF, node, problems, name)
+    part = read(form, node, problems, name)
     if part is FAILED or len(problems.found) > before:
         return None
     seasons = _seasons(part, problems)
     names = list(dict.fromkeys(seasons.values())) or [WHOLE_YEAR]
     levels: tuple[str, ...] = part.get("levels")
-    days = {
-        (season, kind): _day(part, season, kind, names, problems) for season in names for kind in KINDS_OF_DAY
-    }
+    days = {(season, kind): _day(part, season, kind, names, problems) for season in names for kind in KINDS_OF_DAY}
     _check_windows(part, names, problems)
     microprices = _prices(part, names, days, problems)
     if len(problems.found) > before:
         return None
     return TariffRules(
-        name=name, title=part.get("title"), currency=part.get("currency"), levels=levels, seasons=seasons, days=days,
+        name=name, currency=part.get("currency"), levels=levels, seasons=seasons, days=days,
         microprices=microprices, holidays=frozenset(part.get("holidays", ())),
     )  # fmt: skip
 
