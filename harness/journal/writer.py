@@ -50,7 +50,8 @@ class _GzipFile:
 
 
 class Writer:
-    """Writes the journal of one run into ``folder``, which exists: ``journal.jsonl``, or ``journal.jsonl.gz`` once it is large.
+    """Writes the journal of one run into ``folder``, which exists: ``journal.jsonl``, or ``journal.jsonl.gz`` once it is large. An
+    older journal there is replaced.
 
     Records come in canonical order through :meth:`write`; :meth:`finish` adds the footer. A writer that is closed without it, as at
     an interruption, leaves a journal that readers recognise as cut off. Use it as a context manager. Raises :class:`OSError` where the
@@ -59,6 +60,7 @@ class Writer:
 
     def __init__(self, folder: Path, scenario: Scenario, *, pack_beyond_bytes: int = PACK_BEYOND_BYTES) -> None:
         self.path = folder / PLAIN_NAME
+        (folder / PACKED_NAME).unlink(missing_ok=True)
         self._file: BinaryIO | _GzipFile = self.path.open("wb", buffering=_BUFFER_BYTES)
         self._pack_beyond_bytes: float = pack_beyond_bytes
         self._encoder = msgspec.json.Encoder()

@@ -1,0 +1,409 @@
+"""The harness from Python: load a scenario, run it, judge a journal. The commands use nothing else."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from itertools import count, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness import __version__
+from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
+from harness.journal.format import Footer
+from harness.journal.reader import Journal
+from harness.journal.records import AnyRecord
+from harness.journal.writer import Writer
+from harness.report.outcome import Machine, Outcome
+from harness.report.outline import Outline
+from harness.values import Scenario
+
+if TYPE_CHECKING:
+    from harness.check.metrics import Totals
+
+Progress = Callable[[int, int], None]
+"""Told now and then how far a run is, and how long it will be, in milliseconds since the scenario's start."""
+
+REPORTS = ("result.json", "junit.xml", "report.md")
+"""The files that a run leaves beside its journal."""
+
+
+class NotRepeatableError(Exception):
+    """Two runs of one scenario differed. The message names the first event that does: a defect of the harness."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was interrupted from the keyboard. ``run`` is what it had recorded by then, judged: its verdict is ``interrupted``."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__("the run was interrupted")
+        self.run = run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run that was judged."""
+
+    outcome: Outcome
+    """What reports are made of: the judgement, the outage in figures, the command that repeats it."""
+    journal: Path
+    """The journal's file."""
+    machine: Machine
+    """What describes the machine and the moment, not the run."""
+    _keeper: Any = None
+    """Holds the temporary folder of a run without ``out`` for as long as the run is held."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """The scenario, fully resolved."""
+        return self.outcome.scenario
+
+    @property
+    def judgement(self) -> Judgement:
+        """All that judging yielded."""
+        return self.outcome.judgement
+
+    @property
+    def verdict(self) -> RunVerdict:
+        """``pass``, ``fail``, ``unknown``, ``invalid`` or ``interrupted``."""
+        return self.judgement.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that ``harness run`` gives for this verdict."""
+        return self.judgement.exit_code
+
+    @property
+    def checks(self) -> dict[str, CheckResult]:
+        """Name → result of each check, in the order of reports."""
+        return {result.name: result for result in self.judgement.checks}
+
+    @property
+    def metrics(self) -> dict[str, MetricValue]:
+        """Name → value of each metric."""
+        return self.judgement.metrics
+
+    def records(self) -> Iterator[AnyRecord]:
+        """The journal's records in their order, read from its file."""
+        return Journal(self.journal).records()
+
+
+def load(source: str | Path, *, seed: int | None = None, overrides: Sequence[str] = ()) -> Scenario:
+    """Read a scenario: a file, or a shipped one by its name.
+
+    ``seed`` replaces the file's, ``overrides`` are ``path=value`` as with ``--set``. Raises :class:`harness.ScenarioError`, which lists
+    all that is wrong with the file.
+    """
+    from harness import scenario as reader
+
+    return reader.load(source, overrides=overrides, seed=seed)
+
+
+def run(
+    scenario: Scenario | str | Path,
+    *,
+    out: str | Path | None = None,
+    keep: bool = False,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    twin: bool = True,
+    simulate_all: bool = False,
+    strict: bool = False,
+    verify: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Simulate a scenario and judge it.
+
+    ``scenario`` is a loaded one, a file, or the name of a shipped one; ``seed`` and ``overrides`` are as in :func:`load`, and a loaded
+    one takes no overrides. The journal and the reports go into the folder ``out``, or with ``keep`` into
+    ``reports/runs/SCENARIO/START-SEED/``; without either they are not kept, and the journal lives as long as the result.
+    ``twin`` runs the scenario once more without its faults, to tell what the outage cost. ``simulate_all`` computes no
+    traffic away. ``strict`` makes contract clauses that were not exercised count. ``verify`` runs it in two fresh processes,
+    compares their journals and raises :class:`NotRepeatableError` where they differ.
+
+    Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written. An
+    interruption from the keyboard leaves a journal that is recognised as cut off, and is raised as :class:`Interrupted`.
+    """
+    resolved = _resolved(scenario, seed, overrides)
+    folder = Path(out) if out is not None else new_folder(resolved) if keep else None
+    case = _Case(resolved, repeat_command(scenario, resolved, overrides), strict=strict, keep_in=folder)
+    try:
+        if verify:
+            order = _Order(scenario=scenario if isinstance(scenario, Scenario) else None, source=_source(scenario), seed=seed,
+                           overrides=list(overrides), twin=twin, simulate_all=simulate_all)  # fmt: skip
+            _record_twice(order, case.folder)
+            return case.judged_from(Journal(case.folder))
+        judging = _Judging(resolved)
+        journal, footer = _record(
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, judging=judging, progress=progress
+        )
+        return case.judged(judging, journal, footer)
+    except KeyboardInterrupt:
+        # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
+        raise Interrupted(case.judged_from(Journal(case.folder))) from None
+
+
+def judge(journal: str | Path, *, strict: bool = False) -> Run:
+    """Judge a saved journal again. It needs no other file: neither the scenario nor its models.
+
+    ``journal`` is the file or the folder of a run. One that was cut off is judged as far as it goes, with the verdict
+    ``interrupted``. Raises :class:`harness.journal.format.JournalError` for what is no journal.
+    """
+    opened = Journal(journal)
+    return _Case(opened.scenario, shlex.join(["harness", "check", str(journal)]), strict=strict).judged_from(opened)
+
+
+def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path:
+    """Make the default folder for a run that starts now, ``root/SCENARIO/START-SEED``, and name it in ``latest.txt`` beside it."""
+    parent = root / scenario.name
+    parent.mkdir(parents=True, exist_ok=True)
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{scenario.seed}"
+    for number in count(1):
+        folder = parent / (stem if number == 1 else f"{stem}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            break
+    _write(parent / "latest.txt", f"{folder.name}\n".encode())
+    return folder
+
+
+def repeat_command(scenario: Scenario | str | Path, resolved: Scenario, overrides: Sequence[str]) -> str:
+    """The one-line command that repeats a run."""
+    source = _source(scenario) or resolved.name
+    sets = [part for override in overrides for part in ("--set", override)]
+    return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets])
+
+
+class _Judging:
+    """Judges while the records go by."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        from harness.check.judge import Judge
+        from harness.check.metrics import Meter
+
+        self.outline = Outline()
+        self.judge = Judge(scenario)
+        self.meter = Meter(scenario)
+        self.last_ms = 0
+        self.records = 0
+
+    def feed(self, batch: Sequence[AnyRecord]) -> None:
+        if batch:
+            self.judge.feed(batch)
+            self.meter.feed(batch)
+            self.outline.feed(batch)
+            self.last_ms = batch[-1].t
+            self.records += len(batch)
+
+
+class _Case:
+    """One run from its first moment to its reports: where it is kept, how it is repeated, how long it takes."""
+
+    def __init__(self, scenario: Scenario, command: str, *, strict: bool, keep_in: Path | None = None) -> None:
+        self._scenario = scenario
+        self._command = command
+        self._strict = strict
+        self._keep_in = keep_in
+        self._keeper: tempfile.TemporaryDirectory[str] | None = None
+        self._started = datetime.now(UTC)
+        self._from = time.monotonic()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the journal is to go, made when first asked for; a temporary folder where nothing is to be kept."""
+        if self._keep_in is None:
+            self._keeper = tempfile.TemporaryDirectory(prefix="harness-")
+            return Path(self._keeper.name)
+        self._keep_in.mkdir(parents=True, exist_ok=True)
+        for name in REPORTS:  # those of an earlier run must not stand beside this journal, should it be cut off
+            (self._keep_in / name).unlink(missing_ok=True)
+        return self._keep_in
+
+    def judged_from(self, journal: Journal) -> Run:
+        """Judge what stands in a journal."""
+        judging = _Judging(journal.scenario)
+        for batch in journal.batches():
+            judging.feed(batch)
+        return self.judged(judging, journal.path, journal.footer, journal.harness)
+
+    def judged(self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__) -> Run:
+        """Close the judging and write the reports. Without a footer the run was cut off after its last record."""
+        from harness.check.metrics import Totals
+        from harness.check.verdict import judgement
+
+        end_ms = footer.end_ms if footer else judging.last_ms
+        judging.outline.close(end_ms)
+        twin = None if footer is None or footer.twin is None else msgspec.convert(footer.twin, Totals, from_attributes=True)
+        outcome = Outcome(
+            scenario=self._scenario,
+            judgement=judgement(
+                self._scenario,
+                judging.judge.close(end_ms),
+                totals=judging.meter.close(end_ms),
+                twin=twin,
+                strict=self._strict,
+                complete=footer is not None,
+            ),
+            outline=judging.outline,
+            harness=version,
+            records=judging.records,
+            digest=footer.digest if footer else "",
+            command=self._command,
+            folder=str(self._keep_in or ""),
+        )
+        run = Run(outcome=outcome, journal=journal, machine=self._machine(), _keeper=self._keeper)
+        if self._keep_in is not None:
+            _write_reports(run, self._keep_in)
+        return run
+
+    def _machine(self) -> Machine:
+        import platform
+
+        return Machine(
+            python=platform.python_version(),
+            platform=f"{platform.system()} {platform.machine()}",
+            started=f"{self._started:%Y-%m-%dT%H:%M:%SZ}",
+            seconds=round(time.monotonic() - self._from, 3),
+        )
+
+
+def _write_reports(run: Run, folder: Path) -> None:
+    from harness.report import document, junit, markdown
+
+    _write(folder / "result.json", document.render(run.outcome, run.machine))
+    _write(folder / "junit.xml", junit.render([run.outcome]))
+    _write(folder / "report.md", markdown.render(run.outcome).encode())
+
+
+class _Order(msgspec.Struct, kw_only=True):
+    """What a fresh process is to run."""
+
+    scenario: Scenario | None
+    source: str
+    seed: int | None
+    overrides: list[str]
+    twin: bool
+    simulate_all: bool
+
+
+def _resolved(scenario: Scenario | str | Path, seed: int | None, overrides: Sequence[str]) -> Scenario:
+    if not isinstance(scenario, Scenario):
+        return load(scenario, seed=seed, overrides=overrides)
+    if overrides:
+        raise TypeError("overrides change a file while it is loaded: pass them to harness.load, or pass run() the file")
+    return scenario if seed is None else msgspec.structs.replace(scenario, seed=seed)
+
+
+def _source(scenario: Scenario | str | Path) -> str:
+    return "" if isinstance(scenario, Scenario) else str(scenario)
+
+
+def _record(
+    scenario: Scenario,
+    folder: Path,
+    *,
+    twin: bool,
+    simulate_all: bool,
+    judging: _Judging | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, Footer]:
+    """Simulate a scenario into a journal, and judge it on the way; returns the journal's file and footer."""
+    from harness.stage import simulated
+
+    outline = judging.outline if judging else Outline()
+    feed = judging.feed if judging else outline.feed
+    with Writer(folder, scenario) as journal:
+
+        def sink(batch: Sequence[AnyRecord]) -> None:
+            journal.write(batch)
+            feed(batch)
+
+        tell = progress and partial(_tell, progress, scenario.duration_ms)
+        simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+        totals = _twin_totals(scenario, outline.driver_steps) if twin else None
+        footer = journal.finish(scenario.duration_ms, twin=totals)
+    return journal.path, footer
+
+
+def _tell(progress: Progress, end_ms: int, now_ms: int) -> None:
+    progress(now_ms, end_ms)
+
+
+def _twin_totals(scenario: Scenario, driver_steps: dict[str, int]) -> Totals:
+    """The totals of the twin: the same run without its faults, the drivers' steps at the instants they had."""
+    from harness.check.metrics import Meter
+    from harness.stage import simulated
+
+    meter = Meter(scenario)
+    simulated.run_twin(scenario, driver_steps, meter.feed)
+    return meter.close(scenario.duration_ms)
+
+
+def _record_twice(order: _Order, folder: Path) -> None:
+    """Run in two fresh processes side by side, one journal into ``folder``; raise :class:`NotRepeatableError` where the two differ."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as other:
+        folders = (folder, Path(other))
+        processes = [_fresh(order, each, hash_seed) for hash_seed, each in enumerate(folders, start=1)]
+        try:
+            answers = [process.communicate() for process in processes]
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        for process, (_, errors) in zip(processes, answers, strict=True):
+            if process.returncode:
+                raise RuntimeError(f"a fresh process ended with {process.returncode}: {errors.decode(errors='replace').strip()}")
+        _compare(*map(Journal, folders))
+
+
+def _fresh(order: _Order, folder: Path, hash_seed: int) -> subprocess.Popen[bytes]:
+    with tempfile.TemporaryFile() as given:
+        given.write(msgspec.json.encode(order))
+        given.seek(0)
+        package_root = str(Path(__file__).resolve().parents[1])
+        paths = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
+        return subprocess.Popen(
+            [sys.executable, "-c", "import harness.api; harness.api._record_ordered()", str(folder.resolve())],
+            env={**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths},
+            stdin=given,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+
+def _record_ordered() -> None:
+    """The whole work of a fresh process: read an order from standard input, simulate it into the folder named as argument."""
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
+    scenario = _resolved(order.scenario or order.source, order.seed, order.overrides)
+    _record(scenario, Path(sys.argv[1]), twin=order.twin, simulate_all=order.simulate_all)
+
+
+def _compare(first: Journal, second: Journal) -> None:
+    for number, (one, other) in enumerate(zip_longest(first.lines(), second.lines(), fillvalue=b"(nothing)"), start=1):
+        if one != other:
+            raise NotRepeatableError(
+                f"two runs of {first.scenario.name} differ, first in line {number} of their journals:\n"
+                f"  one    {one.decode(errors='replace')[:400]}\n"
+                f"  other  {other.decode(errors='replace')[:400]}"
+            )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,418 @@
+"""The commands. What they do is done by :mod:`harness.api` and told by :mod:`harness.report`; here is only how they are called.
+
+``harness --help`` and everything else that is typed often must start at once: nothing beyond argparse is imported up here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+
+from harness import __version__
+
+if TYPE_CHECKING:
+    from harness.api import Run
+    from harness.report.terminal import Line
+
+USAGE_ERROR = 4
+INTERNAL_ERROR = 3
+INTERRUPTED = 2
+_WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
+"""Exit codes by weight: of several runs the weightiest counts."""
+
+_EPILOG = """\
+exit codes:
+  0  pass
+  1  a check or limit failed, or a known failure passed
+  2  interrupted
+  3  internal error
+  4  bad usage or file
+  5  something that the scenario names stayed unknown, or nothing was triggered at all
+  6  invalid: the experiment did not happen
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors end with our exit code and go to standard error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+class _UsageError(Exception):
+    pass
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    try:
+        return _call(words)
+    except SystemExit as ending:  # argparse, after --help and --version
+        return ending.code if isinstance(ending.code, int) else 0
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _mute()
+        return 0
+    except Exception as problem:
+        if debug and not isinstance(problem, _UsageError):
+            raise
+        return _explain_failure(problem)
+
+
+def _call(words: list[str]) -> int:
+    parser, commands = _parsers()
+    first = next((word for word in words if not word.startswith("-")), None)
+    if first is not None and first not in commands:
+        raise _UsageError(f"no such command: `{first}`{_did_you_mean(first, commands)}")
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        known = [option for action in commands[arguments.command]._actions for option in action.option_strings]
+        raise _UsageError(f"{arguments.command} takes no `{unknown[0]}`{_did_you_mean(unknown[0].partition('=')[0], known)}")
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    code = run(arguments)
+    sys.stdout.flush()
+    return code
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    parser = _Parser(
+        prog="harness",
+        description="Take the server away from virtual EV chargers, and see with evidence what still works.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    below = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = below.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False)
+        made.set_defaults(run=run)
+        made.add_argument("--debug", action="store_true", help="on an internal error, show its traceback")
+        return made
+
+    _run_options(command("run", _run, "simulate scenarios and judge them"))
+    check = command("check", _check, "judge a saved journal again")
+    check.add_argument("journal", metavar="JOURNAL", help="a journal, or the folder of a run")
+    check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    explain = command("explain", _explain, "tell what a check, model, metric, fault kind, quirk or scenario means, with its source")
+    explain.add_argument("name", metavar="NAME")
+    listing = command("list", _list, "list what there is")
+    listing.add_argument("what", nargs="?", metavar="WHAT", help="scenarios, models, checks, metrics, faults or quirks; all by default")
+    lint = command("lint", _lint, "check scenario and model files without running them")
+    lint.add_argument("files", nargs="+", metavar="FILE")
+    new = command("new", _new, "write a commented start of a file")
+    new.add_argument("kind", choices=("scenario", "model"))
+    new.add_argument("name", metavar="NAME", help="its name; the file is NAME.yaml")
+    schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
+    schema.add_argument("kind", choices=("scenario", "model", "result"))
+    return parser, dict(below.choices)
+
+
+def _run_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("sources", nargs="+", metavar="SCENARIO", help="a file, or the name of a shipped scenario (`harness list scenarios`)")
+    run.add_argument("--seed", type=int, metavar="N", help="the seed of all that is drawn; the file's own by default")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides",
+        help="change a value of the file, such as models.juicebox-40.power_up.boot='1 min'; may be given several times, the last one wins",
+    )  # fmt: skip
+    run.add_argument("--verify", action="store_true", help="run twice in fresh processes and compare the journals")
+    run.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    run.add_argument("--out", metavar="DIR", help="where the journal and the reports go; reports/runs/SCENARIO/START-SEED by default")
+    run.add_argument("--no-twin", action="store_true", help="do not run the scenario again without its faults: metrics show no differences")
+    run.add_argument("--simulate-all", action="store_true", help="simulate every message and every attempt instead of computing some")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if len(arguments.sources) == 1:
+        run, code = _run_one(arguments, arguments.sources[0], arguments.out)
+        if run:
+            _print_run(run)
+        return code
+    codes = []
+    runs = []
+    for source in arguments.sources:
+        out = arguments.out and os.path.join(arguments.out, Path(source).stem)
+        run, code = _run_one(arguments, source, out)
+        codes.append(code)
+        if run:
+            _print_brief(run)
+            runs.append(run)
+        if code == INTERRUPTED:
+            break
+    _print_total(runs, len(arguments.sources))
+    return max(codes, key=_WORST_LAST.index)
+
+
+def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tuple[Run | None, int]:
+    """Run one scenario; a bad file or an interruption is told here, so that other files still have their turn."""
+    from harness import api
+    from harness.scenario import ScenarioError
+
+    progress = _Progress(source) if sys.stderr.isatty() else None
+    try:
+        run = api.run(
+            source,
+            out=out,
+            keep=True,
+            seed=arguments.seed,
+            overrides=arguments.overrides,
+            twin=not arguments.no_twin,
+            simulate_all=arguments.simulate_all,
+            strict=arguments.strict,
+            verify=arguments.verify,
+            progress=progress,
+        )
+    except ScenarioError as problem:
+        _complain(str(problem), prefix=False)
+        return None, USAGE_ERROR
+    except api.Interrupted as interruption:
+        return interruption.run, INTERRUPTED
+    finally:
+        if progress:
+            progress.stop()
+    if arguments.verify:
+        _say(f"verified: two fresh processes wrote the same journal, {run.outcome.records} records, digest {run.outcome.digest}")
+    return run, run.exit_code
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from harness import api
+    from harness.journal.reader import Journal
+
+    run = api.judge(arguments.journal, strict=arguments.strict)
+    _print_run(run)
+    if run.verdict == "interrupted":
+        _complain(f"this journal was cut off: {Journal(arguments.journal).cut}")
+    return run.exit_code
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from harness import catalogue
+
+    text = catalogue.explain(arguments.name)
+    if text is None:
+        raise _UsageError(f"nothing is called `{arguments.name}`{_did_you_mean(arguments.name, catalogue.all_names())}; see `harness list`")
+    _say(text)
+    return 0
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from harness import catalogue
+
+    groups = catalogue.groups()
+    if arguments.what is not None and arguments.what not in groups:
+        raise _UsageError(f"nothing to list called `{arguments.what}`{_did_you_mean(arguments.what, groups)}")
+    wanted = [arguments.what] if arguments.what else list(groups)
+    for number, group in enumerate(wanted):
+        entries = groups[group]()
+        if len(wanted) > 1:
+            _say(("\n" if number else "") + group)
+        column = max(map(len, entries), default=0)
+        for name, text in entries.items():
+            _say(f"  {name:{column}}  {text}")
+    return 0
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    from harness import scenario
+
+    problems = [problem for file in arguments.files for problem in scenario.lint(Path(file))]
+    for problem in problems:
+        _say(str(problem))
+    failed = sum(problem.severity == "fail" for problem in problems)
+    if not problems:
+        _say(f"{len(arguments.files)} file{'s' if len(arguments.files) > 1 else ''}: nothing to complain about")
+    return USAGE_ERROR if failed else 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from harness import scenario
+
+    path = Path(arguments.name)
+    path = path if path.suffix == ".yaml" else path.with_name(f"{path.name}.yaml")
+    text = scenario.new(arguments.kind, path.stem)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise _UsageError(f"{path} exists already; nothing was written") from None
+    _say(f"wrote {path}; check it with `harness lint {path}`")
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    import json
+
+    if arguments.kind == "result":
+        from harness.report import document
+
+        found: dict[str, Any] = document.schema()
+    else:
+        from harness import scenario
+
+        found = scenario.schema(arguments.kind)
+    _say(json.dumps(found, indent=2))
+    return 0
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _print_run(run: Run) -> None:
+    from harness.report import terminal
+
+    _print(terminal.lines(run.outcome, width=_width()))
+
+
+def _print_brief(run: Run) -> None:
+    """One of several runs: a line, and where it did not pass what to look at."""
+    from harness.report import terminal
+
+    _print(terminal.brief(run.outcome, width=_width()))
+
+
+def _print_total(runs: Sequence[Run], wanted: int) -> None:
+    from harness.report import terminal
+
+    _print([terminal.total([run.outcome for run in runs], wanted)])
+
+
+def _width() -> int:
+    """The width of the terminal; into a pipe lines are not broken for the sake of one."""
+    if not sys.stdout.isatty():
+        return 120
+    import shutil
+
+    return max(40, min(shutil.get_terminal_size().columns, 120))
+
+
+def _print(lines: Iterable[Line]) -> None:
+    """Print styled lines: with colours on a terminal, else as plain text."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        for line in lines:
+            _say("".join(text for text, _ in line).rstrip())
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from harness.report.terminal import COLOURS
+
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text.assemble(*((text, COLOURS.get(style, "")) for text, style in line)))
+
+
+def _say(text: str) -> None:
+    _put(sys.stdout, text)
+
+
+def _complain(text: str, *, prefix: bool = True) -> None:
+    _put(sys.stderr, f"harness: {text}" if prefix else text)
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Print, whatever the stream can encode."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        for sign, plain in (("✓", "+"), ("✗", "x"), ("–", "-"), ("…", "...")):
+            text = text.replace(sign, plain)
+        text = text.encode(encoding, "replace").decode(encoding)
+    print(text, file=stream)
+
+
+def _mute() -> None:
+    """Whoever read our output is gone: let nothing more be written there, not even by the interpreter's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explain_failure(problem: Exception) -> int:
+    """One clear line for what went wrong; returns the exit code."""
+    if isinstance(problem, _UsageError):
+        _complain(str(problem))
+        return USAGE_ERROR
+    if isinstance(problem, OSError):
+        place = f": {problem.filename}" if problem.filename else ""
+        _complain(f"{problem.strerror or problem}{place}")
+        return USAGE_ERROR
+    from harness.api import NotRepeatableError
+    from harness.journal.format import JournalError
+    from harness.scenario import ScenarioError
+
+    if isinstance(problem, ScenarioError):
+        _complain(str(problem), prefix=False)
+        return USAGE_ERROR
+    if isinstance(problem, JournalError):
+        _complain(str(problem))
+        return USAGE_ERROR
+    if isinstance(problem, NotRepeatableError):
+        _complain(f"{problem}\nThis is a defect of the harness: please report it with these lines and the scenario.")
+        return INTERNAL_ERROR
+    return _crashed(problem)
+
+
+def _crashed(problem: Exception) -> int:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="harness-error-", suffix=".txt", delete=False, encoding="utf-8") as file:
+        file.write(f"harness {__version__}, python {sys.version}\n{sys.argv}\n\n")
+        traceback.print_exception(problem, file=file)
+    _complain(
+        f"internal error: {type(problem).__name__}: {problem}. This is a defect of the harness: please report it with {file.name}"
+        " and the scenario (--debug shows the traceback here)"
+    )
+    return INTERNAL_ERROR
+
+
+class _Progress:
+    """A bar on standard error for runs of more than a second; only ever made for a terminal."""
+
+    _PATIENCE_S = 1.0
+    _EVERY_CALLS = 64
+
+    def __init__(self, source: str) -> None:
+        import time
+
+        self._source = source
+        self._now = time.monotonic
+        self._begun = self._now()
+        self._bar: Any = None
+        self._task: Any = None
+        self._calls = 0
+
+    def __call__(self, now_ms: int, end_ms: int) -> None:
+        self._calls += 1
+        if self._bar is None:
+            if self._now() - self._begun < self._PATIENCE_S:
+                return
+            self._start()
+        if self._calls % self._EVERY_CALLS == 0:
+            self._bar.update(self._task, completed=now_ms, total=end_ms)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self._bar = Progress(console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._source, total=None)
+        self._bar.start()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()

@@ -1,0 +1,94 @@
+"""Runs as JUnit XML, which every CI service and test viewer reads: a test case per scenario and check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+from harness.check.result import CheckResult
+from harness.report.clock import Clock
+from harness.report.outcome import Outcome, counts_text, mark
+from harness.report.words import tell
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped."""
+
+
+def render(outcomes: Sequence[Outcome]) -> bytes:
+    """The XML document. Unknown and known failures are skipped tests with their reason; a violation that only warns passes and says so.
+
+    A verdict that no single check explains (invalid, interrupted, unknown) is a test case of its own, ``the run``, so that it turns
+    a CI job red.
+    """
+    root = Element("testsuites", name="harness")
+    suites = [_suite(outcome) for outcome in outcomes]
+    root.extend(suites)
+    for key in ("tests", "failures", "errors", "skipped"):
+        root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
+    indent(root)
+    document: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _suite(outcome: Outcome) -> Element:
+    suite = Element("testsuite", name=_clean(outcome.scenario.name))
+    properties = SubElement(suite, "properties")
+    for name, value in (
+        ("seed", str(outcome.scenario.seed)),
+        ("verdict", outcome.judgement.verdict),
+        ("harness", outcome.harness),
+        ("digest", outcome.digest),
+        ("command", outcome.command),
+    ):
+        SubElement(properties, "property", name=name, value=_clean(value))
+    clock = Clock(outcome.scenario)
+    cases = [_case(outcome, result, clock) for result in outcome.judgement.checks]
+    cases.append(_run_case(outcome))
+    suite.extend(cases)
+    suite.set("tests", str(len(cases)))
+    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(key, str(sum(case.find(tag) is not None for case in cases)))
+    return suite
+
+
+def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
+    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name=_clean(result.name))
+    kind = mark(result)
+    if kind == "fail":
+        message = result.witness.rule if result.witness else result.says
+        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock))
+    elif result.known and result.verdict == "fail":
+        SubElement(case, "skipped", message=_clean(f"known failure: {result.known}"))
+    elif kind == "unknown":
+        SubElement(case, "skipped", message=_clean(f"unknown: {counts_text(result)}"))
+    else:
+        note = f"warning: {_told(result, clock)}" if kind == "warn" else counts_text(result)
+        SubElement(case, "system-out").text = _clean(note)
+    return case
+
+
+def _run_case(outcome: Outcome) -> Element:
+    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="the run")
+    judgement = outcome.judgement
+    explained = judgement.verdict == "fail" and any(mark(result) == "fail" for result in judgement.checks)
+    if judgement.verdict == "pass" or explained:
+        SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
+    else:
+        reasons = "\n".join(judgement.reasons)
+        SubElement(case, "error", type=judgement.verdict, message=_clean(judgement.verdict)).text = _clean(reasons)
+    return case
+
+
+def _told(result: CheckResult, clock: Clock) -> str:
+    rows = [result.says, counts_text(result)]
+    if result.failing:
+        rows.append(f"chargers: {', '.join(result.failing)}")
+    if result.witness:
+        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {result.witness.rule}")
+        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in result.witness.records]
+    return "\n".join(rows)
+
+
+def _clean(text: str) -> str:
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,0 +1,129 @@
+"""A run as Markdown, fit for the summary of a CI job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.check.result import BEHAVIOURS, CheckResult
+from harness.report.clock import Clock
+from harness.report.outcome import Outcome, behaviour_verdict, counts_text, margin_text, mark, number, times
+from harness.report.words import tell
+
+LARGEST_BYTES = 1_000_000
+"""Under the 1 MiB that CI services take; what is beyond is cut, visibly."""
+
+_MARKS = {"pass": "✅", "fail": "❌", "unknown": "❔", "warn": "⚠️"}
+_RUN_MARKS = {"pass": "pass", "fail": "fail", "invalid": "fail", "unknown": "unknown", "interrupted": "unknown"}
+
+
+def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
+    """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
+    text = "\n".join([*_head(outcome), *_behaviours(outcome), *_checks(outcome), *_metrics(outcome), *_failures(outcome), *_foot(outcome)])
+    whole = text.encode()
+    if len(whole) <= largest_bytes:
+        return text
+    note = f"\n\n**Truncated here: the whole report has {len(whole)} bytes. All of it is in `result.json`.**\n\n"
+    note += "\n".join(_repeat(outcome)) + "\n"
+    kept = whole[: largest_bytes - len(note.encode()) - len("\n```")]
+    kept = kept[: kept.rfind(b"\n")]
+    fence = "\n```" if kept.count(b"\n```") % 2 else ""
+    return kept.decode() + fence + note
+
+
+def _head(outcome: Outcome) -> Iterator[str]:
+    judgement = outcome.judgement
+    yield f"# {_MARKS[_RUN_MARKS[judgement.verdict]]} {_text(outcome.scenario.name)}: {judgement.verdict}"
+    yield ""
+    yield f"**{_text(outcome.scenario.title)}**"
+    yield ""
+    yield _text(outcome.outline.sentence(outcome.scenario))
+    if judgement.reasons:
+        yield ""
+        yield from (f"- {_text(reason)}" for reason in judgement.reasons)
+
+
+def _behaviours(outcome: Outcome) -> Iterator[str]:
+    yield from ("", "## The four behaviours", "", "| | behaviour | exercised |", "|---|---|---|")
+    for name in BEHAVIOURS:
+        count = outcome.judgement.behaviours.get(name, 0)
+        yield f"| {_MARKS[behaviour_verdict(outcome.judgement, name)]} | {name} | {times(count) if count else 'not exercised'} |"
+
+
+def _checks(outcome: Outcome) -> Iterator[str]:
+    yield from ("", "## Checks", "", "| | check | held | failed | cancelled | pending | margin |", "|---|---|--:|--:|--:|--:|---|")
+    for result in outcome.judgement.checks:
+        if result.verdict == "unknown" and result.origin == "contract":
+            continue
+        notes = margin_text(result) or _text(result.why)
+        known = f"known failure: {_text(result.known)} " if result.known else ""
+        yield (
+            f"| {_MARKS[mark(result)]} | {_text(result.name)} | {result.met} | {result.failed} | {result.cancelled} | {result.pending} "
+            f"| {known}{notes} |"
+        )
+    if outcome.judgement.unexercised:
+        yield ""
+        yield f"Promised, not exercised: {_text(', '.join(outcome.judgement.unexercised))}."
+
+
+def _metrics(outcome: Outcome) -> Iterator[str]:
+    if not outcome.judgement.metrics:
+        return
+    yield from ("", "## Metrics", "", "A metric with a twin is the difference from the same run without its faults.", "")
+    yield from ("| metric | value | run | twin |", "|---|--:|--:|--:|")
+    for name, metric in outcome.judgement.metrics.items():
+        value = f"{number(metric.value)} {_text(metric.unit)}" if metric.value is not None else "not measured"
+        run, twin = ("", "") if metric.twin is None else (number(metric.run), number(metric.twin))
+        yield f"| {_text(name)} | {value} | {run} | {twin} |"
+
+
+def _failures(outcome: Outcome) -> Iterator[str]:
+    failed = [result for result in outcome.judgement.checks if result.verdict == "fail"]
+    if failed:
+        yield from ("", "## Failures")
+    clock = Clock(outcome.scenario)
+    for result in failed:
+        yield from _failure(result, clock)
+
+
+def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
+    yield from ("", f"### {_MARKS[mark(result)]} {_text(result.name)}", "")
+    yield f"{_text(result.says)} {_text(counts_text(result)).capitalize()}."
+    if result.failing:
+        yield from ("", f"Chargers: {_text(', '.join(result.failing[:20]))}{' and more' if len(result.failing) > 20 else ''}.")
+    witness = result.witness
+    if witness is None:
+        return
+    whose = f"{_text(witness.charger)}, " if witness.charger else ""
+    yield from ("", f"**{whose}{clock.tell(witness.t)}**: {_text(witness.rule)}")
+    if witness.records:
+        told = [(clock.tell(record.t), record.who, tell(record, clock)) for record in witness.records]
+        times_wide, names_wide = (max(len(row[column]) for row in told) for column in (0, 1))
+        yield from ("", "```text")
+        yield from (f"{time:{times_wide}}  {who:{names_wide}}  {_plain(event)}" for time, who, event in told)
+        yield "```"
+
+
+def _foot(outcome: Outcome) -> Iterator[str]:
+    yield ""
+    yield from _repeat(outcome)
+    yield ""
+    digest = f", digest `{outcome.digest}`" if outcome.digest else ""
+    yield f"harness {outcome.harness}, seed {outcome.scenario.seed}, {outcome.records} records{digest}"
+    yield ""
+
+
+def _repeat(outcome: Outcome) -> Iterator[str]:
+    yield from ("Repeat it:", "", "```sh", _plain(outcome.command), "```")
+
+
+def _text(text: str) -> str:
+    """Text of a file or a user, which must not act as Markdown or HTML."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
+    for sign in "\\`*_[]|":
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return " ".join(escaped.split())
+
+
+def _plain(text: str) -> str:
+    """Text inside a fence, which must not close it."""
+    return text.replace("```", "'''").replace("\n", " ")

@@ -1,0 +1,102 @@
+"""The outage of a run in one line, counted while the records go by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.journal.records import AnyRecord, Fault, Loss, Recovery
+from harness.report.clock import Clock
+from harness.units import format_duration_ms
+from harness.values import Scenario
+
+_STEPS_NAMED = 2
+
+
+@dataclass(slots=True)
+class Outline:
+    """What a run's outages were. :meth:`feed` it all batches, :meth:`close` it with the end of the run."""
+
+    outages: int = 0
+    blips: int = 0
+    longest_ms: int = 0
+    unrecovered: int = 0
+    """Chargers without their server when the run ended."""
+    chargers: set[str] = field(default_factory=set)
+    """Who lost its server, blips apart."""
+    causes: dict[str, str] = field(default_factory=dict)
+    """Step → its kind, of the steps that took a server away, in order; a loss without a step is its own cause."""
+    edges: dict[str, list[int]] = field(default_factory=dict)
+    """Step → when it began and, where it did, ended; for each time that it acted."""
+    driver_steps: dict[str, int] = field(default_factory=dict)
+    """Step of a driver → when it fired, which is what the twin keeps."""
+    end_ms: int = 0
+    _open: dict[str, int] = field(default_factory=dict)
+
+    def feed(self, batch: Sequence[AnyRecord]) -> None:
+        """Take in a batch of records."""
+        for record in batch:
+            if type(record) in _COUNTED:  # one look-up: nearly all records are of other kinds
+                _COUNTED[type(record)](self, record)
+
+    def close(self, end_ms: int) -> None:
+        """The run is over: who is still without its server counts as an outage up to here."""
+        self.end_ms = end_ms
+        for who, since_ms in self._open.items():
+            self._count(who, end_ms - since_ms)
+        self.unrecovered = len(self._open)
+        self._open = {}
+
+    def sentence(self, scenario: Scenario) -> str:
+        """The outage in one line."""
+        if not self.outages:
+            blips = f" for longer than a blip ({self.blips} blips)" if self.blips else ""
+            return f"No charger lost its server{blips}."
+        clock = Clock(scenario)
+        named = [self._told(step, kind, clock) for step, kind in list(self.causes.items())[:_STEPS_NAMED]]
+        more = len(self.causes) - len(named)
+        what = ", ".join(named) + (f" and {more} more" if more else "")
+        who = f"{len(self.chargers)} of {len(scenario.names())} chargers lost their server"
+        times = f" {self.outages} times" if self.outages > len(self.chargers) else ""
+        blips = f", {self.blips} blips" if self.blips else ""
+        end = f", {self.unrecovered} to the end" if self.unrecovered else ""
+        return f"{what}: {who}{times}, at the longest for {format_duration_ms(self.longest_ms)}{end}{blips}."
+
+    def _lost(self, record: Loss) -> None:
+        self._open[record.who] = record.t
+        self.causes.setdefault(record.step or record.cause, record.cause)
+
+    def _recovered(self, record: Recovery) -> None:
+        self._open.pop(record.who, None)
+        if record.blip:
+            self.blips += 1
+        else:
+            self._count(record.who, record.t - record.since)
+
+    def _step(self, record: Fault) -> None:
+        if record.who:
+            return
+        if record.edge in {"start", "end"}:
+            self.edges.setdefault(record.step, []).append(record.t)
+        if record.edge == "start" and record.do.startswith("driver."):
+            self.driver_steps.setdefault(record.step, record.t)
+
+    def _count(self, who: str, outage_ms: int) -> None:
+        self.outages += 1
+        self.chargers.add(who)
+        self.longest_ms = max(self.longest_ms, outage_ms)
+
+    def _told(self, step: str, kind: str, clock: Clock) -> str:
+        edges = self.edges.get(step)
+        if not edges:
+            return kind
+        lasted = f" for {format_duration_ms(edges[1] - edges[0])}" if len(edges) > 1 else ""
+        return f"{kind} {clock.brief(edges[0])}{lasted}"
+
+
+_COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
+    Loss: Outline._lost,
+    Recovery: Outline._recovered,
+    Fault: Outline._step,
+}

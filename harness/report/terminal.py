@@ -1,0 +1,175 @@
+"""A run as lines of styled text for the terminal. Styles are words; whoever prints decides what they look like."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from harness.check.result import BEHAVIOURS, CheckResult, Witness
+from harness.report.clock import Clock
+from harness.report.outcome import Outcome, behaviour_verdict, counts_text, mark, number, times
+from harness.report.words import tell
+
+Span = tuple[str, str]
+"""Text and its style: a key of :data:`COLOURS`, or empty."""
+Line = tuple[Span, ...]
+
+MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "warn": "!"}
+COLOURS = {
+    "pass": "green",
+    "fail": "bold red",
+    "unknown": "yellow",
+    "warn": "yellow",
+    "title": "bold",
+    "quiet": "dim",
+}
+"""Style → colour, the same in every report."""
+RUN_STYLES = {"pass": "pass", "fail": "fail", "interrupted": "unknown", "unknown": "unknown", "invalid": "fail"}
+
+_WITNESS_LINES = 24
+_NAME_COLUMN = 28
+
+
+def lines(outcome: Outcome, *, width: int = 80) -> list[Line]:
+    """All that a run shows, in lines of at most ``width`` characters (but for words that are longer)."""
+    return [
+        *_head(outcome, width),
+        *_behaviours(outcome),
+        *_checks(outcome, width),
+        *_failures(outcome, width),
+        *_metrics(outcome),
+        *_foot(outcome, width),
+    ]
+
+
+def brief(outcome: Outcome, *, width: int = 80) -> list[Line]:
+    """One of several runs: a line, and for one that did not pass why, the command that repeats it and where its report is."""
+    judgement = outcome.judgement
+    style = RUN_STYLES[judgement.verdict]
+    counts = {verdict: sum(result.verdict == verdict for result in judgement.checks) for verdict in ("pass", "fail")}
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) or "no checks"
+    head: Line = (
+        (f"{MARKS[style]} ", style),
+        (f"{outcome.scenario.name:{_NAME_COLUMN}}", "title"),
+        (f"  {judgement.verdict:11}", style),
+        (f"  {told}", "quiet"),
+    )
+    return [head] if judgement.verdict == "pass" else [head, *_reasons(outcome, width), *_repeat(outcome)]
+
+
+def total(outcomes: Sequence[Outcome], wanted: int) -> Line:
+    """The last line after several runs, of which ``wanted`` were asked for."""
+    passed = sum(outcome.judgement.verdict == "pass" for outcome in outcomes)
+    return ((f"{passed} of {wanted} scenarios passed", "pass" if passed == wanted else "fail"),)
+
+
+def _head(outcome: Outcome, width: int) -> Iterator[Line]:
+    yield ((outcome.scenario.name, "title"), (f"  {outcome.scenario.title}", ""))
+    for line in textwrap.wrap(outcome.outline.sentence(outcome.scenario), width):
+        yield ((line, ""),)
+
+
+def _behaviours(outcome: Outcome) -> Iterator[Line]:
+    yield ()
+    column = max(map(len, BEHAVIOURS))
+    for name in BEHAVIOURS:
+        verdict = behaviour_verdict(outcome.judgement, name)
+        count = outcome.judgement.behaviours.get(name, 0)
+        yield (
+            (f"{MARKS[verdict]} ", verdict),
+            (f"{name:{column}}", "title"),
+            (f"  exercised {times(count)}" if count else "  not exercised", "" if count else "quiet"),
+        )
+
+
+def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
+    shown = [result for result in outcome.judgement.checks if result.verdict != "unknown" or result.origin != "contract"]
+    yield ()
+    column = min(max((len(result.name) for result in shown), default=0), width // 2)
+    for result in shown:
+        yield from _check(result, column, width)
+    if not shown:
+        yield (("No check was triggered.", "unknown"),)
+    idle = outcome.judgement.unexercised
+    if idle:
+        text = f"Promised, not exercised: {', '.join(idle)}"
+        yield from (((line, "quiet"),) for line in textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
+
+
+def _check(result: CheckResult, column: int, width: int) -> Iterator[Line]:
+    style = mark(result)
+    known = f"known failure ({result.known}): " if result.known else ""
+    first, *rest = textwrap.wrap(known + counts_text(result), max(width - column - 4, 24)) or [""]
+    yield ((f"{MARKS[style]} ", style), (f"{result.name:{column}}", ""), (f"  {first}", "" if result.met or result.failed else "quiet"))
+    for line in rest:
+        yield ((" " * (column + 4) + line, ""),)
+
+
+def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
+    clock = Clock(outcome.scenario)
+    for result in outcome.judgement.checks:
+        if result.verdict == "fail":
+            style = mark(result)
+            yield ()
+            yield ((f"{MARKS[style]} {result.name}", style), (f"  {_whose(result)}", ""))
+            yield from (((f"  {line}", ""),) for line in textwrap.wrap(result.says, width - 2))
+            if result.witness:
+                yield from _witness(result.witness, clock, width)
+
+
+def _whose(result: CheckResult) -> str:
+    names = result.failing
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _witness(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
+    where = f"{clock.tell(witness.t)}{f'  {witness.charger}' if witness.charger else ''}: "
+    for line in textwrap.wrap(where + witness.rule, width - 2, subsequent_indent="  "):
+        yield ((f"  {line}", "title"),)
+    told = [
+        (clock.tell(record.t), f"{record.who}: " if record.who not in {"", witness.charger} else "", tell(record, clock))
+        for record in witness.records
+    ]
+    hidden = len(told) - _WITNESS_LINES
+    if hidden > 0:
+        # The beginning says how it came about, the end shows the violation.
+        told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more events, all in result.json")]
+    column = max((len(time) for time, _, _ in told), default=0)
+    for time, who, event in told:
+        first, *rest = textwrap.wrap(who + event, max(width - column - 6, 24)) or [""]
+        yield ((f"    {time:{column}}  ", "quiet"), (first, ""))
+        for line in rest:
+            yield ((" " * (column + 6) + line, ""),)
+
+
+def _metrics(outcome: Outcome) -> Iterator[Line]:
+    metrics = {name: metric for name, metric in outcome.judgement.metrics.items() if metric.value is not None}
+    if not metrics:
+        return
+    yield ()
+    column = max(map(len, metrics))
+    figures = {name: number(metric.value) for name, metric in metrics.items()}
+    right = max(map(len, figures.values()))
+    for name, metric in metrics.items():
+        twin = f"  ({number(metric.run)} less {number(metric.twin)} without faults)" if metric.twin is not None else ""
+        yield ((f"  {name:{column}}  {figures[name]:>{right}} {metric.unit}", ""), (twin, "quiet"))
+
+
+def _foot(outcome: Outcome, width: int) -> Iterator[Line]:
+    verdict = outcome.judgement.verdict
+    style = RUN_STYLES[verdict]
+    yield ()
+    yield ((f"{MARKS[style]} {verdict}", style),)
+    yield from _reasons(outcome, width)
+    yield from _repeat(outcome)
+
+
+def _reasons(outcome: Outcome, width: int) -> Iterator[Line]:
+    for reason in outcome.judgement.reasons:
+        yield from (((line, ""),) for line in textwrap.wrap(reason, width, initial_indent="  ", subsequent_indent="    "))
+
+
+def _repeat(outcome: Outcome) -> Iterator[Line]:
+    yield (("repeat   ", "quiet"), (outcome.command, ""))
+    if outcome.folder:
+        yield (("reports  ", "quiet"), (outcome.folder, ""))

@@ -1,0 +1,222 @@
+"""Records told in plain words, for witnesses: one short sentence each, without its time and its charger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from harness.journal import records as r
+from harness.report.clock import Clock
+from harness.units import format_current, format_duration_ms, format_energy
+
+REASONS: dict[r.Reason, str] = {
+    "no-car": "no car is connected",
+    "unit-rating": "limited by the unit rating",
+    "wire-rating": "limited by the wire rating",
+    "load-group": "limited by its share of the load group",
+    "amperage": "limited by the amperage chosen in the app",
+    "offline-amperage": "limited by the stored offline amperage",
+    "vehicle": "limited by the car",
+    "vehicle-taper": "the car is nearly full and takes less and less",
+    "vehicle-full": "the car is full",
+    "starting": "the start of charging is under way",
+    "random-delay": "it waits for its random delay",
+    "tou-hold": "the server's hold stands",
+    "tou-pause": "the server paused it",
+    "schedule": "its own schedule does not allow it now",
+    "not-authorised": "no accepted tag",
+    "refused-offline": "new cars are refused without the server",
+    "waits-for-server": "it waits for the server",
+    "not-resumed": "it does not resume after the power-up",
+    "no-mains": "no mains",
+    "booting": "the station is booting",
+    "updating": "the station is installing firmware",
+}
+"""What set the current → in words."""
+
+_LINK_CAUSES = {
+    "silence": "the server is silent",
+    "closed": "the connection was closed",
+    "reset": "the connection was reset",
+    "power": "no power",
+    "reboot": "it restarts",
+    "connected": "connected",
+    "registered": "registered",
+}
+_SERVER_STATES = {"up": "is up", "down": "is down", "hung": "hangs", "restarted": "has restarted"}
+_ORDINALS = {2: "2nd", 3: "3rd"}
+
+
+def tell(record: r.AnyRecord, clock: Clock) -> str:
+    """What the record says, as a sentence without its time and its charger."""
+    return _TELLERS[type(record)](record, clock)
+
+
+def _plug_in(record: r.PlugIn, clock: Clock) -> str:
+    tag = f", tag {record.tag}" if record.tag else ""
+    return f"a car ({record.car}) is plugged in; it needs {format_energy(record.needs_wh)} by {clock.brief(record.leave)}{tag}"
+
+
+def _stay(record: r.Stay, clock: Clock) -> str:
+    end = "the car is unplugged" if record.ended == "unplugged" else "the run ends with the car connected"
+    full = ", full" if record.full else ""
+    return f"{end}: {format_energy(record.wh)} of the {format_energy(record.needs_wh)} it needed{full}"
+
+
+def _current(record: r.Current, clock: Clock) -> str:
+    drawn = f"draws {format_current(record.ma)}" if record.ma else "draws nothing"
+    return f"{drawn} ({record.state}): {REASONS[record.reason]}"
+
+
+def _power(record: r.Power, clock: Clock) -> str:
+    if record.state == "off":
+        return "mains lost"
+    if record.state == "on":
+        return "the station works"
+    causes = {
+        "mains": "mains back, the station boots",
+        "reboot": "the station restarts, mains present",
+        "memory-loss": "the station loses all its memory and restarts",
+        "firmware-update": "the station restarts into new firmware",
+    }
+    return causes[record.cause]
+
+
+def _link(record: r.Link, clock: Clock) -> str:
+    return f"takes itself to be {record.state}: {_LINK_CAUSES[record.cause]}"
+
+
+def _attempts(record: r.Attempts, clock: Clock) -> str:
+    times = "once" if record.count == 1 else f"{record.count} times"
+    return f"has tried {times} to reach the server, {clock.tell(record.first)} to {clock.tell(record.last)}"
+
+
+def _loss(record: r.Loss, clock: Clock) -> str:
+    step = f", step {record.step}" if record.step else ""
+    return f"loses its server ({record.cause}{step})"
+
+
+def _recovery(record: r.Recovery, clock: Clock) -> str:
+    blip = ", without having noticed" if record.blip else ""
+    return f"hears from its server again after {format_duration_ms(record.t - record.since)}{blip}"
+
+
+def _return(record: r.Return, clock: Clock) -> str:
+    return f"the server meets the charger anew, by a {record.by}"
+
+
+def _message(record: r.Message, clock: Clock) -> str:
+    notes = [f"transaction {record.tx}"] if record.tx else []
+    notes += [f"register {format_energy(record.wh)}"] if record.action.startswith(("transaction", "meter")) else []
+    notes += [f"event of {clock.tell(record.at)}"] if record.at and record.at != record.t else []
+    notes += [f"stamped {format_duration_ms(record.stamp - record.at)} off"] if record.at and record.stamp != record.at else []
+    notes += [f"{_ordinal(record.number)} transmission"] if record.number > 1 else []
+    notes += [f"{record.count} readings"] if record.count > 1 else []
+    notes += ["marked offline"] if record.offline else []
+    notes += ["recognised as a repeat"] if record.repeat else []
+    notes += [record.result] if record.result != "accepted" else []
+    return f"the server takes in {record.action}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _failed(record: r.Failed, clock: Clock) -> str:
+    why = {"timeout": "no answer", "error": "an error as answer", "link-lost": "the link was lost"}[record.why]
+    tx = f" of transaction {record.tx}" if record.tx else ""
+    return f"{record.action}{tx} failed: {why} ({_ordinal(record.number)} transmission)"
+
+
+def _discard(record: r.Discard, clock: Clock) -> str:
+    why = {"attempts": "all attempts failed", "queue-full": "the queue is full", "memory-cleared": "its memory was cleared"}[record.why]
+    what = record.action if record.count == 1 else f"{record.count} × {record.action}"
+    return f"gives up {what}" + (f" of transaction {record.tx}" if record.tx else "") + f": {why}"
+
+
+def _transaction(record: r.Transaction, clock: Clock) -> str:
+    return f"{record.edge}s transaction {record.tx} at register {format_energy(record.wh)}"
+
+
+def _ledger(record: r.Ledger, clock: Clock) -> str:
+    if not record.entries:
+        return "the server's ledger holds no transaction"
+    booked = [f"{number} ({_register(start)} to {_register(stop)})" for number, _, start, _, stop in record.entries]
+    return f"the server's ledger holds transaction {', '.join(booked)}"
+
+
+def _command(record: r.Command, clock: Clock) -> str:
+    what = {
+        "hold": f"acknowledges: do not charge for {format_duration_ms(record.duration_ms)}",
+        "pause": "acknowledges: do not charge until told otherwise",
+        "release": "acknowledges: charge",
+        "amperage": f"acknowledges the amperage {format_current(record.ma) if record.ma else '(no limit)'}",
+        "share": f"acknowledges the load group's share {format_current(record.ma)}",
+        "schedule": f"acknowledges its schedule, {'on' if record.on else 'off'}",
+    }[record.command]
+    plug_in = f" (plug-in {record.plug_in})" if record.plug_in else ""
+    return what + plug_in + (", and ignores it" if record.result == "ignored" else "")
+
+
+def _action(record: r.Action, clock: Clock) -> str:
+    what = {
+        "override": "asks in the app to charge now",
+        "set-amperage": f"chooses {format_current(record.ma)} in the app",
+        "set-tou": "turns time-of-use charging " + (f"on ({', '.join(record.charge_in)})" if record.on else "off"),
+        "swipe": f"shows tag {record.tag}",
+    }[record.action]
+    outcome = {
+        "accepted": "the server accepts",
+        "refused": "refused",
+        "doubt": "no answer comes",
+        "none": "not possible now",
+    }[record.outcome]
+    return f"the driver {what}: {outcome}"
+
+
+def _fault(record: r.Fault, clock: Clock) -> str:
+    edge = {
+        "start": "begins",
+        "end": "ends",
+        "recovered": "is over: its targets are online again",
+        "never-fired": "never fired",
+        "no-effect": "changed nothing",
+    }[record.edge]
+    return f"step {record.step} ({record.do}) {edge}"
+
+
+def _server(record: r.Server, clock: Clock) -> str:
+    if record.state == "restored":
+        return f"the server (shard {record.shard}) is back with its state of {clock.tell(record.back_to)}"
+    return f"the server (shard {record.shard}) {_SERVER_STATES[record.state]}"
+
+
+def _settled(record: r.Settled, clock: Clock) -> str:
+    return "all is settled: no fault acts, all are online, all retries are over"
+
+
+def _ordinal(number: int) -> str:
+    return _ORDINALS.get(number, f"{number}th") if number > 1 else "1st"
+
+
+def _register(wh: int | None) -> str:
+    return "open" if wh is None else format_energy(wh)
+
+
+_TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
+    r.PlugIn: _plug_in,
+    r.Stay: _stay,
+    r.Current: _current,
+    r.Power: _power,
+    r.Link: _link,
+    r.Attempts: _attempts,
+    r.Loss: _loss,
+    r.Recovery: _recovery,
+    r.Return: _return,
+    r.Message: _message,
+    r.Failed: _failed,
+    r.Discard: _discard,
+    r.Transaction: _transaction,
+    r.Ledger: _ledger,
+    r.Command: _command,
+    r.Action: _action,
+    r.Fault: _fault,
+    r.Server: _server,
+    r.Settled: _settled,
+}
