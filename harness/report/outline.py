@@ -50,18 +50,17 @@ class Outline:
 
     def sentence(self, scenario: Scenario) -> str:
         """The outage in one line."""
+        blips = f"{self.blips} blip{'s' if self.blips > 1 else ''}"
         if not self.outages:
-            blips = f" for longer than a blip ({self.blips} blips)" if self.blips else ""
-            return f"No charger lost its server{blips}."
+            return f"No charger lost its server{f' for longer than a blip ({blips})' if self.blips else ''}."
         clock = Clock(scenario)
         named = [self._told(step, kind, clock) for step, kind in list(self.causes.items())[:_STEPS_NAMED]]
         more = len(self.causes) - len(named)
         what = ", ".join(named) + (f" and {more} more" if more else "")
         who = f"{len(self.chargers)} of {len(scenario.names())} chargers lost their server"
         times = f" {self.outages} times" if self.outages > len(self.chargers) else ""
-        blips = f", {self.blips} blips" if self.blips else ""
         end = f", {self.unrecovered} to the end" if self.unrecovered else ""
-        return f"{what}: {who}{times}, at the longest for {format_duration_ms(self.longest_ms)}{end}{blips}."
+        return f"{what}: {who}{times}, at the longest for {format_duration_ms(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t

@@ -1,0 +1,85 @@
+"""Records in plain words, and times as the clocks of the place show them."""
+
+import typing
+
+import msgspec
+import pytest
+from example_run import HOUR, RECORDS, SCENARIO
+
+from harness.journal import records as r
+from harness.report.clock import Clock
+from harness.report.words import REASONS, tell
+
+CLOCK = Clock(SCENARIO)
+
+SAID = [
+    (r.PlugIn(t=0, plug_in=1, car="leaf-40", needs_wh=18_400, leave=HOUR, tag="anna"),
+     "a car (leaf-40) is plugged in; it needs 18.4 kWh by Thu 18:00, tag anna"),
+    (r.Stay(t=0, plug_in=1, ended="run-over", wh=900, needs_wh=2000, full=True),
+     "the run ends with the car connected: 900 Wh of the 2 kWh it needed, full"),
+    (r.Current(t=0, ma=16_000, state="Charging", reason="wire-rating", wh=0), "draws 16 A (Charging): limited by the wire rating"),
+    (r.Current(t=0, ma=0, state="SuspendedEVSE", reason="tou-hold", wh=0), "draws nothing (SuspendedEVSE): the server's hold stands"),
+    (r.Power(t=0, state="off"), "mains lost"),
+    (r.Power(t=0, state="booting"), "mains back, the station boots"),
+    (r.Power(t=0, state="booting", cause="reboot"), "the station restarts, mains present"),
+    (r.Power(t=0, state="on"), "the station works"),
+    (r.Link(t=0, state="offline", cause="silence"), "takes itself to be offline: the server is silent"),
+    (r.Attempts(t=HOUR, first=0, last=HOUR, count=12), "has tried 12 times to reach the server, Thu 17:00:00 to Thu 18:00:00"),
+    (r.Loss(t=0, cause="link"), "loses its server (link)"),
+    (r.Recovery(t=HOUR, since=0), "hears from its server again after 1 h"),
+    (r.Recovery(t=5000, since=0, blip=True), "hears from its server again after 5 s, without having noticed"),
+    (r.Return(t=0, by="registration"), "the server meets the charger anew, by a registration"),
+    (r.Message(t=9000, action="transaction-end", sent=8000, at=4000, stamp=1000, number=2, tx=3, wh=1200, offline=True, repeat=True),
+     "the server takes in transaction-end (transaction 3, register 1.2 kWh, event of Thu 17:00:04, stamped -3 s off,"
+     " 2nd transmission, marked offline, recognised as a repeat)"),
+    (r.Message(t=0, action="registration", sent=0, result="pending"), "the server takes in registration (pending)"),
+    (r.Message(t=0, action="status", sent=0), "the server takes in status"),
+    (r.Failed(t=0, action="transaction-start", sent=0, number=4, tx=1, why="timeout"),
+     "transaction-start of transaction 1 failed: no answer (4th transmission)"),
+    (r.Discard(t=0, action="meter-values", why="queue-full", count=3), "gives up 3 × meter-values: the queue is full"),
+    (r.Transaction(t=0, tx=1, plug_in=1, edge="open", wh=0), "opens transaction 1 at register 0 Wh"),
+    (r.Ledger(t=0, entries=[]), "the server's ledger holds no transaction"),
+    (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (2, 6, 1500, None, None)]),
+     "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), 2 (1.5 kWh to open)"),
+    (r.Command(t=0, command="hold", sent=0, plug_in=2, duration_ms=HOUR, result="ignored"),
+     "acknowledges: do not charge for 1 h (plug-in 2), and ignores it"),
+    (r.Command(t=0, command="amperage", sent=0), "acknowledges the amperage (no limit)"),
+    (r.Action(t=0, action="override", outcome="refused", number=1), "the driver asks in the app to charge now: refused"),
+    (r.Action(t=0, action="set-tou", outcome="accepted", number=1, on=True, charge_in=["off-peak"]),
+     "the driver turns time-of-use charging on (off-peak): the server accepts"),
+    (r.Fault(t=0, step="upgrade", do="server.upgrade", edge="recovered"),
+     "step upgrade (server.upgrade) is over: its targets are online again"),
+    (r.Server(t=0, shard=2, state="restored", back_to=0), "the server (shard 2) is back with its state of Thu 17:00:00"),
+    (r.Server(t=0, shard=1, state="hung"), "the server (shard 1) hangs"),
+    (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("record", "words"), SAID)
+def test_a_record_in_words(record, words):
+    assert tell(record, CLOCK) == words
+
+
+def test_every_kind_of_record_is_told():
+    assert {type(record) for record, _ in SAID} == set(typing.get_args(r.AnyRecord))
+
+
+def test_every_reason_has_words():
+    assert set(REASONS) == set(typing.get_args(r.Reason))
+
+
+def test_no_sentence_breaks_a_line():
+    assert not any("\n" in tell(record, CLOCK) for record in RECORDS)
+
+
+def test_the_day_is_a_weekday_within_a_week_and_a_date_beyond():
+    assert CLOCK.tell(0) == "Thu 17:00:00"
+    assert CLOCK.brief(30_000) == "Thu 17:00:30"
+    month = Clock(msgspec.structs.replace(SCENARIO, duration_ms=30 * 24 * HOUR, start="2026-06-01T00:00:00Z"))
+    assert month.brief(24 * HOUR) == "1 Jun 17:00"
+
+
+def test_in_a_night_of_changing_clocks_the_zone_is_named():
+    clock = Clock(msgspec.structs.replace(SCENARIO, start="2026-11-01T07:30:00Z"))
+    assert clock.brief(HOUR) == "Sun 01:30 PDT"
+    assert clock.brief(2 * HOUR) == "Sun 01:30 PST"
