@@ -6,11 +6,13 @@ Zones come from the pinned ``tzdata`` package and never from the machine, so tha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from importlib import resources
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from harness.units import WallTime, format_clock_s, format_offset_s
 
@@ -27,9 +29,18 @@ class ClockError(ValueError):
         self.expected = expected
 
 
+@cache
+def _data() -> Path:
+    """Where the ``tzdata`` package lies; looked up by its name, since it has nothing to import."""
+    spec = find_spec("tzdata")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("the package tzdata, which harness requires, is not installed")
+    return Path(spec.submodule_search_locations[0])
+
+
 def zone_names() -> list[str]:
     """The names of all zones."""
-    return resources.files("tzdata").joinpath("zones").read_text(encoding="ascii").split()
+    return (_data() / "zones").read_text(encoding="ascii").split()
 
 
 @lru_cache(maxsize=64)
@@ -37,9 +48,8 @@ def zone(name: str) -> ZoneInfo:
     """The zone of that name, read from the ``tzdata`` package. Raises KeyError where there is none."""
     if not _ZONE_NAME.fullmatch(name):
         raise KeyError(name)
-    file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
     try:
-        with file.open("rb") as stream:
+        with (_data() / "zoneinfo" / name).open("rb") as stream:
             return ZoneInfo.from_file(stream, key=name)
     except (OSError, ValueError):
         raise KeyError(name) from None
@@ -87,8 +97,7 @@ def _offset_s(instant: datetime, tz: ZoneInfo) -> int:
     return offset // timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """The local calendar of a run: a zone and the start."""
 
     tz: ZoneInfo

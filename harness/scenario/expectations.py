@@ -43,8 +43,8 @@ class ExpectReader:
     def _known(self, name: str, node: Node, names: list[str]) -> None:
         if name not in names:
             meant = nearest(name, names)
-            self.problems.add(node, "no such check", found=f"`{name}`", expected="a built-in check (`harness list checks`), or one of this file",
-                              suggestion=meant)  # fmt: skip
+            expected = "a built-in check (`harness list checks`), or one of this file"
+            self.problems.add(node, "no such check", found=f"`{name}`", expected=expected, suggestion=meant)
 
     def _chargers(self, spec: Part) -> tuple[str, ...]:
         if "charger" in spec and "chargers" in spec:
@@ -85,11 +85,12 @@ class ExpectReader:
         leads = goal in {"then", "becomes"}
         triggers = [key for key in ("after", "whenever") if key in spec.node.entries]
         if leads and len(triggers) != 1:
-            self.problems.add(key_node, f"`{name}` has {'two triggers' if triggers else 'no trigger'}", expected="one of `after` and `whenever`")
+            count = "two triggers" if triggers else "no trigger"
+            self.problems.add(key_node, f"`{name}` has {count}", expected="one of `after` and `whenever`")
         if goal and not leads:
             for key in ("within", "until", "whenever"):
                 if key in spec.node.entries:
-                    self.problems.add(spec.at(key), f"`{key}` does not go with `{goal}`", expected="`then` and a trigger, or nothing of the kind")
+                    self.problems.add(spec.at(key), f"`{key}` does not go with `{goal}`", expected="`then` and a trigger")
         for key in ("amperage", "assumes"):
             if key in spec.node.entries:
                 self.problems.add(spec.at(key), f"`{key}` is for built-in checks", expected="a condition such as `{below: 16 A}`")
@@ -134,8 +135,8 @@ class ExpectReader:
         if len(bounds) == 2 and bounds["minimum"] > bounds["maximum"]:
             self.problems.add(spec.at("min"), f"`min` of `{name}` is above its `max`", found=spec.at("min").shown)
         if spec.get("per") == "driver" and not metric.per_driver:
-            names = [known for known, kind in METRICS.items() if kind.per_driver]
-            self.problems.add(spec.at("per"), f"`{name}` is of the whole fleet", found="`driver`", expected=f"`fleet`; per driver are {listed(names)}")
+            expected = f"`fleet`; per driver are {listed(known for known, kind in METRICS.items() if kind.per_driver)}"
+            self.problems.add(spec.at("per"), f"`{name}` is of the whole fleet", found="`driver`", expected=expected)
         return Limit(metric=name, per=spec.get("per", "fleet"), severity=spec.get("severity", "fail"), **bounds)
 
     def _known_failure(self, part: Part, judged: list[str]) -> KnownFailure:

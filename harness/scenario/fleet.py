@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.scenario.calendar import Calendar, ClockError
 from harness.scenario.forms import FAILED, Part, read
@@ -18,7 +20,17 @@ from harness.scenario.tariff import TariffRules, lay_out
 from harness.shipped import ModelKind
 from harness.units import WallTime, format_current
 from harness.values import (
-    ChargerModel, Chargers, Circuit, DriverModel, NetworkModel, ServerModel, Session, Settings, Tariff, Tou, VehicleModel,
+    ChargerModel,
+    Chargers,
+    Circuit,
+    DriverModel,
+    NetworkModel,
+    ServerModel,
+    Session,
+    Settings,
+    Tariff,
+    Tou,
+    VehicleModel,
 )  # fmt: skip
 
 LEAST_SHARE_MA = 6_000
@@ -30,17 +42,16 @@ _KINDS: dict[str, ModelKind] = {
 _DAY = timedelta(days=1)
 
 
-@dataclass(slots=True)
-class Fleet:
+class Fleet(Struct):
     """What the chargers of a scenario use, by name, in the order of first use."""
 
-    entries: list[Chargers] = field(default_factory=list)
-    circuits: list[Circuit] = field(default_factory=list)
-    models: dict[str, ChargerModel] = field(default_factory=dict)
-    networks: dict[str, NetworkModel] = field(default_factory=dict)
-    vehicles: dict[str, VehicleModel] = field(default_factory=dict)
-    tariffs: dict[str, Tariff] = field(default_factory=dict)
-    drivers: dict[str, DriverModel] = field(default_factory=dict)
+    entries: list[Chargers] = []
+    circuits: list[Circuit] = []
+    models: dict[str, ChargerModel] = {}
+    networks: dict[str, NetworkModel] = {}
+    vehicles: dict[str, VehicleModel] = {}
+    tariffs: dict[str, Tariff] = {}
+    drivers: dict[str, DriverModel] = {}
 
     def roster(self) -> Roster:
         """The names of all of them."""
@@ -91,7 +102,7 @@ class FleetReader:
         return self.fleet
 
     def _entry(self, name: str, node: Node, defaults: Node | None) -> Chargers | None:
-        if node is FAILED or node.kind != "map":
+        if node.kind != "map":
             read(CHARGER, node, self.problems, name)
             return None
         before = len(self.problems.found)
@@ -146,10 +157,11 @@ class FleetReader:
             value = lay_out(value, self.calendar, self.duration_ms)
         if value is None:
             return None
-        table: dict[str, Any] = {
+        tables: dict[str, dict[str, Any]] = {
             "charger": self.fleet.models, "network": self.fleet.networks, "vehicle": self.fleet.vehicles,
             "tariff": self.fleet.tariffs, "driver": self.fleet.drivers,
-        }[kind]  # fmt: skip
+        }  # fmt: skip
+        table = tables[kind]
         if table.setdefault(name, value) != value:
             self.problems.add(reference, f"two different {kind} models are called `{name}`", expected="a `name` of its own for one")
             return None
@@ -276,7 +288,8 @@ class FleetReader:
             if name == EVERYONE or roster.entry_of(name) is not None:
                 self.problems.add(node, f"the name `{name}` is taken", expected="another name for the circuit")
                 continue
-            if not all([self._is_member(member, part, roster) for member in part.get("members")]):
+            right = [self._is_member(member, part, roster) for member in part.get("members")]
+            if not all(right):
                 continue
             chargers = [one for member in part.get("members") for one in roster.chargers_of(member)]
             for one in chargers:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 
 from harness import units
@@ -38,35 +36,31 @@ class _Failed:
 FAILED: Final = _Failed()
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """One value written as text; ``parse`` raises :class:`UnitError`."""
 
     parse: Callable[[str], Any]
     expected: str
-    schema: dict[str, Any] = field(default_factory=dict, hash=False)
+    schema: dict[str, Any] = {}
     plain_only: bool = False
     """A quoted text is not one (``"true"`` is no switch)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of some words; ``names`` are looked up when needed."""
 
     names: Callable[[], Iterable[str]]
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Struct, frozen=True):
     """A list of one kind of thing; with ``lone`` a single one may stand without brackets."""
 
     item: Form
     lone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MapOf:
+class MapOf(Struct, frozen=True):
     """A map from names to one kind of thing."""
 
     value: Form
@@ -76,8 +70,7 @@ class MapOf:
     """The keys that exist; None: any name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(Struct, frozen=True):
     """One of several forms, told apart by whether a scalar, a list or a map stands there."""
 
     expected: str
@@ -86,17 +79,15 @@ class Either:
     map: Form | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """A part that is read later, when other parts are known; it is handed on as its node."""
 
-    schema: dict[str, Any] = field(default_factory=dict, hash=False)
+    schema: dict[str, Any] = {}
     form: Form | None = None
     """The form that it is read by then, where that is always the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A key of a record."""
 
     key: str
@@ -107,11 +98,11 @@ class Field:
     """The attribute of the struct; empty: the value is a dict of attributes (a key that stands for one of several)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A map with known keys; ``make`` builds its value from attributes, without it the value is a :class:`Part`."""
 
     what: str
+    """What messages call it; empty: by its key."""
     fields: tuple[Field, ...]
     make: Callable[..., Any] | None = None
     ignored: tuple[str, ...] = ()
@@ -125,8 +116,7 @@ class Record:
 Form = Scalar | Choice | ListOf | MapOf | Either | Raw | Record
 
 
-@dataclass(slots=True)
-class Part:
+class Part(Struct):
     """A record that was read but not yet given meaning: its values by key, and the node to point at in messages."""
 
     node: Node
@@ -220,6 +210,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
         keys = listed([f.key for f in form.fields], most=6)
         problems.add(node, f"`{name}` is not right", found=node.shown, expected=f"a map with keys such as {keys}")
         return FAILED
+    what = form.what or f"`{name}`"
     known = {candidate.key: candidate for candidate in form.fields}
     values: dict[str, Any] = {}
     complete = True
@@ -228,7 +219,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
             continue
         if key not in known:
             meant = nearest(key, [*known, *form.ignored])
-            problems.add(key_node, f"{form.what} has no `{key}`", expected=listed(known), suggestion=meant)
+            problems.add(key_node, f"{what} has no `{key}`", expected=listed(known), suggestion=meant)
             complete = False
             continue
         value = read(known[key].form, value_node, problems, key)
@@ -239,7 +230,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
     for missing in (candidate.key for candidate in form.fields if candidate.required and candidate.key not in node.entries):
         meant = next((key for key in node.entries if key not in known and nearest(key, [missing]) == missing), "")
         if not meant:
-            problems.add(node, f"{form.what} has no `{missing}`", expected=f"`{missing}`: {_lower(known[missing].doc)}")
+            problems.add(node, f"{what} has no `{missing}`", expected=f"`{missing}`: {_lower(known[missing].doc)}")
         complete = False
     if form.make is None:
         return Part(node, values)
@@ -449,19 +440,15 @@ def struct_form(struct: type[Struct]) -> Record:
     """The form of a struct: its keys without unit suffixes, their docs, and its maker."""
     hints = get_type_hints(struct, include_extras=True)
     fields: list[Field] = []
-    for info in msgspec.structs.fields(struct):
-        kind = hints[info.name]
-        key, _ = _split(info.name)
-        required = info.default is NODEFAULT and info.default_factory is NODEFAULT
+    names, defaults = struct.__struct_fields__, struct.__struct_defaults__
+    for place, name in enumerate(names):
+        kind = hints[name]
+        key, _ = _split(name)
+        required = place < len(names) - len(defaults) or defaults[place - len(names)] is NODEFAULT
         if any(candidate.key == key for candidate in fields):
             continue
         if key == "bound":
             fields.append(Field(key, BOUND, "The bound, in time or in current; without one the check's own default."))
         else:
-            fields.append(Field(key, _type_form(struct, info.name, kind), _docs_of(kind), required, info.name))
-    return Record(_spoken(struct.__name__), tuple(fields), struct)
-
-
-def _spoken(name: str) -> str:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-    return f"an {words}" if words[0] in "aeiou" else f"a {words}"
+            fields.append(Field(key, _type_form(struct, name, kind), _docs_of(kind), required, name))
+    return Record("", tuple(fields), struct)

@@ -7,8 +7,26 @@ from collections.abc import Iterable
 from harness import units
 from harness.fault import COMMANDS, KINDS, MESSAGES
 from harness.scenario.forms import (
-    CURRENT, DURATION, ENERGY, EXEMPTION, NAME_FORM, PERCENT, STATES, SWITCH, TEXT, Choice, Either, Field, ListOf, MapOf, Raw,
-    Record, Scalar, check_names, count_form, struct_form, words_form,
+    CURRENT,
+    DURATION,
+    ENERGY,
+    EXEMPTION,
+    NAME_FORM,
+    PERCENT,
+    STATES,
+    SWITCH,
+    TEXT,
+    Choice,
+    Either,
+    Field,
+    ListOf,
+    MapOf,
+    Raw,
+    Record,
+    Scalar,
+    count_form,
+    struct_form,
+    words_form,
 )  # fmt: skip
 from harness.scenario.models import VERSION_FIELD
 from harness.scenario.moments import MOMENT, TIME
@@ -48,7 +66,7 @@ SHARED = (
     Field("network", _model("network"), "The path between the charger and its server."),
     Field("car", _model("vehicle"), "The car that is plugged in."),
     Field("tariff", _model("tariff"), "The driver's tariff."),
-    Field("driver", _model("driver"), "Who drives. A crowd's sessions are drawn from it; a single charger's driver only acts if named here."),
+    Field("driver", _model("driver"), "Who drives. A crowd's sessions are drawn from it; a single charger's only acts if named there."),
     Field("tou", Either("`off`, or a map such as `{charge_in: [off-peak]}`", scalar=words_form("off"), map=_TOU),
           "Time-of-use charging: charge only at these price levels."),
     Field("settings", struct_form(Settings), "What was set before the run."),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from harness import shipped
 from harness.scenario.forms import FAILED, NAME_FORM, Field, Record, Scalar, count_form, read, struct_form, words_form
@@ -111,7 +111,7 @@ class Library:
         if value is FAILED or len(self.problems.found) > before:
             return None
         if claims:
-            value = _with_claims(value, claims)
+            value = replace(value, claims=claims)
         _check_value(value, tree, self.problems)
         return value
 
@@ -213,12 +213,6 @@ def _name_entry(tree: Node, name: str) -> tuple[Node, Node]:
     return node, node
 
 
-def _with_claims(value: Any, claims: dict[str, Claim]) -> Any:
-    from msgspec.structs import replace as with_changes
-
-    return with_changes(value, claims=claims)
-
-
 _CLAIM = struct_form(Claim)
 
 
@@ -251,7 +245,8 @@ def _check_path(form: Record, path: str, node: Node, problems: Problems) -> None
         candidate = here.field(key)
         if candidate is None:
             names = [f.key for f in here.fields]
-            problems.add(node, f"a claim about `{path}`, which is no part of a model", expected=listed(names), suggestion=nearest(key, names))
+            message = f"a claim about `{path}`, which is no part of a model"
+            problems.add(node, message, expected=listed(names), suggestion=nearest(key, names))
             return
         here = candidate.form
 

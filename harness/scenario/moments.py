@@ -1,9 +1,10 @@
-"""Moments as files write them, before anything is known about the run: ``18:10``, ``day 3 19:30``, ``+90 min``, ``upgrade.end + 10 min``."""
+"""Moments as files write them, before the run is known: ``18:10``, ``day 3 19:30``, ``+90 min``, ``upgrade.end + 10 min``."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from harness import units
 from harness.scenario.forms import Scalar
@@ -16,15 +17,13 @@ EXPECTED_MOMENT = f"{EXPECTED_TIME} after the start, or relative to a step: `upg
 _RELATIVE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]*)\.([A-Za-z]+)(?:\s*([+-])\s*(\S.*))?")
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(Struct, frozen=True):
     """So long after the scenario's start, or, of the end of something, after its beginning."""
 
     ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Relative:
+class Relative(Struct, frozen=True):
     """So long after (or, negative, before) an edge of a step."""
 
     step: str

@@ -10,9 +10,11 @@ over 1 MiB, nesting deeper than 20, and bytes that are not UTF-8.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from harness.scenario.problems import Problem, Problems, ScenarioError, nearest
 
@@ -31,8 +33,7 @@ _HINTS = {
 }
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """A piece of a file: a scalar with its ``text``, a list with its ``items``, or a map with its ``entries``.
 
     ``entries`` maps a key to (the key's own node, its value). ``line`` and ``column`` count from 1.
@@ -44,8 +45,8 @@ class Node:
     column: int
     text: str = ""
     plain: bool = True
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, tuple[Node, Node]] = field(default_factory=dict)
+    items: list[Node] = []
+    entries: dict[str, tuple[Node, Node]] = {}
 
     @property
     def is_null(self) -> bool:

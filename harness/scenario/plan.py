@@ -8,7 +8,20 @@ from typing import Any
 from harness.fault import COMMANDS, KINDS, MESSAGES, Argument, Kind
 from harness.scenario.calendar import Calendar, ClockError
 from harness.scenario.forms import (
-    CURRENT, DURATION, ENERGY, FAILED, NAME_FORM, SIGNED_DURATION, SWITCH, TEXT, Form, ListOf, Part, count_form, read, words_form,
+    CURRENT,
+    DURATION,
+    ENERGY,
+    FAILED,
+    NAME_FORM,
+    SIGNED_DURATION,
+    SWITCH,
+    TEXT,
+    Form,
+    ListOf,
+    Part,
+    count_form,
+    read,
+    words_form,
 )  # fmt: skip
 from harness.scenario.moments import After, Relative
 from harness.scenario.nodes import Node
@@ -36,7 +49,7 @@ class PlanReader:
     """Reads the steps of a plan; what it needs to know of the rest of the scenario it is given."""
 
     def __init__(
-        self, parts: Sequence[Any], calendar: Calendar, roster: Roster, server: ServerModel | None, problems: Problems, known: set[str]
+        self, parts: Sequence[Any], problems: Problems, *, calendar: Calendar, roster: Roster, server: ServerModel | None, known: set[str]
     ) -> None:
         self.parts: list[Part] = [part for part in parts if part is not FAILED]
         self.calendar = calendar
@@ -77,8 +90,8 @@ class PlanReader:
     def _relative(self, value: Relative, node: Node) -> Moment | None:
         part = self.by_id.get(value.step)
         if part is None:
-            meant = nearest(value.step, self.ids)
-            self.problems.add(node, f"no step is called `{value.step}`", expected=listed(self.ids) or "a step with that id", suggestion=meant)
+            expected, meant = listed(self.ids) or "a step with that id", nearest(value.step, self.ids)
+            self.problems.add(node, f"no step is called `{value.step}`", expected=expected, suggestion=meant)
             return None
         kind = KINDS.get(part.get("do", ""))
         if kind is not None and value.edge != "start" and not self._has_edge(part, kind, value.edge):
@@ -209,10 +222,10 @@ class PlanReader:
             self.problems.add(part.node, "`when` waits for one thing", expected="`message` or `state`")
             return None
         source = part.get("from", "")
-        if source and source not in self.known and self.roster.check(source, part.at("from"), self.problems, circuits=False):
-            if not self.roster.is_one(source):
-                self.problems.add(part.at("from"), "one charger's message or state counts", found=f"the crowd `{source}`",
-                                  expected="one of its members")  # fmt: skip
+        unknown = not source or source in self.known or not self.roster.check(source, part.at("from"), self.problems, circuits=False)
+        if not unknown and not self.roster.is_one(source):
+            found = f"the crowd `{source}`"
+            self.problems.add(part.at("from"), "one charger's message or state counts", found=found, expected="one of its members")
         return Trigger(
             message=part.get("message", ""), state=part.get("state", ""), source=source, nth=part.get("nth", 1),
             delay_ms=part.get("delay", 0),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from harness.scenario.nodes import Node
     from harness.values import Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One thing that is wrong with a file, or (``severity`` ``warn``) that is doubtful.
 
     ``line`` and ``column`` count from 1; both are 0 where the place is not a file but an option such as ``--set #2``.

@@ -49,7 +49,9 @@ class Resolution:
         unread = {*part.node.at("chargers").entries, *part.node.at("circuits").entries} if "chargers" in part.node.entries else set()
         roster = fleet.roster()
         known = unread - {*roster.entries, *roster.circuits}
-        self.plan = PlanReader(part.get("plan", ()), calendar, roster, server, self.problems, known)
+        self.plan = PlanReader(
+            part.get("plan", ()), self.problems, calendar=calendar, roster=roster, server=server, known=known
+        )
         steps = self.plan.read()
         expect = ExpectReader(self.plan, self.problems).read(part.get("expect")) if "expect" in part else Expect()
         if self.problems.any or server is None:

@@ -9,14 +9,27 @@ seasons); ``holidays``, dates that count as weekend. ``docs/models.md`` shows on
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
+
+from msgspec import Struct
 
 from harness import units
 from harness.scenario.calendar import Calendar
 from harness.scenario.forms import (
-    FAILED, NAME_FORM, TEXT, Field, ListOf, MapOf, Part, Raw, Record, Scalar, read, words_form,
+    FAILED,
+    NAME_FORM,
+    TEXT,
+    Field,
+    ListOf,
+    MapOf,
+    Part,
+    Raw,
+    Record,
+    Scalar,
+    read,
+    words_form,
 )  # fmt: skip
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest
@@ -29,8 +42,7 @@ KINDS_OF_DAY = ("weekday", "weekend")
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class TariffRules:
+class TariffRules(Struct, frozen=True):
     """A tariff without a calendar: what each minute of each kind of day costs, in each season."""
 
     name: str
@@ -264,7 +276,7 @@ def _prices(
             if level in used and level not in node.entries:
                 problems.add(node, f"no price for `{level}`, which has hours", expected=f"`{level}: 41.099 c`")
         known = [(found[season, level], level) for level in levels if (season, level) in found]
-        for (dearer, above), (cheaper, below) in zip(known, known[1:], strict=False):
+        for (dearer, above), (cheaper, below) in pairwise(known):
             if cheaper > dearer:
                 problems.add(node, f"`{below}` is dearer than `{above}`, which `levels` puts before it", expected="the dearest first")
     if "seasons" in part and table.kind == "map":

@@ -1,0 +1,127 @@
+"""Commented files to start from, as ``harness new`` writes them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.scenario.forms import NAME
+
+_SCENARIO = """\
+# Check this file with `harness lint {name}.yaml`, run it with `harness run {name}.yaml`.
+harness: 1                                  # version of the format
+title: The server crashes while a car is charging
+why: >
+  What the scenario shows, for whoever reads the report.
+start: 2026-03-12 17:00                     # local time in `zone`; this day is day 1
+zone: America/Los_Angeles
+duration: 24 h
+seed: 1                                     # another seed, another crowd
+
+server: juicenet                            # `harness list` shows what there is
+network: home-wifi
+supply: {{voltage: 240 V, phases: 1}}
+
+defaults:                                   # what holds for all chargers that do not say otherwise
+  car: leaf-40
+  tariff: pge-ev2-a
+  driver: commuter
+  tou: {{charge_in: [off-peak]}}              # charge only at these price levels of the tariff
+
+chargers:
+  homes: {{count: 5, model: juicebox-40}}     # a crowd, drawn from the seed: homes-1 to homes-5
+  anna:                                     # one charger; nothing about it is drawn
+    model: juicebox-40                      # a shipped model, a path (./mine.yaml), or {{extends: juicebox-40, …}}
+    session: {{plug_in: 18:10, needs: 18 kWh, leave: 07:00}}
+
+plan:                                       # what goes wrong, and what people do
+  - {{id: crash, at: 17:30, do: server.crash, for: 2 h}}
+  - {{id: pull-plug, at: 19:00, do: station.power-cut, to: anna, for: 20 s}}
+  # - {{at: crash.end + 10 min, do: driver.override, to: anna}}
+
+expect:
+  contract: each-maker                      # each charger is judged by its model's contract
+  checks:
+    reconnects-in-time: {{within: 10 min}}    # a built-in check with a bound of one's own
+    anna-charges-without-the-server:        # a check of one's own
+      says: Anna's car charges within two minutes after she pulled the plug.
+      after: pull-plug.end
+      within: 2 min
+      charger: anna
+      becomes: Charging
+  limits:
+    port_uptime: {{min: 95 %}}
+"""
+
+_MODEL = """\
+# A charger of one's own: replace each value by what the maker says, and say where it is said.
+# Check this file with `harness lint {name}.yaml`; use it in a scenario with `model: ./{name}.yaml`.
+harness: 1
+kind: charger
+name: {name}                # the same as the file's name
+title: The charger's full name
+maker: Who makes it
+protocol: ocpp1.6           # juicenet, ocpp1.6 or ocpp2.0.1
+tou: schedule               # how time-of-use charging reaches the car: hold, pause, schedule or none
+authorisation: none         # required: a tag must be accepted first
+
+ratings:
+  unit_rating: 32 A         # the most the unit delivers per phase
+  wire_rating: 32 A         # the most its wiring may carry
+  phases: 1
+
+link:
+  transport: websocket      # udp: datagrams, which are lost while the path is down
+  keepalive: 60 s
+  offline_after: 3 min      # silence after which it takes itself to be offline
+  answer_timeout: 30 s
+  backoff: {{wait_minimum: 15 s, random_range: 15 s, repeat_times: 3}}
+
+memory:                     # what clears each cell: departure, server-loss, network-reboot, power-cycle, memory-loss
+  schedule: [memory-loss]
+  override: [departure, power-cycle, memory-loss]
+  amperage: [power-cycle, memory-loss]
+  wire_rating: [memory-loss]
+  group_share: [memory-loss]
+  message_queue: [memory-loss]
+  clock: [memory-loss]
+
+server_loss:
+  new_car: charges          # a car plugged in without a server: charges, waits, refused or local-list
+  limit: wire-rating        # which limit applies then: wire-rating, offline-amperage or amperage
+
+power_up:
+  boot: 30 s
+  start_delay: 5 s
+  resumes: true             # a car that was charging goes on after a power cut
+
+queue:
+  limit: 100
+  attempts: 3
+  interval: 60 s
+
+contract:                   # what the maker promises: a check, its bound, and whose words they are
+  charging-continues:
+    source: "The maker's manual, section 4"
+  reconnects-in-time:
+    assumes: [no firmware-update]
+    assumption: The manual promises that it reconnects, and names no time
+
+claims:                     # where each statement comes from; a path covers what lies below it
+  maker: {{source: The type plate}}
+  protocol: {{source: "The maker's data sheet"}}
+  tou: {{source: "The maker's manual, section 4"}}
+  authorisation: {{assumption: A home charger in its open mode}}
+  ratings: {{source: The type plate}}
+  link: {{assumption: The manual says nothing about it}}
+  memory: {{assumption: The manual says nothing about it}}
+  server_loss: {{source: "The maker's manual, section 4"}}
+  power_up: {{assumption: Measured on one unit}}
+  queue: {{source: "OCPP 1.6, 3.7.1, with its usual settings"}}
+"""
+
+
+def beginning(kind: Literal["scenario", "model"], name: str) -> str:
+    """The text to start from. Raises ValueError for a name that no file of ours could have."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name of letters, digits, `-` and `_`")
+    return {"scenario": _SCENARIO, "model": _MODEL}[kind].format(name=name)

@@ -1,0 +1,202 @@
+"""What is doubtful about a scenario or model file, though it can be read: warnings besides the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from harness.fault import KINDS
+from harness.scenario.forms import Part, Record
+from harness.scenario.models import Library, is_path, model_form
+from harness.scenario.nodes import Node, read_file
+from harness.scenario.plan import PlanReader
+from harness.scenario.problems import Problem, Problems, listed, nearest
+from harness.scenario.resolve import DEFAULT_SEED, Resolution
+from harness.shipped import ModelKind
+from harness.units import format_duration_ms
+from harness.values import Chargers, Scenario, Step
+
+_NEEDS_CAR = ("driver.unplug", "driver.override", "driver.swipe")
+_OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage)
+_POWER_CUTS = frozenset({"station.power-cut"})
+_RESTARTS = frozenset({"station.power-cut", "station.reboot-loop", "station.memory-loss", "station.firmware-update"})
+
+_TRIGGERED_BY: dict[str, tuple[frozenset[str], ...]] = {
+    "charging-continues": (_OUTAGES,),
+    "can-always-charge": (_OUTAGES,),
+    "hold-ends-on-time": (_OUTAGES,),
+    "tou-suspended": (_OUTAGES,),
+    "unplug-clears-schedule": (_OUTAGES, _POWER_CUTS),
+    "override-needed-after-recovery": (_OUTAGES,),
+    "override-kept": (_OUTAGES, frozenset({"driver.override"})),
+    "settings-remembered": (_RESTARTS,),
+    "reconnects-in-time": (_OUTAGES | _RESTARTS | {"network.reset"},),
+    "reconnect-backs-off": (_OUTAGES,),
+    "schedule-runs-offline": (_OUTAGES,),
+    "schedule-survives-power-cycle": (_OUTAGES, _POWER_CUTS),
+    "hold-lifted-after-loss": (_OUTAGES,),
+    "offline-limit-applies": (_OUTAGES,),
+    "unscheduled-after-power-cut": (_OUTAGES, _POWER_CUTS),
+}
+"""Check → the kinds of step that it takes, one of each group."""
+
+_NEEDS_TOU = frozenset(
+    {"hold-ends-on-time", "tou-suspended", "unplug-clears-schedule", "override-needed-after-recovery", "override-kept",
+     "schedule-runs-offline", "schedule-survives-power-cycle", "hold-lifted-after-loss", "unscheduled-after-power-cut"}
+)  # fmt: skip
+
+
+def lint_file(path: Path, shown: str) -> list[Problem]:
+    """Errors and warnings of a file; a map with ``kind`` is a model, anything else a scenario. Raises :class:`ScenarioError`
+    where the file is not even YAML."""
+    root = read_file(path, shown)
+    if root.kind == "map" and "kind" in root.entries:
+        return _lint_model(root, path)
+    resolution = Resolution(root, path.stem, path.parent)
+    if resolution.scenario is not None and resolution.part is not None and resolution.plan is not None:
+        _ScenarioLint(resolution.scenario, resolution.part, resolution.plan, resolution.library).warn()
+    return resolution.problems.in_order()
+
+
+def _lint_model(root: Node, path: Path) -> list[Problem]:
+    problems = Problems()
+    node = root.entries["kind"][1]
+    kinds: tuple[ModelKind, ...] = get_args(ModelKind)
+    kind = next((known for known in kinds if known == node.text), None)
+    if kind is None:
+        problems.add(node, "no such kind of model", found=node.shown, expected=f"one of {listed(kinds)}",
+                     suggestion=nearest(node.text, kinds))  # fmt: skip
+        return problems.in_order()
+    library = Library(problems)
+    here = Node("scalar", root.file, 1, 1, text=str(path) if is_path(str(path)) else f"./{path}")
+    tree = library.tree(kind, here)
+    value = None if tree is None else library.value(kind, tree, path.stem)
+    if value is not None:
+        _warn_unclaimed(model_form(kind), root, problems)
+    return problems.in_order()
+
+
+def _warn_unclaimed(form: Record, root: Node, problems: Problems) -> None:
+    """Each statement of a model has a claim: for itself, or for something above or below it. Clauses bring their own."""
+    claims = set(root.at("claims").entries) if "claims" in root.entries else set()
+    for key, (key_node, value) in root.entries.items():
+        if form.field(key) is None or key in {"name", "claims", "contract", "title", "quirks"}:
+            continue
+        for path, node in _leaves(key, key_node, value):
+            parts = path.split(".")
+            if not any(".".join(parts[:depth]) in claims for depth in range(1, len(parts) + 1)):
+                problems.warn(node, f"no claim covers `{path}`: its source, or the assumption that stands in for one")
+    for key, (key_node, clause) in root.at("contract").entries.items() if "contract" in root.entries else ():
+        if clause.get("source") is None and clause.get("assumption") is None:
+            problems.warn(key_node, f"nobody is said to promise `{key}`: its `source`, or the `assumption` that stands in for one")
+
+
+def _leaves(path: str, key: Node, value: Node) -> Iterator[tuple[str, Node]]:
+    if value.kind != "map" or path.count(".") >= 1:
+        yield path, key
+        return
+    for name, (below_key, below) in value.entries.items():
+        yield from _leaves(f"{path}.{name}", below_key, below)
+
+
+class _ScenarioLint:
+    """The warnings about one scenario that can be read."""
+
+    def __init__(self, scenario: Scenario, part: Part, plan: PlanReader, library: Library) -> None:
+        self.scenario = scenario
+        self.part = part
+        self.plan = plan
+        self.library = library
+        self.problems = library.problems
+        self.entries = {entry.name: entry for entry in scenario.chargers}
+
+    def warn(self) -> None:
+        """Note every doubt."""
+        self._warn_chargers()
+        for step in self.scenario.plan:
+            self._warn_step(step)
+        self._warn_checks()
+        for name in self.library.patches:
+            if name not in self.library.used_patches:
+                self.problems.warn(self.part.node.at("models").entries[name][0], f"no charger is a `{name}`")
+        if "seed" not in self.part and any(entry.count for entry in self.scenario.chargers):
+            self.problems.warn(self.part.node, f"no `seed` is given, though crowds are drawn from it; {DEFAULT_SEED} is used")
+
+    def _warn_chargers(self) -> None:
+        for entry in self.scenario.chargers:
+            node = self.part.node.at("chargers").entries[entry.name][0]
+            model = self.scenario.models[entry.model]
+            if model.authorisation == "required" and not entry.tag:
+                self.problems.warn(node, f"`{entry.model}` asks for a tag and `{entry.name}` shows none: it will never charge")
+            if entry.tou is not None and entry.tou.on and model.tou == "none":
+                self.problems.warn(node, f"`{entry.model}` knows no time-of-use charging: `tou` changes nothing for `{entry.name}`")
+            late = [session for session in entry.sessions if session.plug_in_ms >= self.scenario.duration_ms]
+            if late:
+                self.problems.warn(node, f"a session of `{entry.name}` begins after the end of the run")
+            if not entry.count and not entry.sessions and not self._plugs_in(entry):
+                self.problems.warn(node, f"no car ever comes to `{entry.name}`")
+
+    def _plugs_in(self, entry: Chargers) -> bool:
+        return any(step.do == "driver.plug-in" and (not step.to.names or entry.name in self._singles(step)) for step in self.scenario.plan)
+
+    def _singles(self, step: Step) -> list[str]:
+        """The entries and members that a step names, circuits resolved."""
+        circuits = {circuit.name: circuit.members for circuit in self.scenario.circuits}
+        return [one for name in step.to.names for one in circuits.get(name, (name,))]
+
+    def _warn_step(self, step: Step) -> None:
+        part = self.plan.by_id[step.id]
+        start_ms = self.plan.edge_ms(step.id, "start")
+        if start_ms is None:
+            return
+        if start_ms >= self.scenario.duration_ms:
+            length = format_duration_ms(self.scenario.duration_ms)
+            self.problems.warn(part.node, f"`{step.id}` comes after the end of the run, which lasts {length}")
+            return
+        if step.do not in (*_NEEDS_CAR, "driver.plug-in"):
+            return
+        for name in self._singles(step):
+            entry = self.entries.get(name)
+            if entry is None or entry.count:
+                self.problems.warn(part.at("to"), f"whether `{name}` has a car then is drawn from the seed: `{step.do}` may find none")
+            elif self._has_car(entry, start_ms) == (step.do == "driver.plug-in"):
+                state = "already has a car" if step.do == "driver.plug-in" else "has no car"
+                self.problems.warn(part.at("to"), f"`{name}` {state} when `{step.id}` comes: `{step.do}` will do nothing")
+
+    def _has_car(self, entry: Chargers, at_ms: int) -> bool:
+        """Whether a car is connected at a moment, by the pinned sessions and the steps before it whose time is known."""
+        stays = [(session.plug_in_ms, session.leave_ms) for session in entry.sessions]
+        for step in self.scenario.plan:
+            begin_ms = self.plan.edge_ms(step.id, "start")
+            if begin_ms is None or begin_ms >= at_ms or (step.to.names and entry.name not in self._singles(step)):
+                continue
+            if step.do == "driver.plug-in":
+                stays.append((begin_ms, begin_ms + int(step.arguments["stay_ms"])))  # type: ignore[arg-type]
+            elif step.do == "driver.unplug":
+                stays = [(begin, min(end, begin_ms) if begin <= begin_ms else end) for begin, end in stays]
+        return any(begin <= at_ms < end for begin, end in stays)
+
+    def _warn_checks(self) -> None:
+        """A check that the scenario names and that nothing in it can put to the test."""
+        steps = {step.do for step in self.scenario.plan}
+        expect = self.scenario.expect
+        named = dict.fromkeys([*expect.exercised, *(check.name for check in expect.checks if check.builtin)])
+        for name in named:
+            missing = [group for group in _TRIGGERED_BY.get(name, ()) if not group & steps]
+            node = self._named_at(name)
+            if missing:
+                self.problems.warn(node, f"nothing in the plan can trigger `{name}`: it takes {listed(sorted(missing[0]), most=4)}")
+            elif name in _NEEDS_TOU and not any(entry.tou for entry in self.scenario.chargers) and "driver.set-tou" not in steps:
+                self.problems.warn(node, f"nothing can trigger `{name}`: no charger has time-of-use charging (`tou`)")
+            elif name == "random-delay-applied" and not any(m.power_up.random_delay_ms for m in self.scenario.models.values()):
+                self.problems.warn(node, f"nothing can trigger `{name}`: no model has a `random_delay`")
+            elif name == "load-group-within-capacity" and not self.scenario.circuits:
+                self.problems.warn(node, f"nothing can trigger `{name}`: there are no `circuits`")
+
+    def _named_at(self, name: str) -> Node:
+        expect: Node = self.part.node.at("expect")
+        checks = expect.at("checks").entries
+        if name in checks:
+            return checks[name][0]
+        return next((item for item in expect.at("exercised").items if item.text == name), expect)
