@@ -39,7 +39,7 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
 
 def lint(path: str | Path) -> list[Problem]:
     """All that is wrong with a scenario or model file, and all that is doubtful (``severity`` ``warn``), in the order of the file."""
-    from harness.scenario.lint import lint_file
+    from harness.scenario.doubts import lint_file
 
     try:
         return lint_file(*find(path))
@@ -49,7 +49,7 @@ def lint(path: str | Path) -> list[Problem]:
 
 def schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of scenario files or of model files, with the texts that editors show."""
-    from harness.scenario.schema import json_schema
+    from harness.scenario.jsonschema import json_schema
 
     return json_schema(kind)
 

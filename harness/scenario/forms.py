@@ -1,7 +1,7 @@
 """Forms: what a part of a file may look like, as data.
 
 A form is read in two ways: :func:`read` turns a node into a value and notes every problem on the way, and
-:mod:`harness.scenario.schema` turns it into JSON Schema. The forms of models follow from the structs of :mod:`harness.values`
+:mod:`harness.scenario.jsonschema` turns it into JSON Schema. The forms of models follow from the structs of :mod:`harness.values`
 (:func:`struct_form`): a field's unit suffix says how its quantity is written, and its description is the hover text.
 """
 
