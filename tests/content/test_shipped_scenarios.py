@@ -1,0 +1,99 @@
+"""The shipped scenarios: each reads without a doubt, says what it shows, and ends as it expects."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from harness import scenario, shipped
+from harness.api import Run, run
+from harness.check.result import BEHAVIOURS
+
+ISSUED = {
+    "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
+    "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down",
+}  # fmt: skip
+SMALLER = {"reconnect-storm": ["chargers.town.count=300"]}
+"""What the tests leave out of a scenario to stay quick."""
+
+
+@cache
+def ran(name: str) -> Run:
+    return run(scenario.load(name, overrides=SMALLER.get(name, [])))
+
+
+def test_the_shipped_outages_are_all_there():
+    assert set(shipped.scenario_names()) >= ISSUED
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_it_raises_no_doubt(name):
+    path = shipped.scenario_path(name)
+    assert path is not None
+    assert [str(problem) for problem in scenario.lint(path)] == []
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_it_says_what_it_shows_and_expects(name):
+    loaded = scenario.load(name)
+    assert loaded.why.count(". ") >= 1
+    assert loaded.expect.exercised
+    assert loaded.plan
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_it_passes_and_exercises_what_it_is_about(name):
+    result = ran(name)
+    assert (result.judgement.reasons, result.exit_code) == ([], 0)
+    for check in result.scenario.expect.exercised:
+        assert result.checks[check].met >= 1, check
+
+
+def test_no_two_scenarios_share_a_title():
+    titles = [scenario.load(name).title for name in shipped.scenario_names()]
+    assert len(set(titles)) == len(titles)
+
+
+def test_each_check_that_a_shipped_model_promises_is_met_in_some_scenario():
+    """A clause that no shipped scenario puts to the test is a promise on paper."""
+    promised = {
+        check for name in shipped.scenario_names()
+        for model in (*ran(name).scenario.models.values(), ran(name).scenario.server) for check in model.contract
+    }  # fmt: skip
+    met = {check for name in shipped.scenario_names() for check, result in ran(name).checks.items() if result.met}
+    assert sorted(promised - met) == []
+
+
+def test_the_walkthrough_shows_each_of_the_four_behaviours_and_settings_remembered():
+    result = ran("faq-walkthrough")
+    assert set(result.judgement.behaviours) == set(BEHAVIOURS)
+    assert all(count >= 1 for count in result.judgement.behaviours.values())
+    assert result.checks["settings-remembered"].met >= 1
+
+
+def test_in_the_walkthrough_a_hold_that_survives_a_power_cycle_is_found_with_its_witness():
+    loaded = scenario.load("faq-walkthrough", overrides=["models.juicebox-40.memory.hold=[departure, memory-loss]"])
+    result = run(loaded)
+    failed = result.checks["unplug-clears-schedule"]
+    assert (result.exit_code, failed.verdict) == (1, "fail")
+    assert failed.witness is not None
+    assert failed.witness.charger == "carla"
+    kinds = [type(record).__name__ for record in failed.witness.records]
+    assert "Power" in kinds
+    assert "Command" in kinds  # the hold that outlived the power cycle
+    assert [record.t for record in failed.witness.records] == sorted(record.t for record in failed.witness.records)
+
+
+def test_the_same_plug_pulled_at_three_makers_has_three_outcomes():
+    result = ran("juicebox-vs-waybox-vs-ocpp")
+    first_draw: dict[str, int] = {}
+    for record in result.records():
+        if type(record).__name__ == "Current" and record.ma:
+            first_draw.setdefault(record.who, record.t)
+    hour = 3_600_000
+    plug_pulled, midnight = 3 * hour, 8 * hour
+    for at_once in ("juicebox", "waybox"):
+        assert plug_pulled < first_draw[at_once] <= plug_pulled + 90_000
+    for waits in ("ocpp", "juicebox-untouched", "waybox-untouched", "ocpp-untouched"):
+        assert midnight <= first_draw[waits] <= midnight + 30_000
