@@ -78,7 +78,7 @@ class _Stage(Wire):
         self.deeds = 0
         self.last_step = 0
         self.settles = 0
-        self.changes: list[int] = []
+        self.changes = [scenario.duration_ms]
         self.retries_ms = max(_retries_ms(scenario, name) for name in {entry.model for entry in scenario.chargers})
 
     def _emit_watching(self, place: int, record: Record) -> None:
@@ -97,7 +97,7 @@ class _Stage(Wire):
         routine = {place for step in self.scenario.plan if _touches_routine(step) for place in self._concerned(step)}
         for port in self.ports:
             if self.simulate_all or port.place in routine:
-                port.charger.routine = True
+                port.charger.set_routine(0, True)
                 port.exact += 0 if self.simulate_all else 1
             if self.simulate_all or port.exact:
                 port.charger.link.mode = "live"
@@ -252,7 +252,7 @@ class _Stage(Wire):
         else:
             self.recovering[step.id] = set()
         self._follow(step.id, "end", now)
-        self._check_recovered(step.id)
+        self._check_recovered(step.id, now)
         self._plan_settling(now)
 
     def _follow(self, step: str, edge: str, now: int) -> None:
@@ -265,15 +265,14 @@ class _Stage(Wire):
         for other in self.timeline.ends_on(step, edge):
             self._schedule_end(other)
 
-    def _check_recovered(self, step: str) -> None:
+    def _check_recovered(self, step: str, now: int) -> None:
         if self.recovering.get(step):
             return
         del self.recovering[step]
-        now = self.clock.now
         self.timeline.recoveries[step] = now
         kept = self.timeline.steps[step]
         if KINDS[kept.do].family != "driver":
-            self._note(kept, "recovered", [])
+            self._note(kept, "recovered", [], now)
         self._follow(step, "recovered", now)
 
     def came_back(self, port: Port, now: int) -> None:
@@ -282,22 +281,22 @@ class _Stage(Wire):
         if not port.away:
             for step in [step for step, places in self.recovering.items() if port.place in places]:
                 self.recovering[step].discard(port.place)
-                self._check_recovered(step)
+                self._check_recovered(step, now)
             if not self.away:
                 self._plan_settling(now)
 
     def _plan_settling(self, now: int) -> None:
         if not self.away and not self.ongoing:
-            self.clock.at(max(self.clock.now, self.last_step + self.retries_ms), LAST, -1, self._settle, self.settles)
+            self.clock.at(max(now, self.last_step + self.retries_ms), LAST, -1, self._settle, self.settles)
 
     def _settle(self, settles: int) -> None:
         if settles == self.settles and not self.away and not self.ongoing:
             self.settles += 1
             self.recorder.emit(-1, Settled(t=self.clock.now))
 
-    def _note(self, step: Step, edge: str, places: list[int]) -> None:
+    def _note(self, step: Step, edge: str, places: list[int], at: int | None = None) -> None:
         """Journal an edge of a step: once for the step, and for each charger that it concerns; the server's concern all of its shard."""
-        now = self.clock.now
+        now = self.clock.now if at is None else at
         with_ = {name: list(value) if isinstance(value, tuple) else value for name, value in step.arguments.items()}
         if KINDS[step.do].aims == "server" and step.to.shard is not None:
             with_["shard"] = step.to.shard
@@ -484,9 +483,9 @@ class _Stage(Wire):
             if by > 0:
                 self.lose(port, now, ongoing.step.do, ongoing.step.id)
             setattr(port, cause, getattr(port, cause) + by)
-            if by < 0 and cause == "holes":
+            if by < 0 and cause == "holes" and port.charger.link.online:
                 self.close_connection(port, now, "closed")
-            elif by < 0 and not port.cuts:
+            elif by < 0 and not (port.cuts or port.holes):
                 self.release_held(port, now)
 
         self._change(ongoing.places, change)

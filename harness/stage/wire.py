@@ -93,6 +93,8 @@ class Wire:
         mode, link.mode = link.mode, "live"
         if mode == "live":
             return
+        if not port.charger.routine:
+            port.charger.set_routine(now, True)
         way_ms = port.latency_ms
         every = link.model.keepalive_ms
         if mode == "steady":
@@ -138,13 +140,19 @@ class Wire:
         link = port.charger.link
         account = port.account
         if not self.reachable(port):
-            link.mode = "dead" if link.state in ("online", "waiting") else "live"
-            port.mode_since = now
+            if link.state in ("online", "waiting"):
+                link.mode = "dead"
+                port.mode_since = now
+                shard = port.account.shard
+                kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
+                if not kept:
+                    port.charger.set_routine(now, False)
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
             and port.charger.clock_set and self._plain(port) and not port.held
         ):  # fmt: skip
             link.mode = "steady"
+            port.charger.set_routine(now, False)
 
     # Timers.
 
@@ -174,7 +182,7 @@ class Wire:
 
     def after(self, port: Port, now: int) -> None:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
-        self.pump(port)
+        now = max(now, self.pump(port))
         self._watch(port, now)
         if port.charger.link.mode == "live":
             self.enter_mode(port, now)
@@ -214,9 +222,10 @@ class Wire:
 
     # Requests.
 
-    def pump(self, port: Port) -> None:
-        """Carry away what the charger wants sent."""
+    def pump(self, port: Port) -> int:
+        """Carry away what the charger wants sent. Returns up to when exchanges were carried in one go."""
         out = port.charger.out
+        upto = 0
         while out:
             item = out.pop(0)
             if isinstance(item, str):
@@ -226,9 +235,10 @@ class Wire:
             self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
             if not out and item.sent >= port.busy_until and self._undisturbed(port, item.sent + 3 * way_ms):
-                self._exchange(port, item, item.sent + way_ms)
+                upto = self._exchange(port, item, item.sent + way_ms)
             else:
                 self._send(port, item)
+        return upto
 
     def _admitted(self, port: Port, request: Request, now: int) -> int | None:
         """When the server takes this in: at once, unless it is an attempt that must wait its turn (None: turned away)."""
@@ -237,12 +247,12 @@ class Wire:
             return self.server.admit(now, port.account.shard)
         return now
 
-    def _exchange(self, port: Port, request: Request, now: int) -> None:
+    def _exchange(self, port: Port, request: Request, now: int) -> int:
         """Request, answer and the commands that follow, in one go; ``now`` is the arrival at the server."""
         begins = self._admitted(port, request, now)
         if begins != now:
             self._wait_admission(port, request, now, begins)
-            return
+            return 0
         way_ms = port.latency_ms
         charger = port.charger
         if charger.link.mode == "steady":
@@ -254,6 +264,7 @@ class Wire:
         for _, order in orders:
             self._give_order(port, back, order, now)
             self.server.acknowledged(back + way_ms, port.place, order)
+        return back
 
     def _send(self, port: Port, request: Request) -> None:
         """Put a request under way, leg by leg."""
@@ -299,7 +310,8 @@ class Wire:
         if port.holes:
             return
         if port.cuts:
-            if port.tcp:
+            # A connection is not opened over a cut path: the attempt fails by its timeout (assumption).
+            if port.tcp and request.action != "connect":
                 port.held.append((self._arrive, port, request, epoch, None, spoilt))
             return
         if self.down[shard] or port.shut:
@@ -367,7 +379,8 @@ class Wire:
                 charger.connect_failed(now)
             return
         charger.answer(now, request, answer)
-        self._heard(port, now, processed_at)
+        if request.action not in ("status", "meter-values"):
+            self._heard(port, now, processed_at)
 
     # Commands.
 
@@ -376,7 +389,8 @@ class Wire:
         while self.server.out:
             for place, order in self.server.take_out():
                 port = self.ports[place]
-                if self._undisturbed(port, now + 2 * port.latency_ms) and port.charger.link.state == "online" and not port.held:
+                direct = now >= port.busy_until and port.charger.link.state == "online" and not port.held
+                if direct and self._undisturbed(port, now + 2 * port.latency_ms):
                     arrives = now + port.latency_ms
                     self._give_order(port, arrives, order, now)
                     self.server.acknowledged(arrives + port.latency_ms, place, order)

@@ -113,7 +113,7 @@ class Charger:
         self._next_late = NEVER
         self._next_reading = NEVER
         self.routine = False
-        """Whether routine traffic is sent at all: where it changes nothing, whoever carries messages need not ask for it."""
+        """Status and readings are sent on a healthy link too."""
 
         self.plug_in = 0
         self.battery: Battery | None = None
@@ -478,8 +478,6 @@ class Charger:
         self.ma, self.tapers = ma, tapers
         self._drawing_since = now
         self._next_energy = until
-        if self.routine and self.tx_plug_in:
-            self._plan_reading(now)
         if ma != self.last_ma or state != self.last_state or reason != self.last_reason:
             self._changed(now, ma, state, reason)
 
@@ -504,8 +502,14 @@ class Charger:
         if self.routine and self.link.online:
             self.out.append(self._request("status", now))
 
+    def set_routine(self, now: int, routine: bool) -> None:
+        """Whether routine traffic is sent from now on, or need not be since it changes nothing."""
+        self.routine = routine
+        self._next_reading = NEVER
+        if routine and self.tx_plug_in:
+            self._plan_reading(now)
+
     def _plan_reading(self, now: int) -> None:
-        """Readings on a healthy link change nothing; they are sent only where all traffic is simulated."""
         every = self.model.queue.meter_interval_ms
         self._next_reading = self.tx_at + ((now - self.tx_at) // every + 1) * every if every else NEVER
 
@@ -567,6 +571,8 @@ class Charger:
         )
         self.tx_start = request = self._request("transaction-start", now)
         request.wh = self._register_wh()
+        if self.routine:
+            self._plan_reading(now)
         if "loses-start" not in self.quirks or self.link.online:
             self.outbox.put(now, request)
         self._send_queued(now)
@@ -765,7 +771,7 @@ class Charger:
         self._count_readings(now)
         self.lost_link_at = NEVER
         if self.model.link.transport == "websocket":
-            self.out.append(self._request("status", now))
+            self.out.append(self._request("keepalive", now))
         if self.battery is not None and self.authorised == "no":
             self._admit(now)
         self._send_queued(now)

@@ -65,14 +65,19 @@ class Account:
         """The plug-in that is connected, as far as the server knows; 0: none."""
         self.group: Group | None = None
         self.heard_at = 0
-        self.fresh = False
-        """The server has restarted since it last heard from this charger."""
-        self.unsettled: set[str] = set()
-        """What was sent and not acknowledged: tou, amperage, share."""
+        self.fresh: Literal["", "connection", "request"] = ""
+        """The next request is a return: on a new connection, or after a restart of the server; empty: it is none."""
+        self.unsettled: dict[str, int] = {}
+        """What was sent and not acknowledged (tou, override, amperage, share), and when."""
         self.origins: dict[str, int] = {}
         """For each of these, the number of the driver's action behind it."""
         self.entries: list[Entry] = []
 
+
+PATIENCE_MS = 5_000
+"""A command is not sent again while its acknowledgement may still be under way (assumption)."""
+
+_TOPICS = ("tou", "override", "amperage", "share")
 
 Backup = tuple[bool, tuple[str, ...], list[tuple[int, int]], int, int, int, list[Entry]]
 """What a backup holds of an account."""
@@ -200,11 +205,11 @@ class Server:
             account.group.sent(account.index, share_ma)
             order = Order("share", now, ma=share_ma)
         if order is None:
-            account.unsettled.discard(topic)
+            account.unsettled.pop(topic, None)
             account.origins.pop(topic, None)
             return
         order.origin = account.origins.get(topic, 0)
-        account.unsettled.add(topic)
+        account.unsettled[topic] = now
         self.out.append((account.index, order))
 
     def acknowledged(self, now: int, index: int, order: Order) -> None:
@@ -213,16 +218,16 @@ class Server:
         name = order.name
         if name == "share":
             assert account.group is not None
-            account.unsettled.discard("share")
+            account.unsettled.pop("share", None)
             account.group.acknowledged(index, order.ma)
             self._balance(now, account.group)
         elif name == "amperage":
             if order.ma == account.amperage_ma:
-                account.unsettled.discard("amperage")
+                account.unsettled.pop("amperage", None)
                 account.origins.pop("amperage", None)
         else:
             topic = "override" if name == "release" and account.tou == "schedule" else "tou"
-            account.unsettled.discard(topic)
+            account.unsettled.pop(topic, None)
             account.origins.pop(topic, None)
 
     def take_out(self) -> list[tuple[int, Order]]:
@@ -249,17 +254,19 @@ class Server:
         account = self.accounts[index]
         action = request.action
         told: set[str] = set()
+        repeats = [topic for topic, sent in account.unsettled.items() if now - sent >= PATIENCE_MS] if account.unsettled else ()
         silent = now - account.heard_at > account.silence_ms
         account.heard_at = now
         answer = self._answer
-        if action in ("registration", "connect") or account.fresh or silent:
+        if action == "connect":
+            account.fresh = "connection"
+            return answer
+        if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
         if action == "transaction-start":
-            self._book_start(now, account, request)
-            if "tou" not in told and account.plug_in:
+            if self._book_start(now, account, request) and "tou" not in told and account.tou != "schedule":
                 told.add("tou")
-                if account.tou != "schedule":
-                    self._tell(now, account, "tou")
+                self._tell(now, account, "tou")
         elif action == "transaction-end":
             self._book_end(now, account, request)
         elif action == "authorise":
@@ -267,20 +274,17 @@ class Server:
             self._note(now, account, request, result=answer.result)
         elif action == "meter-values" and request.tx:
             self._note(now, account, request)
-        if account.unsettled:
-            for topic in ("tou", "override", "amperage", "share"):
-                if topic in account.unsettled and topic not in told:
-                    self._tell(now, account, topic)
+        for topic in repeats:
+            if topic not in told:
+                self._tell(now, account, topic)
         return answer
 
     def _returned(self, now: int, account: Account, request: Request) -> set[str]:
-        by: Literal["registration", "connection", "request"] = "request"
+        by: Literal["registration", "connection", "request"] = account.fresh or "request"
         if request.action == "registration":
             by = "registration"
             self._note(now, account, request)
-        elif request.action == "connect":
-            by = "connection"
-        account.fresh = False
+        account.fresh = ""
         self._connected(now, account, request.plug_in)
         self.emit(account.index, Return(t=now, who=account.name, by=by))
         topics = {"tou", "override"}
@@ -288,7 +292,7 @@ class Server:
             topics.add("amperage")
         if account.group is not None:
             topics.add("share")
-        for topic in ("tou", "override", "amperage", "share"):
+        for topic in _TOPICS:
             if topic in topics and not (topic == "override" and account.tou != "schedule"):
                 self._tell(now, account, topic)
         return topics
@@ -312,7 +316,7 @@ class Server:
         for member, share_ma in group.to_send():
             account = self.accounts[member]
             group.sent(member, share_ma)
-            account.unsettled.add("share")
+            account.unsettled["share"] = now
             self.out.append((member, Order("share", now, ma=share_ma)))
 
     def _note(
@@ -336,13 +340,16 @@ class Server:
                 return entry
         return None
 
-    def _book_start(self, now: int, account: Account, request: Request) -> None:
+    def _book_start(self, now: int, account: Account, request: Request) -> bool:
+        """Book a transaction's start; says whether it tells of a plug-in that the server did not know."""
         known = self._find(account, request.stamp, request.wh)
         if known is None or "books-repeats-twice" in self.quirks:
             account.entries.append(Entry(request.tx, request.stamp, request.wh))
         self._note(now, account, request, repeat=known is not None)
-        if request.plug_in > account.plug_in and known is None:
+        is_news = request.plug_in > account.plug_in and known is None
+        if is_news:
             self._connected(now, account, request.plug_in)
+        return is_news
 
     def _book_end(self, now: int, account: Account, request: Request) -> None:
         start = request.start
@@ -385,7 +392,7 @@ class Server:
             account.tou_on = deed.on
             if deed.windows is not None:
                 account.windows, account.charge_in = deed.windows, deed.charge_in
-            account.unsettled.add("tou")
+            account.unsettled["tou"] = now
             topic = "tou"
             self.plan(now)
         account.origins[topic] = deed.number
@@ -443,7 +450,7 @@ class Server:
             if shard is not None and account.shard != shard:
                 continue
             members.append(account.index)
-            account.fresh = True
+            account.fresh = "request"
             account.unsettled.clear()
             account.origins.clear()
             if "override" in forgets:
