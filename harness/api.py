@@ -319,6 +319,7 @@ def _record(
     progress: Progress | None = None,
 ) -> tuple[Path, Footer]:
     """Simulate a scenario into a journal, and judge it on the way; returns the journal's file and footer."""
+    from harness.scenario import Problem, ScenarioError
     from harness.stage import simulated
 
     outline = judging.outline if judging else Outline()
@@ -330,7 +331,10 @@ def _record(
             feed(batch)
 
         tell = progress and partial(_tell, progress, scenario.duration_ms)
-        simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+        try:
+            simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+        except simulated.StageError as refusal:
+            raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
         totals = _twin_totals(scenario, outline.driver_steps) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
     return journal.path, footer
