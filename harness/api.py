@@ -367,7 +367,10 @@ def _record_twice(order: _Order, folder: Path) -> None:
                 process.wait()
         for process, (_, errors) in zip(processes, answers, strict=True):
             if process.returncode:
-                raise RuntimeError(f"a fresh process ended with {process.returncode}: {errors.decode(errors='replace').strip()}")
+                whole = errors.decode(errors="replace").strip()
+                failure = RuntimeError(f"a fresh process ended with {process.returncode}: {whole.rpartition(chr(10))[2]}")
+                failure.add_note(whole)
+                raise failure
         _compare(*map(Journal, folders))
 
 

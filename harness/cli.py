@@ -153,9 +153,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tuple[Run | None, int]:
-    """Run one scenario; a bad file or an interruption is told here, so that other files still have their turn."""
+    """Run one scenario; what goes wrong is told here, so that other files still have their turn."""
     from harness import api
-    from harness.scenario import ScenarioError
 
     progress = _Progress(source) if sys.stderr.isatty() else None
     try:
@@ -171,11 +170,12 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
             verify=arguments.verify,
             progress=progress,
         )
-    except ScenarioError as problem:
-        _complain(str(problem), prefix=False)
-        return None, USAGE_ERROR
     except api.Interrupted as interruption:
         return interruption.run, INTERRUPTED
+    except Exception as problem:
+        if arguments.debug:
+            raise
+        return None, _explain_failure(problem)
     finally:
         if progress:
             progress.stop()

@@ -9,10 +9,11 @@ floating point, and a value finer than the integer unit is refused instead of be
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+
+from msgspec import Struct
 
 _DURATION_MS = {
     "ms": 1, "s": 1_000, "min": 60_000, "h": 3_600_000,
@@ -59,8 +60,7 @@ class UnitError(ValueError):
         self.suggestion = suggestion
 
 
-@dataclass(frozen=True, slots=True)
-class WallTime:
+class WallTime(Struct, frozen=True):
     """A local time as written: of the first such day (neither ``day`` nor ``on``), of the n-th day, or of a date."""
 
     seconds: int

@@ -86,7 +86,7 @@ def resolve(on: date, wall: WallTime, tz: ZoneInfo) -> int:
         return instants[0]
     clock = format_clock_s(wall.seconds)
     offsets = [_offset_s(local.replace(tzinfo=tz, fold=fold).astimezone(UTC), tz) for fold in (0, 1)]
-    shown = " or ".join(f"`{clock} {format_offset_s(offset)}`" for offset in sorted(set(offsets)))
+    shown = " or ".join(f"`{clock} {format_offset_s(offset)}`" for offset in sorted(set(offsets), reverse=True))
     why = "occurs twice" if instants else "does not exist"
     raise ClockError(f"{text} {why} in {tz.key}, where clocks change that night", f"{shown}, with its offset")
 

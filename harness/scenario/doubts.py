@@ -88,7 +88,7 @@ def _warn_unclaimed(form: Record, root: Node, problems: Problems) -> None:
             if not any(".".join(parts[:depth]) in claims for depth in range(1, len(parts) + 1)):
                 problems.warn(node, f"no claim covers `{path}`: its source, or the assumption that stands in for one")
     for key, (key_node, clause) in root.at("contract").entries.items() if "contract" in root.entries else ():
-        if clause.get("source") is None and clause.get("assumption") is None:
+        if not clause.is_null and clause.get("source") is None and clause.get("assumption") is None:
             problems.warn(key_node, f"nobody is said to promise `{key}`: its `source`, or the `assumption` that stands in for one")
 
 

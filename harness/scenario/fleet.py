@@ -316,8 +316,8 @@ class FleetReader:
         if share_ma < LEAST_SHARE_MA:
             self.problems.add(
                 part.at("capacity"), f"too little for the circuit `{name}`",
-                found=f"{format_current(capacity_ma)} for {len(chargers)} chargers, {format_current(share_ma)} each",
-                expected=f"at least {format_current(LEAST_SHARE_MA * len(chargers))}: 6 A each",
+                found=f"{format_current(capacity_ma)} for {len(chargers)} of them, {format_current(share_ma)} each",
+                expected=f"at least {format_current(LEAST_SHARE_MA * len(chargers))}, 6 A each",
             )  # fmt: skip
             return
         total_ma, forgetful = 0, {}

@@ -208,7 +208,8 @@ def _read_map(form: MapOf, node: Node, problems: Problems, name: str) -> Any:
 def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any:
     if node.kind != "map":
         keys = listed([f.key for f in form.fields], most=6)
-        problems.add(node, f"`{name}` is not right", found=node.shown, expected=f"a map with keys such as {keys}")
+        what = form.what or f"`{name}`"
+        problems.add(node, f"{what} is not right", found=node.shown, expected=f"a map with keys such as {keys}")
         return FAILED
     what = form.what or f"`{name}`"
     known = {candidate.key: candidate for candidate in form.fields}
@@ -230,7 +231,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
     for missing in (candidate.key for candidate in form.fields if candidate.required and candidate.key not in node.entries):
         meant = next((key for key in node.entries if key not in known and nearest(key, [missing]) == missing), "")
         if not meant:
-            problems.add(node, f"{what} has no `{missing}`", expected=f"`{missing}`: {_lower(known[missing].doc)}")
+            problems.add(node, f"{what} has no `{missing}`", expected=f"`{missing}`: {lowered(known[missing].doc)}")
         complete = False
     if form.make is None:
         return Part(node, values)
@@ -242,7 +243,8 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
     return form.make(**arguments)
 
 
-def _lower(text: str) -> str:
+def lowered(text: str) -> str:
+    """A description as part of a sentence."""
     text = text.rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 

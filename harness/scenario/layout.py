@@ -156,6 +156,9 @@ _EXPECT = Record("`expect`", (
 ))  # fmt: skip
 
 
+_START = "a date and a clock time such as `2026-03-12 17:00`"
+
+
 def _zone(text: str) -> str:
     from harness.scenario.calendar import zone, zone_names
     from harness.scenario.problems import nearest
@@ -170,10 +173,10 @@ def _zone(text: str) -> str:
 def _start(text: str) -> units.WallTime:
     try:
         wall = units.parse_wall_time(text)
-    except units.UnitError:
-        wall = None
-    if wall is None or wall.on is None:
-        raise units.UnitError(text, "a date and a clock time such as `2026-03-12 17:00`")
+    except units.UnitError as error:
+        raise units.UnitError(text, _START if error.expected == units.WALL_TIME else error.expected, error.suggestion) from None
+    if wall.on is None:
+        raise units.UnitError(text, _START)
     return wall
 
 
@@ -191,7 +194,7 @@ SCENARIO = Record("a scenario", (
     VERSION_FIELD,
     Field("title", TEXT, "What happens, in one line.", True),
     Field("why", TEXT, "What the scenario shows."),
-    Field("start", Scalar(_start, "a date and a clock time such as `2026-03-12 17:00`", {"type": "string"}),
+    Field("start", Scalar(_start, _START, {"type": "string", "examples": ["2026-03-12 17:00"]}),
           "The start in local time.", True),
     Field("zone", Scalar(_zone, "a time zone such as `America/Los_Angeles`", {"type": "string", "examples": ["America/Los_Angeles"]}),
           "The time zone of all local times.", True),

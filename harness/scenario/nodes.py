@@ -234,7 +234,9 @@ class _Builder:
             mark = error.problem_mark or error.context_mark
             message = (error.problem or "the text cannot be read").removeprefix("block ")
             hint = next((text for start, text in _HINTS.items() if start in message), "")
-            self._note(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {message}", expected=hint)
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            if all(problem.line != line for problem in self.problems.found):  # a tab's line says enough already
+                self._note(line, column, f"not YAML: {message}" + (f"; {hint}" if hint else ""))
         except yaml.reader.ReaderError as error:
             before = self.text[: error.position] if isinstance(error.position, int) else ""
             self._note(before.count("\n") + 1, len(before.rpartition("\n")[2]) + 1, "a control character that no text may contain")

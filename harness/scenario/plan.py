@@ -20,6 +20,7 @@ from harness.scenario.forms import (
     ListOf,
     Part,
     count_form,
+    lowered,
     read,
     words_form,
 )  # fmt: skip
@@ -298,7 +299,9 @@ class PlanReader:
                 if value is not FAILED:
                     values[argument.key] = value
             elif argument.required:
-                self.problems.add(node or part.node, f"`{kind.name}` needs `{argument.name}`", expected=argument.doc)
+                if not any(nearest(key, [argument.name]) for key in given if key not in names):
+                    expected = f"`{argument.name}`: {lowered(argument.doc)}"
+                    self.problems.add(node or part.node, f"`{kind.name}` needs `{argument.name}`", expected=expected)
             elif argument.default is not None:
                 values[argument.key] = argument.default
         if kind.family == "message":

@@ -6,6 +6,7 @@ state but its ordinal.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
 
 _MASK = (1 << 64) - 1
@@ -25,6 +26,17 @@ def draw(key: int, purpose: int, ordinal: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
     return x ^ (x >> 31)
+
+
+def sequence_below(key: int, purpose: int, ordinal: int, bound: int) -> Iterator[int]:
+    """The draws of :func:`below` from ``ordinal`` on, without end: for long runs of draws, at half the cost."""
+    x = key + purpose * 0xD1342543DE82EF95 + ordinal * 0x9E3779B97F4A7C15
+    while True:
+        y = x & _MASK
+        y = ((y ^ (y >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        y = ((y ^ (y >> 27)) * 0x94D049BB133111EB) & _MASK
+        yield ((y ^ (y >> 31)) * bound) >> 64
+        x += 0x9E3779B97F4A7C15
 
 
 def below(key: int, purpose: int, ordinal: int, bound: int) -> int:

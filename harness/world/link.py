@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.values import ChargerModel
-from harness.world.chance import BACKOFF, KEEPALIVE, below
+from harness.world.chance import BACKOFF, KEEPALIVE, below, sequence_below
 
 NEVER = 1 << 62
 
@@ -154,10 +154,37 @@ class Link:
         An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose arrival
         is not before ``now`` is left to happen.
         """
-        while self.state == "waiting" and self.next_at + arrives_ms < now:
+        before = now - arrives_ms
+        while self.next_at < before and (self.series is None or len(self.series.gaps) <= self.backoff.repeat_times):
             began = self.next_at
             self.attempt(began)
             self.attempt_failed(began + fails_ms)
+        if self.next_at < before:
+            self._catch_up_constant(before, fails_ms)
+
+    def _catch_up_constant(self, before: int, fails_ms: int) -> None:
+        """The same, once the back-off has stopped growing: most attempts of a long outage, so in one tight loop."""
+        series = self.series
+        assert series is not None
+        base_ms, random_ms = self.backoff.base_ms(self.waits), self.backoff.random_range_ms + 1
+        if "no-backoff" in self.quirks:
+            base_ms, random_ms = 1000, 1
+        least = series.least_gap if series.more else NEVER
+        at, gap = self.next_at, self.next_at - self.failed_at
+        count = 0
+        for drawn in sequence_below(self.key, BACKOFF, self.draws + 1, random_ms):
+            count += 1
+            least = min(least, gap)
+            last, gap = at, base_ms + drawn
+            at += fails_ms + gap
+            if at >= before:
+                break
+        series.count += count
+        series.more += count
+        series.last, series.least_gap = last, least
+        self.waits += count
+        self.draws += count
+        self.failed_at, self.next_at = last + fails_ms, at
 
     def heard_by(self, now: int, round_trip_ms: int) -> None:
         """Account for the keepalives that a steady link has had answered before ``now``."""
