@@ -83,21 +83,22 @@ def _warn_unclaimed(form: Record, root: Node, problems: Problems) -> None:
     for key, (key_node, value) in root.entries.items():
         if form.field(key) is None or key in {"name", "claims", "contract", "title", "quirks"}:
             continue
-        for path, node in _leaves(key, key_node, value):
-            parts = path.split(".")
-            if not any(".".join(parts[:depth]) in claims for depth in range(1, len(parts) + 1)):
-                problems.warn(node, f"no claim covers `{path}`: its source, or the assumption that stands in for one")
+        for path, node in _unclaimed(claims, key, key_node, value):
+            problems.warn(node, f"no claim covers `{path}`: its source, or the assumption that stands in for one")
     for key, (key_node, clause) in root.at("contract").entries.items() if "contract" in root.entries else ():
         if not clause.is_null and clause.get("source") is None and clause.get("assumption") is None:
             problems.warn(key_node, f"nobody is said to promise `{key}`: its `source`, or the `assumption` that stands in for one")
 
 
-def _leaves(path: str, key: Node, value: Node) -> Iterator[tuple[str, Node]]:
-    if value.kind != "map" or path.count(".") >= 1:
+def _unclaimed(claims: set[str], path: str, key: Node, value: Node) -> Iterator[tuple[str, Node]]:
+    """The paths that neither have a claim nor lie below one that has, each with its key; of a whole part, the part alone."""
+    if path in claims:
+        return
+    if not any(claim.startswith(f"{path}.") for claim in claims):
         yield path, key
         return
     for name, (below_key, below) in value.entries.items():
-        yield from _leaves(f"{path}.{name}", below_key, below)
+        yield from _unclaimed(claims, f"{path}.{name}", below_key, below)
 
 
 class _ScenarioLint:

@@ -113,7 +113,7 @@ class Library:
         if claims:
             value = replace(value, claims=claims)
         _check_value(value, tree, self.problems)
-        return value
+        return value if len(self.problems.found) == before else None
 
     def _tree(self, kind: ModelKind, reference: Node, seen: list[str]) -> Node | None:
         if reference.kind == "scalar" and not reference.is_null:

@@ -170,7 +170,7 @@ def read_rules(form: Record, node: Node, name: str, problems: Problems) -> Tarif
     seasons = _seasons(part, problems)
     names = list(dict.fromkeys(seasons.values())) or [WHOLE_YEAR]
     levels: tuple[str, ...] = part.get("levels")
-    days = {(season, kind): _day(part, season, kind, names, problems) for season in names for kind in KINDS_OF_DAY}
+    days = _days(part, names, problems)
     _check_windows(part, names, problems)
     microprices = _prices(part, names, days, problems)
     if len(problems.found) > before:
@@ -222,8 +222,31 @@ def _unknown(problems: Problems, node: Node, what: str, name: str, names: Any) -
     problems.add(node, f"no such {what}", found=f"`{name}`", expected=f"one of {listed(names)}", suggestion=nearest(name, names))
 
 
-def _day(part: Part, season: str, kind: str, seasons: list[str], problems: Problems) -> tuple[tuple[int, str], ...]:
-    """One kind of day: (second, level from then on). Overlaps and gaps are noted."""
+def _days(part: Part, seasons: list[str], problems: Problems) -> dict[tuple[str, str], tuple[tuple[int, str], ...]]:
+    """The levels of each kind of day in each season. An overlap or a gap is noted once, for the first such day."""
+    days: dict[tuple[str, str], tuple[tuple[int, str], ...]] = {}
+    noted: set[tuple[int, int]] = set()
+    for season in seasons:
+        for kind in KINDS_OF_DAY:
+            spans = _spans(part, season, kind, seasons)
+            where = kind if season == WHOLE_YEAR else f"{season} {kind}"
+            reached = 0
+            for begin, end, _, node in [*spans, (DAY_S, DAY_S, "", part.at("windows"))]:
+                if begin < reached and (reached, begin) not in noted:
+                    noted.add((reached, begin))
+                    message = f"two windows both have {format_clock_s(begin)} on a {where}"
+                    problems.add(node, message, expected="windows that do not overlap")
+                elif begin > reached and "otherwise" not in part and (reached, begin) not in noted:
+                    noted.add((reached, begin))
+                    gap = f"{format_clock_s(reached)}-{format_clock_s(begin) if begin < DAY_S else '24:00'}"
+                    problems.add(part.at("windows"), f"no window has {gap} on a {where}", expected="windows for all hours, or `otherwise`")
+                reached = max(reached, end)
+            days[season, kind] = _levels(spans, part.get("otherwise", ""))
+    return days
+
+
+def _spans(part: Part, season: str, kind: str, seasons: list[str]) -> list[tuple[int, int, str, Node]]:
+    """The windows of one kind of day, in order: (from, until, level, the window); one past midnight is two."""
     spans: list[tuple[int, int, str, Node]] = []
     for window in part.get("windows"):
         if window.get("days", "daily") not in ("daily", f"{kind}s") or season not in window.get("seasons", seasons):
@@ -231,22 +254,20 @@ def _day(part: Part, season: str, kind: str, seasons: list[str], problems: Probl
         for begin, end in window.get("hours"):
             pieces = [(begin, end)] if begin < end else [(begin, DAY_S), (0, end)]
             spans += [(low, high, window.get("level"), window.node) for low, high in pieces if low < high]
-    spans.sort(key=lambda span: span[:2])
-    where = kind if season == WHOLE_YEAR else f"{season} {kind}"
+    return sorted(spans, key=lambda span: span[:2])
+
+
+def _levels(spans: list[tuple[int, int, str, Node]], otherwise: str) -> tuple[tuple[int, str], ...]:
+    """(second of the day, level from then on) of windows that do not overlap, with ``otherwise`` between them."""
     result: list[tuple[int, str]] = []
     reached = 0
-    rest: str | None = part.get("otherwise")
-    for begin, end, level, node in [*spans, (DAY_S, DAY_S, "", part.at("windows"))]:
-        if begin < reached:
-            problems.add(node, f"two windows both have {format_clock_s(begin)} on a {where}", expected="windows that do not overlap")
-        elif begin > reached:
-            if rest is None:
-                gap = f"{format_clock_s(reached)}-{format_clock_s(begin) if begin < DAY_S else '24:00'}"
-                problems.add(part.at("windows"), f"no window has {gap} on a {where}", expected="windows for all hours, or `otherwise`")
-            result.append((reached, rest or ""))
-        if level and (not result or result[-1][1] != level):
-            result.append((begin, level))
-        reached = max(reached, end)
+    for begin, end, level, _ in spans:
+        if begin > reached:
+            result.append((reached, otherwise))
+        result.append((begin, level))
+        reached = end
+    if reached < DAY_S:
+        result.append((reached, otherwise))
     return tuple(result)
 
 
