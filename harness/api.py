@@ -21,7 +21,7 @@ import msgspec
 
 from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
-from harness.journal.format import Footer
+from harness.journal.format import Footer, JournalError
 from harness.journal.reader import Journal
 from harness.journal.records import AnyRecord
 from harness.journal.writer import Writer
@@ -149,9 +149,13 @@ def run(
             resolved, case.folder, twin=twin, simulate_all=simulate_all, judging=judging, progress=progress
         )
         return case.judged(judging, journal, footer)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        try:
+            journal_so_far = Journal(case.folder)
+        except JournalError:
+            raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
-        raise Interrupted(case.judged_from(Journal(case.folder))) from None
+        raise Interrupted(case.judged_from(journal_so_far)) from None
 
 
 def judge(journal: str | Path, *, strict: bool = False) -> Run:

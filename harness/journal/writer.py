@@ -6,7 +6,8 @@ import hashlib
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,9 +70,11 @@ class Writer:
         self._counts: Counter[type[AnyRecord]] = Counter()
         try:
             self._put(self._encoder.encode_lines([Header(harness=__version__, schema=SCHEMA, scenario=scenario)]))
-            self._file.flush()  # so that even a run that is killed at once says whose it was
+            with self._named():
+                self._file.flush()  # so that even a run that is killed at once says whose it was
         except BaseException:
-            self.close()
+            with suppress(OSError):
+                self.close()
             raise
 
     def __enter__(self) -> Writer:
@@ -101,14 +104,24 @@ class Writer:
 
     def close(self) -> None:
         """Close the file as it is. Closing twice does nothing more."""
-        self._file.close()
+        with self._named():
+            self._file.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Give errors of writing, which come without it, the name of the file."""
+        try:
+            yield
+        except OSError as problem:
+            raise OSError(problem.errno, problem.strerror, str(self.path)) from None
 
     def _put(self, data: bytes) -> None:
         self._hash.update(data)
-        self._file.write(data)
-        self._bytes += len(data)
-        if self._bytes > self._pack_beyond_bytes:
-            self._pack()
+        with self._named():
+            self._file.write(data)
+            self._bytes += len(data)
+            if self._bytes > self._pack_beyond_bytes:
+                self._pack()
 
     def _pack(self) -> None:
         """Go on in a compressed file; the plain one goes only when the other holds all of it."""
