@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from importlib import resources
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+
+
+def zone_names() -> list[str]:
+    """The names of all zones."""
+    return (_data() / "zones").read_text(encoding="ascii").split()
 
 
 @lru_cache(maxsize=64)
@@ -15,9 +21,17 @@ def zone(name: str) -> ZoneInfo:
     """The zone of that name. Raises KeyError where there is none."""
     if not _NAME.fullmatch(name):
         raise KeyError(name)
-    file = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
     try:
-        with file.open("rb") as stream:
+        with _data().joinpath("zoneinfo", *name.split("/")).open("rb") as stream:
             return ZoneInfo.from_file(stream, key=name)
     except (OSError, ValueError):
         raise KeyError(name) from None
+
+
+@cache
+def _data() -> Path:
+    """Where the ``tzdata`` package lies; looked up by its name, since it has nothing to import."""
+    spec = find_spec("tzdata")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError("the package tzdata, which harness requires, is not installed")
+    return Path(spec.submodule_search_locations[0])

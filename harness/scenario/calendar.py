@@ -5,18 +5,13 @@ Zones come from the pinned ``tzdata`` package and never from the machine, so tha
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from harness.units import WallTime, format_clock_s, format_offset_s
 
-_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 
@@ -27,32 +22,6 @@ class ClockError(ValueError):
     def __init__(self, message: str, expected: str) -> None:
         super().__init__(message)
         self.expected = expected
-
-
-@cache
-def _data() -> Path:
-    """Where the ``tzdata`` package lies; looked up by its name, since it has nothing to import."""
-    spec = find_spec("tzdata")
-    if spec is None or not spec.submodule_search_locations:
-        raise ImportError("the package tzdata, which harness requires, is not installed")
-    return Path(spec.submodule_search_locations[0])
-
-
-def zone_names() -> list[str]:
-    """The names of all zones."""
-    return (_data() / "zones").read_text(encoding="ascii").split()
-
-
-@lru_cache(maxsize=64)
-def zone(name: str) -> ZoneInfo:
-    """The zone of that name, read from the ``tzdata`` package. Raises KeyError where there is none."""
-    if not _ZONE_NAME.fullmatch(name):
-        raise KeyError(name)
-    try:
-        with (_data() / "zoneinfo" / name).open("rb") as stream:
-            return ZoneInfo.from_file(stream, key=name)
-    except (OSError, ValueError):
-        raise KeyError(name) from None
 
 
 def utc_seconds(moment: datetime) -> int:

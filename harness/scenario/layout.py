@@ -160,8 +160,8 @@ _START = "a date and a clock time such as `2026-03-12 17:00`"
 
 
 def _zone(text: str) -> str:
-    from harness.scenario.calendar import zone, zone_names
     from harness.scenario.problems import nearest
+    from harness.zones import zone, zone_names
 
     try:
         zone(text)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.scenario.calendar import Calendar, ClockError, resolve, zone
+from harness.scenario.calendar import Calendar, ClockError, resolve
 from harness.scenario.expectations import ExpectReader
 from harness.scenario.fleet import FleetReader, model_name
 from harness.scenario.forms import FAILED, Part, read
@@ -17,6 +17,7 @@ from harness.scenario.plan import PlanReader
 from harness.scenario.problems import Problems
 from harness.units import WallTime
 from harness.values import Expect, Scenario, ServerModel
+from harness.zones import zone
 
 DEFAULT_SEED = 1
 _FALLBACK_MS = 86_400_000

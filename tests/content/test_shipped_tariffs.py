@@ -8,9 +8,10 @@ from datetime import datetime
 import pytest
 from shipped_models import whole
 
-from harness.scenario.calendar import Calendar, utc_seconds, zone
+from harness.scenario.calendar import Calendar, utc_seconds
 from harness.scenario.tariff import lay_out
 from harness.values import Tariff, hold_windows
+from harness.zones import zone
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
