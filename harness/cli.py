@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
-        return _call(words)
+        return _call([word for word in words if word != "--debug"], debug=debug)
     except SystemExit as ending:  # argparse, after --help and --version
         return ending.code if isinstance(ending.code, int) else 0
     except KeyboardInterrupt:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explain_failure(problem)
 
 
-def _call(words: list[str]) -> int:
+def _call(words: list[str], *, debug: bool) -> int:
     parser, commands = _parsers()
     first = next((word for word in words if not word.startswith("-")), None)
     if first is not None and first not in commands:
@@ -76,6 +76,7 @@ def _call(words: list[str]) -> int:
     if unknown:
         known = [option for action in commands[arguments.command]._actions for option in action.option_strings]
         raise _UsageError(f"{arguments.command} takes no `{unknown[0]}`{_did_you_mean(unknown[0].partition('=')[0], known)}")
+    arguments.debug = debug
     run: Callable[[argparse.Namespace], int] = arguments.run
     code = run(arguments)
     sys.stdout.flush()
@@ -239,7 +240,10 @@ def _new(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.name)
     path = path if path.suffix == ".yaml" else path.with_name(f"{path.name}.yaml")
-    text = scenario.new(arguments.kind, path.stem)
+    try:
+        text = scenario.new(arguments.kind, path.stem)
+    except ValueError as problem:
+        raise _UsageError(str(problem)) from None
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

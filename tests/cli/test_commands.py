@@ -137,6 +137,8 @@ def test_an_interruption_ends_with_two_and_shows_what_there_was(call, monkeypatc
         (["run", "server-upgade"], "did you mean `server-upgrade`?"),
         (["run", "answer-lost", "--set", "nonsense"], "--set #1"),
         (["lint", "nowhere.yaml"], "nowhere.yaml"),
+        (["new", "scenario", "a name"], "a name"),
+        (["new", "senario", "x"], "invalid choice: 'senario'"),
     ],
 )
 def test_bad_usage_is_one_line_and_ends_with_four(call, words, says):
