@@ -1,1 +1,1 @@
-"""."""
+"""Looking for trouble: random plans, drawn from a seed."""

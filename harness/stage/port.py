@@ -31,7 +31,7 @@ class Port:
 
     __slots__ = (
         "account", "armed", "away", "busy_until", "charger", "cuts", "driver", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
-        "left_online", "lost_at", "mode_since", "place", "shut", "tcp", "was_online",
+        "left_online", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -60,7 +60,9 @@ class Port:
         self.lost_at: int | None = None
         """Since when the charger is in an outage, in truth."""
         self.left_online = False
-        self.was_online = True
+        self.seen_state = "online"
+        self.seen_lost_at: int | None = None
+        """The link's state and the outage as last looked at."""
         self.away = False
         self.mode_since = 0
 

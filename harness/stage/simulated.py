@@ -6,6 +6,7 @@ machine; with ``simulate_all`` every keepalive, reading and attempt happens as a
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -36,7 +37,14 @@ def run(scenario: Scenario, sink: Sink, *, simulate_all: bool = False, progress:
 
     ``progress`` is called now and then with the time reached, in ms. Raises :class:`StageError` where a step cannot be carried.
     """
-    _Stage(scenario, sink, simulate_all=simulate_all, progress=progress).run()
+    collects = gc.isenabled()
+    # A run makes no reference cycles, and its many small objects make each collection dear.
+    gc.disable()
+    try:
+        _Stage(scenario, sink, simulate_all=simulate_all, progress=progress).run()
+    finally:
+        if collects:
+            gc.enable()
 
 
 def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink) -> None:
@@ -74,7 +82,8 @@ class _Stage(Wire):
         self.begun: set[str] = set()
         self.over: set[str] = set()
         self.recovering: dict[str, set[int]] = {}
-        self.matched: set[str] = set()
+        self.recovered_at: dict[str, int] = {}
+        self.back_at = 0
         self.deeds = 0
         self.last_step = 0
         self.settles = 0
@@ -279,11 +288,14 @@ class _Stage(Wire):
         """The charger is back, or away again: steps and the settling of the run follow."""
         self.settles += 1
         if not port.away:
+            # Exchanges carried in one go come ahead of time, so the last to be back need not be the last to be seen.
+            self.back_at = max(self.back_at, now)
             for step in [step for step, places in self.recovering.items() if port.place in places]:
                 self.recovering[step].discard(port.place)
-                self._check_recovered(step, now)
+                self.recovered_at[step] = max(now, self.recovered_at.get(step, 0))
+                self._check_recovered(step, self.recovered_at[step])
             if not self.away:
-                self._plan_settling(now)
+                self._plan_settling(self.back_at)
 
     def _plan_settling(self, now: int) -> None:
         if not self.away and not self.ongoing:

@@ -182,9 +182,13 @@ class Wire:
 
     def after(self, port: Port, now: int) -> None:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
-        now = max(now, self.pump(port))
-        self._watch(port, now)
-        if port.charger.link.mode == "live":
+        charger = port.charger
+        if charger.out:
+            now = max(now, self.pump(port))
+        link = charger.link
+        if link.state != port.seen_state or port.lost_at != port.seen_lost_at:
+            self._watch(port, now)
+        if link.mode == "live":
             self.enter_mode(port, now)
         self.arm(port)
 
@@ -192,9 +196,9 @@ class Wire:
         """Whether the charger is online, in truth and by its own lights."""
         link = port.charger.link
         online = link.state == "online"
-        if port.was_online and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
+        if port.seen_state == "online" and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
             self.lose(port, now, "link", "")
-        port.was_online = online
+        port.seen_state, port.seen_lost_at = link.state, port.lost_at
         if port.lost_at is not None and not online:
             port.left_online = True
         away = port.lost_at is not None or not online
@@ -234,25 +238,22 @@ class Wire:
                 continue
             self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
-            if not out and item.sent >= port.busy_until and self._undisturbed(port, item.sent + 3 * way_ms):
+            alone = not out and item.sent >= port.busy_until and not self._is_attempt(port, item)
+            if alone and self._undisturbed(port, item.sent + 3 * way_ms):
                 upto = self._exchange(port, item, item.sent + way_ms)
             else:
                 self._send(port, item)
         return upto
 
-    def _admitted(self, port: Port, request: Request, now: int) -> int | None:
-        """When the server takes this in: at once, unless it is an attempt that must wait its turn (None: turned away)."""
-        link = port.charger.link
-        if request.action == "connect" or (link.state == "trying" and not port.tcp and request.action in ("registration", "keepalive")):
-            return self.server.admit(now, port.account.shard)
-        return now
+    @staticmethod
+    def _is_attempt(port: Port, request: Request) -> bool:
+        """Whether this is an attempt to be let in, which waits its turn at the server in the order of arrival."""
+        if port.tcp:
+            return request.action == "connect"
+        return port.charger.link.state == "trying" and request.action in ("registration", "keepalive")
 
     def _exchange(self, port: Port, request: Request, now: int) -> int:
         """Request, answer and the commands that follow, in one go; ``now`` is the arrival at the server."""
-        begins = self._admitted(port, request, now)
-        if begins != now:
-            self._wait_admission(port, request, now, begins)
-            return 0
         way_ms = port.latency_ms
         charger = port.charger
         if charger.link.mode == "steady":
@@ -264,6 +265,7 @@ class Wire:
         for _, order in orders:
             self._give_order(port, back, order, now)
             self.server.acknowledged(back + way_ms, port.place, order)
+        self._watch(port, back)
         return back
 
     def _send(self, port: Port, request: Request) -> None:
@@ -318,21 +320,29 @@ class Wire:
             if port.tcp and request.action == "connect":
                 self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, epoch)
             return
+        attempt = self._is_attempt(port, request)
         if self.hung[shard]:
-            if request.action != "connect":
+            # Nobody who waits to be let in is let in later: the far end has given up by then (assumption).
+            if not attempt:
                 self.backlog[shard].append((self._process, port, request, epoch, spoilt))
             return
-        begins = self._admitted(port, request, now)
-        if begins == now:
-            self._process(port, request, epoch, spoilt)
+        if attempt:
+            self._await_admission(port, request, now, spoilt)
         else:
-            self._wait_admission(port, request, now, begins)
+            self._process(port, request, epoch, spoilt)
 
-    def _wait_admission(self, port: Port, request: Request, now: int, begins: int | None) -> None:
-        if begins is not None:
-            self.clock.at(begins, ARRIVAL, port.place, self._process, port, request, port.epoch, "", True)
-        elif port.tcp:
-            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+    def _await_admission(self, port: Port, request: Request, now: int, spoilt: str) -> None:
+        begins = self.server.admit(now, port.account.shard)
+        if begins is not None and begins > now:
+            self.clock.at(begins, ARRIVAL, port.place, self._process, port, request, port.epoch, spoilt, True)
+        elif begins is None:
+            if port.tcp:
+                self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+        elif not spoilt and self._undisturbed(port, now + 2 * port.latency_ms):
+            self._exchange(port, request, now)
+            self.after(port, now + port.latency_ms)
+        else:
+            self._process(port, request, port.epoch, spoilt)
 
     def _refused(self, port: Port, epoch: int) -> None:
         if epoch == port.epoch:

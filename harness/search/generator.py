@@ -1,0 +1,164 @@
+"""Random plans: a pure function from a base scenario and a seed to a scenario with sessions and steps of its own.
+
+Every kind of step that can be simulated is drawn, also two at once and during another's recovery; what a contract does not promise under
+a kind it says in ``assumes``, and nothing is left out here to avoid an alarm. Faults are over some time before the run is,
+so that what must hold after recovery can be judged (only ``server.gone`` never ends).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from harness.fault import COMMANDS, KINDS, MESSAGES, Argument, Kind
+from harness.values import Chargers, Moment, Scenario, Session, Step, Targets
+from harness.world.chance import actor_key, below
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+Item = TypeVar("Item")
+Given = dict[str, int | str | bool | tuple[str, ...]]
+
+
+class Dice:
+    """Draws in sequence from a seed, the same on every machine."""
+
+    def __init__(self, seed: int) -> None:
+        self._key = actor_key(seed, "plan")
+        self._count = 0
+
+    def below(self, bound: int) -> int:
+        """A whole number from 0 to ``bound - 1``."""
+        self._count += 1
+        return below(self._key, 0, self._count, bound)
+
+    def between(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included."""
+        return low + self.below(high - low + 1)
+
+    def chance(self, percent: int) -> bool:
+        """True in so many of a hundred cases."""
+        return self.below(100) < percent
+
+    def of(self, items: Sequence[Item]) -> Item:
+        """One of the items."""
+        return items[self.below(len(items))]
+
+    def duration_ms(self) -> int:
+        """A duration on the scale of blips, pauses or outages, each as likely."""
+        low, high = self.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS), (20 * MINUTE_MS, 5 * HOUR_MS)))
+        return self.between(low, high)
+
+
+def generate(base: Scenario, seed: int) -> Scenario:
+    """A scenario drawn from ``seed`` over ``base``: its chargers, with sessions and a plan of their own.
+
+    Crowds keep their drawn sessions, under the new seed. The base should last at least 12 h.
+    """
+    dice = Dice(seed)
+    chargers = tuple(entry if entry.count else replace(entry, sessions=_sessions(dice, base)) for entry in base.chargers)
+    plan = _plan(dice, replace(base, chargers=chargers))
+    return replace(base, name=f"{base.name}-{seed}", seed=seed, chargers=chargers, plan=plan)
+
+
+def _sessions(dice: Dice, base: Scenario) -> tuple[Session, ...]:
+    sessions = []
+    begins = dice.between(0, 4 * HOUR_MS)
+    while begins < base.duration_ms - HOUR_MS and len(sessions) < 3:
+        leaves = begins + dice.between(20 * MINUTE_MS, 14 * HOUR_MS)
+        sessions.append(Session(plug_in_ms=begins, leave_ms=leaves, needs_wh=1000 * dice.between(1, 30)))
+        begins = leaves + dice.between(MINUTE_MS, 4 * HOUR_MS)
+    return tuple(sessions)
+
+
+def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
+    kinds = [kind for kind in KINDS.values() if kind.simulated]
+    latest = base.duration_ms - 3 * HOUR_MS
+    steps: list[Step] = []
+    spans: list[tuple[int, int]] = []
+    for number in range(1, dice.between(1, 8) + 1):
+        kind = dice.of(kinds)
+        start, at = _start(dice, steps, spans, latest)
+        lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
+        times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
+        step = Step(
+            id=f"s{number}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base), for_ms=lasts_ms,
+            times=times,
+        )  # fmt: skip
+        steps.append(step)
+        spans.append((start, start + (lasts_ms or 0)))
+    return tuple(steps)
+
+
+def _start(dice: Dice, steps: list[Step], spans: list[tuple[int, int]], latest: int) -> tuple[int, Moment]:
+    """Some time; or while an earlier step acts; or in its recovery."""
+    way = dice.below(100) if steps else 0
+    if way < 50:
+        start = dice.between(30 * MINUTE_MS, latest - MINUTE_MS)
+        return start, Moment(offset_ms=start)
+    place = dice.below(len(steps))
+    begins, ends = spans[place]
+    if way < 75:
+        offset = dice.between(0, max(0, min(ends, latest - MINUTE_MS) - begins))
+        return begins + offset, Moment(offset_ms=offset, step=steps[place].id, edge="start")
+    offset = min(dice.between(0, 8 * MINUTE_MS), max(0, latest - MINUTE_MS - ends))
+    return ends + offset, Moment(offset_ms=offset, step=steps[place].id, edge="end" if KINDS[steps[place].do].ends != "never" else "start")
+
+
+def _targets(dice: Dice, kind: Kind, base: Scenario) -> Targets:
+    if kind.aims == "server":
+        return Targets(shard=dice.between(1, base.server.shards)) if dice.chance(30) else Targets()
+    names = base.names()
+    if dice.chance(30):
+        return Targets(names=tuple(names) if kind.aims == "one" else ())
+    return Targets(names=(dice.of(names),))
+
+
+def _arguments(dice: Dice, kind: Kind, base: Scenario) -> Given:
+    given: Given = {}
+    for argument in kind.arguments:
+        if argument.required or dice.chance(70):
+            given[argument.key] = _argument(dice, kind, argument, base)
+        elif argument.default is not None:
+            given[argument.key] = argument.default
+    if kind.family == "message":
+        given["action"] = dice.of(("", *(COMMANDS if given.get("direction") == "command" else MESSAGES)))
+    return given
+
+
+_DURATIONS_MS = {
+    "delay": (200, 45_000),
+    "drain": (10_000, 5 * MINUTE_MS),
+    "age": (10 * MINUTE_MS, 6 * HOUR_MS),
+    "every": (2 * MINUTE_MS, 10 * MINUTE_MS),
+    "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
+}
+
+
+def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int | str | bool | tuple[str, ...]:
+    if argument.one_of:
+        return dice.of(argument.one_of)
+    if argument.unit == "duration":
+        return dice.between(*_DURATIONS_MS[argument.name])
+    if argument.unit == "signed duration":
+        return dice.between(MINUTE_MS, 4 * HOUR_MS) * dice.of((-1, 1))
+    if argument.unit == "current":
+        return 1000 * dice.between(6, 40)
+    if argument.unit == "energy":
+        return 1000 * dice.between(1, 30)
+    if argument.unit == "flag":
+        return dice.chance(50)
+    if argument.unit == "count":
+        return dice.between(1, base.server.shards if argument.name == "shard" else 2)
+    if argument.unit == "words":
+        return _levels(dice, base.chargers[0], base)
+    return ""
+
+
+def _levels(dice: Dice, entry: Chargers, base: Scenario) -> tuple[str, ...]:
+    """Some of the tariff's cheaper price levels."""
+    levels = base.tariffs[entry.tariff].levels
+    return tuple(levels[dice.between(1, len(levels) - 1) :])
