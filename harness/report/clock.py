@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from harness.values import Scenario
@@ -10,6 +11,10 @@ from harness.zones import zone
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEK_MS = 6 * 86_400_000
+
+
+_SINCE_START = re.compile(r"\+(?:(\d+) d )?(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?")
+"""How checks write a moment: days, hours, minutes and seconds since the start (:func:`harness.check.words.moment`)."""
 
 
 class Clock:
@@ -37,6 +42,14 @@ class Clock:
         if local.second or local.microsecond:
             return self.tell(t_ms)
         return self._day(local) + f" {local:%H:%M}" + (f" {local:%Z}" if self._named else "")
+
+    def translate(self, text: str) -> str:
+        """A sentence of a check, its moments since the start (``+1 d 04:50:55``) told as local time."""
+        return _SINCE_START.sub(self._translated, text)
+
+    def _translated(self, match: re.Match[str]) -> str:
+        days, hours, minutes, seconds, thousandths = (int(part or 0) for part in match.groups())
+        return self.tell((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + thousandths)
 
     def _local(self, t_ms: int) -> datetime:
         return (self._start + timedelta(milliseconds=t_ms)).astimezone(self._zone)

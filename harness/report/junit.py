@@ -56,7 +56,7 @@ def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
     case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name=_clean(result.name))
     kind = mark(result)
     if kind == "fail":
-        message = result.witness.rule if result.witness else result.says
+        message = clock.translate(result.witness.rule) if result.witness else result.says
         SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock))
     elif result.known and result.verdict == "fail":
         SubElement(case, "skipped", message=_clean(f"known failure: {result.known}"))
@@ -85,7 +85,7 @@ def _told(result: CheckResult, clock: Clock) -> str:
     if result.failing:
         rows.append(f"chargers: {', '.join(result.failing)}")
     if result.witness:
-        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {result.witness.rule}")
+        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {clock.translate(result.witness.rule)}")
         rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in result.witness.records]
     return "\n".join(rows)
 

@@ -94,7 +94,7 @@ def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
     if witness is None:
         return
     whose = f"{_text(witness.charger)}, " if witness.charger else ""
-    yield from ("", f"**{whose}{clock.tell(witness.t)}**: {_text(witness.rule)}")
+    yield from ("", f"**{whose}{clock.tell(witness.t)}**: {_text(clock.translate(witness.rule))}")
     if witness.records:
         told = [(clock.tell(record.t), record.who, tell(record, clock)) for record in witness.records]
         times_wide, names_wide = (max(len(row[column]) for row in told) for column in (0, 1))

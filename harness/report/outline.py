@@ -60,7 +60,7 @@ class Outline:
         who = f"{len(self.chargers)} of {len(scenario.names())} chargers lost their server"
         times = f" {self.outages} times" if self.outages > len(self.chargers) else ""
         end = f", {self.unrecovered} to the end" if self.unrecovered else ""
-        return f"{what}: {who}{times}, at the longest for {format_duration_ms(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
+        return f"{what}: {who}{times}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t
@@ -90,8 +90,13 @@ class Outline:
         edges = self.edges.get(step)
         if not edges:
             return kind
-        lasted = f" for {format_duration_ms(edges[1] - edges[0])}" if len(edges) > 1 else ""
+        lasted = f" for {_rounded(edges[1] - edges[0])}" if len(edges) > 1 else ""
         return f"{kind} {clock.brief(edges[0])}{lasted}"
+
+
+def _rounded(duration_ms: int) -> str:
+    """A duration in whole seconds, where it has more than a minute."""
+    return format_duration_ms(round(duration_ms, -3) if duration_ms > 60_000 else duration_ms)
 
 
 _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {

@@ -107,14 +107,19 @@ def _check(result: CheckResult, column: int, width: int) -> Iterator[Line]:
 
 def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
     clock = Clock(outcome.scenario)
+    shown: list[CheckResult] = []
     for result in outcome.judgement.checks:
-        if result.verdict == "fail":
-            style = mark(result)
-            yield ()
-            yield ((f"{MARKS[style]} {result.name}", style), (f"  {_whose(result)}", ""))
-            yield from (((f"  {line}", ""),) for line in textwrap.wrap(result.says, width - 2))
-            if result.witness:
-                yield from _witness(result.witness, clock, width)
+        if result.verdict != "fail":
+            continue
+        style = mark(result)
+        yield ()
+        yield ((f"{MARKS[style]} {result.name}", style), (f"  {_whose(result)}", ""))
+        yield from (((f"  {line}", ""),) for line in textwrap.wrap(result.says, width - 2))
+        if result.witness:
+            yield from _rule(result.witness, clock, width)
+            before = next((other.name for other in shown if other.witness and other.witness.records == result.witness.records), "")
+            yield from [((f"    the events of {before}", "quiet"),)] if before else _events(result.witness, clock, width)
+            shown.append(result)
 
 
 def _whose(result: CheckResult) -> str:
@@ -122,10 +127,13 @@ def _whose(result: CheckResult) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _witness(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
+def _rule(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
     where = f"{clock.tell(witness.t)}{f'  {witness.charger}' if witness.charger else ''}: "
-    for line in textwrap.wrap(where + witness.rule, width - 2, subsequent_indent="  "):
+    for line in textwrap.wrap(where + clock.translate(witness.rule), width - 2, subsequent_indent="  "):
         yield ((f"  {line}", "title"),)
+
+
+def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
     told = [
         (clock.tell(record.t), f"{record.who}: " if record.who not in {"", witness.charger} else "", tell(record, clock))
         for record in witness.records

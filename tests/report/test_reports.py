@@ -139,6 +139,12 @@ def test_a_long_witness_keeps_its_beginning_and_its_end():
     assert "18 kWh of the 18 kWh" in text
 
 
+def test_the_same_events_are_shown_once():
+    text = told(terminal.lines(outcome(checks=[CHECKS[1], msgspec.structs.replace(CHECKS[1], name="tou-suspended")])))
+    assert text.count("mains lost") == 1
+    assert "    the events of unplug-clears-schedule\n" in text
+
+
 def test_one_of_several_runs_is_a_line_and_what_to_look_at():
     assert told(terminal.brief(outcome(verdict="pass"))).splitlines() == ["✓ tiny                          pass         1 pass, 3 fail"]
     assert told(terminal.brief(outcome())).splitlines() == [

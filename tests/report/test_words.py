@@ -5,7 +5,10 @@ import typing
 import msgspec
 import pytest
 from example_run import HOUR, RECORDS, SCENARIO
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harness.check.words import moment
 from harness.journal import records as r
 from harness.report.clock import Clock
 from harness.report.words import REASONS, tell
@@ -77,6 +80,17 @@ def test_the_day_is_a_weekday_within_a_week_and_a_date_beyond():
     assert CLOCK.brief(30_000) == "Thu 17:00:30"
     month = Clock(msgspec.structs.replace(SCENARIO, duration_ms=30 * 24 * HOUR, start="2026-06-01T00:00:00Z"))
     assert month.brief(24 * HOUR) == "1 Jun 17:00"
+
+
+def test_moments_in_the_sentences_of_checks_are_told_as_local_time():
+    text = CLOCK.translate("it should draw by +04:50:55, 5 s after +04:50:50.250, and +5 A or +1:00 are no moments")
+    assert text == "it should draw by Thu 21:50:55, 5 s after Thu 21:50:50.250, and +5 A or +1:00 are no moments"
+    assert Clock(msgspec.structs.replace(SCENARIO, duration_ms=40 * 24 * HOUR)).translate("+5 d 01:00:00") == "17 Mar 18:00:00"
+
+
+@given(st.integers(0, 40 * 24 * HOUR))
+def test_whatever_moment_a_check_writes_is_understood(t_ms):
+    assert CLOCK.translate(f"not so at {moment(t_ms)}.") == f"not so at {CLOCK.tell(t_ms)}."
 
 
 def test_in_a_night_of_changing_clocks_the_zone_is_named():
