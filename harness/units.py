@@ -27,7 +27,7 @@ _PERMILLE = {"%": 10}
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,9})?"
 _QUANTITY = re.compile(rf"({_NUMBER})\s*([A-Za-z%]+)")
-_DURATION = re.compile(rf"([+-]?)\s*({_NUMBER}\s*[A-Za-z]+(?:\s+{_NUMBER}\s*[A-Za-z]+)*)")
+_DURATION = re.compile(rf"(?:([+-])\s*)?({_NUMBER}\s*[A-Za-z]+(?:\s+{_NUMBER}\s*[A-Za-z]+)*)")
 _PRICE = re.compile(rf"(-?)({_NUMBER})\s*([A-Za-z]+)")
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?"
 _WALL_TIME = re.compile(
@@ -185,13 +185,16 @@ def parse_wall_time(text: str) -> WallTime:
 
 
 def parse_date(text: str) -> date:
-    """Read ``2026-03-12``. Raises :class:`UnitError`, also for a day that the calendar does not have."""
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            raise UnitError(text, "a date that exists") from None
-    raise UnitError(text, DATE)
+    """Read ``2026-03-12``, from 1970 to 2199. Raises :class:`UnitError`, also for a day that the calendar does not have."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise UnitError(text, DATE)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UnitError(text, "a date that exists") from None
+    if not 1970 <= day.year <= 2199:
+        raise UnitError(text, "a date from 1970 to 2199")
+    return day
 
 
 def parse_month_day(text: str) -> tuple[int, int]:

@@ -123,7 +123,9 @@ class FleetReader:
         self._check_shard(part)
         if count and not part.get("driver"):
             self.problems.add(node, f"the crowd `{name}` has no `driver`", expected="`driver`: its sessions are drawn from it")
-        if len(self.problems.found) > before:
+        # A model under `defaults` has its problem noted once, and is missing for every entry.
+        missing = any(found[key] is None for key in _KINDS if key != "driver" or "driver" in part)
+        if missing or len(self.problems.found) > before:
             return None
         return Chargers(
             name=name, count=count, model=model.name, network=found["network"].name, car=car.name, tariff=tariff.name,

@@ -33,6 +33,8 @@ from harness.scenario.moments import MOMENT, TIME
 from harness.values import Predicate, Settings, Supply
 
 MOST_CHARGERS = 1_000_000
+MOST_DURATION_MS = 3_660 * 86_400_000
+"""Ten years: what a run lays out (tariffs, local days) must have an end."""
 
 
 def _metric_names() -> Iterable[str]:
@@ -180,14 +182,11 @@ def _start(text: str) -> units.WallTime:
     return wall
 
 
-def _above_zero(form: Scalar) -> Scalar:
-    def parse(text: str) -> int:
-        value = int(form.parse(text))
-        if not value:
-            raise units.UnitError(text, f"{form.expected}, above zero")
-        return value
-
-    return Scalar(parse, form.expected, form.schema)
+def _run_length(text: str) -> int:
+    value_ms = units.parse_duration_ms(text)
+    if not 0 < value_ms <= MOST_DURATION_MS:
+        raise units.UnitError(text, f"a duration above zero, at most {units.format_duration_ms(MOST_DURATION_MS)}")
+    return value_ms
 
 
 SCENARIO = Record("a scenario", (
@@ -198,7 +197,7 @@ SCENARIO = Record("a scenario", (
           "The start in local time.", True),
     Field("zone", Scalar(_zone, "a time zone such as `America/Los_Angeles`", {"type": "string", "examples": ["America/Los_Angeles"]}),
           "The time zone of all local times.", True),
-    Field("duration", _above_zero(DURATION), "How long the run lasts.", True),
+    Field("duration", Scalar(_run_length, units.DURATION, DURATION.schema), "How long the run lasts.", True),
     Field("seed", count_form(0, 2**53), "Where all chance comes from; another seed gives another crowd. Absent: 1."),
     Field("server", _model("server"), "The server.", True),
     Field("network", _model("network"), "The path between chargers and server, where a charger names no other."),

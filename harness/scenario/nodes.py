@@ -155,7 +155,10 @@ def override(root: Node, text: str, number: int) -> Node:
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise refuse("not an override", found=f"`{text}`", expected="`path.to.key=value`")
-    value = _relocated(read_text(value_text.strip() or "null", where), where)
+    try:
+        value = _relocated(read_text(value_text.strip() or "null", where), where)
+    except ScenarioError as error:
+        raise ScenarioError(replace(problem, line=0, column=0) for problem in error.problems) from None
 
     def change(node: Node, depth: int) -> Node:
         if depth == len(keys):
