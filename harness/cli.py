@@ -157,29 +157,26 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
     """Run one scenario; what goes wrong is told here, so that other files still have their turn."""
     from harness import api
 
-    progress = _Progress(source) if sys.stderr.isatty() else None
     try:
-        run = api.run(
-            source,
-            out=out,
-            keep=True,
-            seed=arguments.seed,
-            overrides=arguments.overrides,
-            twin=not arguments.no_twin,
-            simulate_all=arguments.simulate_all,
-            strict=arguments.strict,
-            verify=arguments.verify,
-            progress=progress,
-        )
+        with _Progress(source) as progress:
+            run = api.run(
+                source,
+                out=out,
+                keep=True,
+                seed=arguments.seed,
+                overrides=arguments.overrides,
+                twin=not arguments.no_twin,
+                simulate_all=arguments.simulate_all,
+                strict=arguments.strict,
+                verify=arguments.verify,
+                progress=progress if sys.stderr.isatty() else None,
+            )
     except api.Interrupted as interruption:
         return interruption.run, INTERRUPTED
     except Exception as problem:
         if arguments.debug:
             raise
         return None, _explain_failure(problem)
-    finally:
-        if progress:
-            progress.stop()
     if arguments.verify:
         _say(f"verified: two fresh processes wrote the same journal, {run.outcome.records} records, digest {run.outcome.digest}")
     return run, run.exit_code
@@ -384,7 +381,7 @@ def _crashed(problem: Exception) -> int:
 
 
 class _Progress:
-    """A bar on standard error for runs of more than a second; only ever made for a terminal."""
+    """A bar on standard error for runs of more than a second, on a terminal; gone once its ``with`` is left."""
 
     _PATIENCE_S = 1.0
     _EVERY_CALLS = 64
@@ -398,6 +395,13 @@ class _Progress:
         self._bar: Any = None
         self._task: Any = None
         self._calls = 0
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
 
     def __call__(self, now_ms: int, end_ms: int) -> None:
         self._calls += 1
@@ -415,8 +419,3 @@ class _Progress:
         self._bar = Progress(console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(self._source, total=None)
         self._bar.start()
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self._bar:
-            self._bar.stop()
