@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from msgspec import Struct
+
+from harness.check.result import MetricValue
+from harness.journal.records import AnyRecord, Discard, Fault, Link, Loss, Message, Power, Recovery, Return, Server, Stay
+from harness.values import Scenario
 
 
 class MetricKind(Struct, frozen=True, kw_only=True):
@@ -47,3 +55,234 @@ METRICS: dict[str, MetricKind] = {
     "port_uptime": MetricKind(unit="%", doc="Share of the run in which a port could dispense, as 23 CFR 680.116 computes it."),
 }
 """Name → what it measures. Percentiles are of the nearest rank."""
+
+
+class Totals(Struct, kw_only=True):
+    """What a run adds up to: all that its metrics are made of. Also the twin's part of a journal's footer.
+
+    The lists ``short_wh``, ``peak_wh`` and ``micro`` hold a number per charger, in the order of the scenario, each a sum over its stays.
+    """
+
+    short_wh: list[int] = []
+    """Energy needed and not had at departure."""
+    peak_wh: list[int] = []
+    """Energy at the dearest price level."""
+    micro: list[int] = []
+    """What the energy cost, in millionths of the currency."""
+    drivers_short: int = 0
+    notice_ms: tuple[int, int, int] | None = None
+    """Time to notice: p50, p95, longest; None: there was nothing to notice."""
+    recover_ms: tuple[int, int, int] | None = None
+    peak_reconnects: int = 0
+    drain_ms: int | None = None
+    lost: int = 0
+    doubled: int = 0
+    late: int = 0
+    up_ms: int = 0
+    """Time in which ports could dispense, all together."""
+    down_ms: int = 0
+    """Time in which they could not, less what 23 CFR 680.116 excludes."""
+    never_fired: list[str] = []
+    """Steps of the plan that never fired."""
+    no_effect: list[str] = []
+    """Steps that changed nothing."""
+
+
+class _Port:
+    """What the meter keeps of one charger."""
+
+    __slots__ = ("down", "down_ms", "excluded", "index", "late_ms", "left_at", "lost_at", "recovered_at", "since")
+
+    def __init__(self, index: int, late_ms: int) -> None:
+        self.index = index
+        self.late_ms = late_ms
+        self.lost_at = -1
+        self.left_at = -1
+        """When the charger took itself to be offline in this outage."""
+        self.recovered_at = -1
+        self.down = False
+        """It cannot dispense."""
+        self.excluded = False
+        """And that is not counted: there is no mains."""
+        self.since = 0
+        self.down_ms = 0
+
+
+class Meter:
+    """Adds up a run while its records go by."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        names = scenario.names()
+        self._scenario = scenario
+        self._totals = Totals(short_wh=[0] * len(names), peak_wh=[0] * len(names), micro=[0] * len(names))
+        self._ports: dict[str, _Port] = {}
+        self._dearest: list[str] = []
+        for entry in scenario.chargers:
+            late_ms = scenario.models[entry.model].link.answer_timeout_ms
+            for name in entry.members():
+                self._ports[name] = _Port(len(self._ports), late_ms)
+                self._dearest.append(scenario.tariffs[entry.tariff].levels[0])
+        self._notices = array("q")
+        self._recoveries = array("q")
+        self._back_at = 0
+        """When the server, or a fault on anybody's path, last came back."""
+        self._lifted: dict[str, int] = {}
+        self._second = -1
+        self._in_second = 0
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Stay: self._stay, Loss: self._loss, Link: self._link, Recovery: self._recovery, Return: self._return, Message: self._message,
+            Discard: self._discard, Power: self._power, Server: self._server, Fault: self._fault,
+        }  # fmt: skip
+
+    def feed(self, batch: Sequence[AnyRecord]) -> None:
+        """Take the next records, in canonical order."""
+        handlers = self._handlers
+        for record in batch:
+            handler = handlers.get(type(record))
+            if handler is not None:
+                handler(record)
+
+    def _stay(self, record: Stay) -> None:
+        totals, index = self._totals, self._ports[record.who].index
+        if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
+            totals.short_wh[index] += record.needs_wh - record.wh
+            totals.drivers_short += 1
+        for level, price, wh in record.by_price:
+            totals.micro[index] += wh * price // 1000
+            if level == self._dearest[index]:
+                totals.peak_wh[index] += wh
+
+    def _loss(self, record: Loss) -> None:
+        port = self._ports[record.who]
+        port.lost_at = record.t
+        port.left_at = record.t if record.cause == "link" else -1
+
+    def _link(self, record: Link) -> None:
+        port = self._ports[record.who]
+        if record.state == "offline" and port.lost_at >= 0 and port.left_at < 0 and record.cause not in ("power", "reboot"):
+            port.left_at = record.t
+            self._notices.append(record.t - port.lost_at)
+
+    def _recovery(self, record: Recovery) -> None:
+        port = self._ports[record.who]
+        if not record.blip:
+            back_at = max(record.since, self._back_at if self._back_at <= record.t else 0, self._lifted.get(record.who, 0))
+            self._recoveries.append(record.t - back_at)
+            port.recovered_at = record.t
+        port.lost_at = -1
+
+    def _return(self, record: Return) -> None:
+        second = record.t // 1000
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        self._totals.peak_reconnects = max(self._totals.peak_reconnects, self._in_second)
+
+    def _message(self, record: Message) -> None:
+        totals = self._totals
+        totals.doubled += record.repeat
+        if record.action not in ("transaction-start", "transaction-end", "meter-values"):
+            return
+        port = self._ports[record.who]
+        totals.late += not record.repeat and record.action != "meter-values" and record.t - record.at > port.late_ms
+        if record.at < port.recovered_at:
+            totals.drain_ms = max(totals.drain_ms or 0, record.t - port.recovered_at)
+
+    def _discard(self, record: Discard) -> None:
+        self._totals.lost += record.count
+
+    def _power(self, record: Power) -> None:
+        """Without power, and until booted, a port cannot dispense; loss of mains is excluded as the utility's."""
+        port = self._ports[record.who]
+        self._account(port, record.t)
+        port.down = record.state != "on"
+        port.excluded = record.state == "off"
+
+    @staticmethod
+    def _account(port: _Port, t: int) -> None:
+        if port.down and not port.excluded:
+            port.down_ms += t - port.since
+        port.since = t
+
+    def _server(self, record: Server) -> None:
+        if record.state in ("up", "restarted", "restored"):
+            self._back_at = record.t
+
+    def _fault(self, record: Fault) -> None:
+        if record.who:
+            if record.edge == "end" and not record.do.startswith("driver."):
+                self._lifted[record.who] = record.t
+        elif record.edge == "never-fired":
+            self._totals.never_fired.append(record.step)
+        elif record.edge == "no-effect" and record.step not in self._totals.no_effect:
+            self._totals.no_effect.append(record.step)
+
+    def close(self, end_ms: int) -> Totals:
+        """The run is over: the totals."""
+        totals = self._totals
+        for port in self._ports.values():
+            self._account(port, end_ms)
+            totals.down_ms += port.down_ms
+        totals.up_ms = end_ms * len(self._ports) - totals.down_ms
+        totals.notice_ms = _percentiles(self._notices)
+        totals.recover_ms = _percentiles(self._recoveries)
+        return totals
+
+
+def _percentiles(samples: array[int]) -> tuple[int, int, int] | None:
+    """The median, the 95th percentile (nearest rank) and the longest."""
+    if not samples:
+        return None
+    ranked = sorted(samples)
+    p50, p95 = (ranked[(len(ranked) * share + 99) // 100 - 1] for share in (50, 95))
+    return p50, p95, ranked[-1]
+
+
+def metrics(totals: Totals, twin: Totals | None, currency: str = "") -> dict[str, MetricValue]:
+    """The metrics of a run, by name; those that compare with the twin are None without one."""
+    values: dict[str, MetricValue] = {}
+    for name, kind in METRICS.items():
+        unit = currency or kind.unit if kind.unit == "currency" else kind.unit
+        own = _figure(name, totals)
+        if not kind.difference:
+            values[name] = MetricValue(value=own, unit=unit)
+        elif twin is None:
+            values[name] = MetricValue(value=None, unit=unit, run=own)
+        else:
+            other = _figure(name, twin)
+            assert own is not None
+            assert other is not None
+            values[name] = MetricValue(value=round(own - other, 6), unit=unit, run=own, twin=other)
+    return values
+
+
+def _figure(name: str, totals: Totals) -> float | int | None:
+    if name in PER_CHARGER:
+        field, divisor = PER_CHARGER[name]
+        whole: int = sum(getattr(totals, field))
+        return round(whole / divisor, 6)
+    if name.startswith("time_to_"):
+        spread = totals.notice_ms if "notice" in name else totals.recover_ms
+        return None if spread is None else spread[("p50", "p95", "max").index(name[-3:])] / 1000
+    if name == "queue_drain_time":
+        return None if totals.drain_ms is None else totals.drain_ms / 1000
+    if name == "port_uptime":
+        whole = totals.up_ms + totals.down_ms
+        return round(100 * totals.up_ms / whole, 4) if whole else None
+    plain: dict[str, int] = {
+        "drivers_short": totals.drivers_short, "peak_reconnects": totals.peak_reconnects, "messages_lost": totals.lost,
+        "messages_doubled": totals.doubled, "messages_late": totals.late,
+    }  # fmt: skip
+    return plain[name]
+
+
+PER_CHARGER: dict[str, tuple[str, int]] = {
+    "undelivered_energy": ("short_wh", 1000), "peak_energy": ("peak_wh", 1000), "extra_cost": ("micro", 1_000_000),
+}  # fmt: skip
+"""Metric that may be limited per driver → the list of :class:`Totals` that it is summed from, and what divides its numbers."""
+
+
+def per_driver(name: str, totals: Totals, twin: Totals) -> list[float]:
+    """A metric for each charger's drivers, in the order of the scenario: the run's figure less the twin's."""
+    field, divisor = PER_CHARGER[name]
+    return [(own - other) / divisor for own, other in zip(getattr(totals, field), getattr(twin, field), strict=True)]

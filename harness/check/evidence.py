@@ -1,0 +1,311 @@
+"""What is known of each charger from evidence alone: settings, messages delivered and acknowledged, actions, the current drawn.
+
+Theory of operation. The records of one charger at one millisecond are an *instant*. :class:`Evidence` holds levels, as they are at the
+end of the last instant, and the :data:`flags <LOSS>` of what happened in it. Nothing here reads what only explains: a reason for
+a current, a link's own view of why it left. Mains, boot and noticing count at the latest at the model's bounds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from harness.check.obligation import FOREVER, Obligation, Outcome, Rule
+from harness.journal.records import Action, AnyRecord, Command, Ledger, Loss, PlugIn, Power
+from harness.values import Chargers, Scenario, hold_windows
+
+PLUGGED = 1
+UNPLUGGED = 2
+FULL = 4
+MAINS_OFF = 8
+MAINS_ON = 16
+UP = 32
+"""The boot has ended."""
+RESTART = 64
+"""An injected restart, mains present."""
+LOSS = 128
+RECOVERY = 256
+BLIP = 512
+"""The recovery ends a blip."""
+HELD = 1024
+"""A hold or pause was delivered."""
+RELEASED = 2048
+COMMANDED = 4096
+"""Any command was delivered."""
+ASKED = 8192
+"""A driver asked for something in the app."""
+OVERRIDDEN = 16384
+"""The server accepted an override."""
+TOU_CHANGED = 32768
+LINKED = 65536
+FAULTED = 131072
+SETTLED = 262144
+
+FLOOR_MA = 6000
+"""The lowest share of a load group (IEC 61851-1's least current)."""
+
+OUTAGES = frozenset(
+    ("server.crash", "server.upgrade", "server.hang", "server.shard-down", "server.restore-backup", "server.gone", "network.cut",
+     "network.black-hole")
+)  # fmt: skip
+"""The faults that take the server away."""
+
+Windows = Sequence[tuple[int, int]]
+
+
+class Profile:
+    """What chargers of one entry share: model, delays, limits, hold windows, and the rules that judge them."""
+
+    __slots__ = (
+        "alone_ma", "amperage_ma", "authorises", "boot_ms", "charge_in", "entry", "forgets", "grace_ms", "latency_ms", "listed",
+        "minimum_ma", "model", "noticing_ms", "offline_ma", "queueing_ms", "rules", "schedules", "start_ms", "tariff", "tou_on",
+        "unit_ma", "windows", "wire_ma",
+    )  # fmt: skip
+
+    def __init__(self, scenario: Scenario, entry: Chargers, rules: dict[str, Rule], chargers: int) -> None:
+        model = scenario.models[entry.model]
+        vehicle = scenario.vehicles[entry.car]
+        ratings, settings = model.ratings, entry.settings
+        phases = min(ratings.phases, vehicle.phases, scenario.supply.phases)
+        limits = rules.get("current-within-limits")
+        self.entry = entry
+        self.model = model
+        self.rules = rules
+        self.latency_ms = scenario.networks[entry.network].latency_ms
+        self.queueing_ms = chargers * 1000 // scenario.server.answers_per_s
+        self.noticing_ms = model.link.noticing_ms
+        self.boot_ms = model.power_up.boot_ms
+        self.start_ms = model.power_up.start_delay_ms + model.power_up.random_delay_ms
+        self.unit_ma = (limits and limits.bound_ma) or ratings.unit_rating_ma
+        self.grace_ms = limits.bound_ms if limits else 0
+        self.wire_ma = ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
+        self.offline_ma = ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
+        self.amperage_ma = settings.amperage_ma or 0
+        self.minimum_ma = vehicle.minimum_ma
+        self.alone_ma = min(ratings.unit_rating_ma, vehicle.ac_w * 1000 // (scenario.supply.voltage_v * phases))
+        """What the car would draw if nothing but the unit limited it."""
+        self.authorises = model.authorisation == "required"
+        self.listed = entry.tag_listed and bool(entry.tag)
+        self.schedules = model.tou == "schedule"
+        self.forgets = frozenset(scenario.server.forgets_at_restart)
+        self.tariff = scenario.tariffs[entry.tariff]
+        self.tou_on = entry.tou is not None and entry.tou.on and model.tou != "none"
+        self.charge_in = entry.tou.charge_in if entry.tou is not None else ()
+        self.windows: Windows = hold_windows(self.tariff, self.charge_in, scenario.duration_ms) if entry.tou is not None else ()
+
+
+class Shard:
+    """A part of the server, as its records tell."""
+
+    __slots__ = ("acting", "back_at", "state")
+
+    def __init__(self) -> None:
+        self.acting: set[str] = set()
+        """The steps of the plan that trouble it now."""
+        self.state = "up"
+        self.back_at = -1
+        """When it last came back, or the last trouble ended."""
+
+
+class Evidence(Struct, eq=False):
+    """One charger's evidence. Levels are as at the end of the last instant."""
+
+    index: int
+    name: str
+    profile: Profile
+    shard: Shard
+    share_ma: int
+    """The share of its load group last acknowledged; 0: it is in none."""
+    judged: dict[str, Rule]
+    """The rules that judge this charger: its profile's, less those that a fault has exempted."""
+    t: int = 0
+    flags: int = 0
+    wake: int = FOREVER
+    """When evidence next changes by time alone, as far as anything judged depends on it."""
+
+    connected: bool = False
+    plug_in: int = 0
+    plug: PlugIn | None = None
+    plugged_at: int = 0
+    full: bool = False
+    authorised_at: int = -1
+    list_lost: bool = False
+    """The list of tags is no longer what was delivered."""
+    swapped: bool = False
+    """The car came while there was no mains, in the place of another: nobody can know."""
+    ma: int = 0
+    was_ma: int = 0
+    """The current before this instant."""
+    state: str = "Available"
+    drew: bool = False
+    """Current has flowed in this stay."""
+
+    mains: bool = True
+    power: tuple[Power, ...] = ()
+    """The records of the last loss and return of power."""
+    car_at_off: bool = False
+    up_from: int = 0
+    """From when it counts as working."""
+    cycled: bool = False
+    """Mains was lost during this outage."""
+
+    outage: bool = False
+    since: int = 0
+    """When the outage began."""
+    loss: Loss | None = None
+    recovered_at: int = -1
+    forgot_at: int = -1
+    """When its server last restarted or was restored."""
+    link_online: bool = True
+    link_at: int = 0
+    needs_registration: bool = False
+    acting: set[str] | None = None
+    """The steps of the plan that trouble this charger now."""
+    troubled_until: int = 0
+    touched: set[str] | None = None
+    """The kinds of fault that have touched this charger."""
+
+    held_by: Command | None = None
+    held_until: int = -1
+    cut_hold: tuple[Command, int] | None = None
+    """The hold that loss of mains erased in this outage, and when it would have ended."""
+    released_at: int = -1
+    """When a charger with a stored schedule acknowledged that it is to charge this car now."""
+    override_at: int = -1
+    """When the server accepted the override of this plug-in, as long as it remembers it."""
+    asked: Action | None = None
+    tou_on: bool = False
+    windows: Windows = ()
+    scheduled: Windows | None = None
+    """The hold windows of the schedule last acknowledged; None: it is off."""
+    amperage_ma: int = 0
+    """The amperage that binds; 0: none does."""
+    amperage_ack: int = 0
+    """The amperage last acknowledged."""
+    wanted_ma: int = 0
+    """The amperage that the server stores."""
+    amperage_before: int = 0
+    """The amperage that bound before the loss."""
+    changes: list[tuple[int, bool, Windows, int]] | None = None
+    """What the server stored before each accepted change: (when it changed, time-of-use on, windows, amperage)."""
+    limit_ma: int = 0
+    """The limit that binds now."""
+
+    live: list[Duty] = []
+    parked: list[tuple[Duty, Outcome]] | None = None
+    """What the loss ended, and how, unless it turns out to be a blip."""
+    outcomes: list[tuple[Duty, Outcome, list[AnyRecord]]] | None = None
+    """What this outage has yielded, until it is known not to be a blip."""
+    over_since: int = -1
+    """Since when the current has been above its limit; −1: it is not."""
+    over_failed: bool = False
+    groups: tuple[Any, ...] = ()
+    requests: Any = None
+    own: Any = None
+    traffic: Any = None
+    ledger: Ledger | None = None
+
+    def __post_init__(self) -> None:
+        profile = self.profile
+        self.tou_on = profile.tou_on
+        self.windows = profile.windows
+        self.scheduled = profile.windows if profile.schedules and profile.tou_on else None
+        self.amperage_ma = self.amperage_ack = self.wanted_ma = profile.amperage_ma
+        self.bind()
+
+    # Levels.
+
+    def bind(self) -> None:
+        """Find the limit that binds now: unit, wiring, load group and amperage."""
+        limit_ma = min(self.profile.unit_ma, self.profile.wire_ma)
+        if self.share_ma:
+            limit_ma = min(limit_ma, self.share_ma)
+        if self.amperage_ma:
+            limit_ma = min(limit_ma, self.amperage_ma)
+        self.limit_ma = limit_ma
+
+    def wants(self) -> bool:
+        """A car is connected that may charge, can take more, and has mains and a share to charge with."""
+        return (
+            self.connected and self.mains and not self.full and (not self.share_ma or self.share_ma >= self.profile.minimum_ma)
+            and (not self.profile.authorises or self.authorised_at >= 0)
+        )  # fmt: skip
+
+    def held(self, t: int) -> bool:
+        """A hold or pause stands: delivered for this plug-in, not run out, not erased."""
+        return t < self.held_until
+
+    def held_from_before(self, t: int) -> bool:
+        """A standing hold that was sent before the loss: later ones are no excuse."""
+        return t < self.held_until and self.held_by is not None and self.held_by.sent < self.since
+
+    def window(self, t: int, windows: Windows | None = None) -> tuple[int, int] | None:
+        """The hold window that is open at ``t``, of the tariff as the server knows it or of those given."""
+        windows = self.windows if windows is None else windows
+        place = bisect_right(windows, (t, FOREVER)) - 1
+        return windows[place] if place >= 0 and t < windows[place][1] else None
+
+    def next_edge(self, t: int, windows: Windows) -> int:
+        """When a window next opens or closes after ``t``."""
+        place = bisect_right(windows, (t, FOREVER))
+        closes = windows[place - 1][1] if place else -1
+        if closes > t:
+            return closes
+        return windows[place][0] if place < len(windows) else FOREVER
+
+    def overridden(self) -> bool:
+        """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
+        return self.released_at >= 0
+
+    def witnesses(self) -> list[AnyRecord]:
+        """The latest records of each kind that bear on what this charger should do."""
+        hold = self.cut_hold[0] if self.cut_hold is not None else None
+        known = (self.plug, hold, self.held_by, self.loss, *self.power, self.asked)
+        return [record for record in known if record is not None]
+
+
+class Duty(Obligation):
+    """An obligation of one charger under one rule.
+
+    ``draws``: the goal is that current flows (otherwise what it is depends on the check). ``until_at``: a known end. ``limit_ma``: the
+    current allowed. A goal is due ``bound_ms`` after ``base``.
+    """
+
+    __slots__ = ("bound_ms", "check", "draws", "from_ms", "limit_ma", "record", "rule", "seen_ma", "silenced", "until_at")
+
+    def __init__(
+        self, check: Any, rule: Rule, began: int, *, level: bool, base: int, bound_ms: int, draws: bool = False, once: bool = False,
+        early: bool = True, until_at: int = FOREVER, limit_ma: int = 0, record: AnyRecord | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(began, level=level, deadline=base + bound_ms, base=base, once=once, early=early)
+        self.check = check
+        self.rule = rule
+        self.from_ms = base
+        self.bound_ms = bound_ms
+        self.draws = draws
+        self.until_at = until_at
+        self.limit_ma = limit_ma
+        self.seen_ma = 0
+        self.record = record
+        """What triggered it, where that is not among the usual witnesses."""
+        self.silenced = False
+        """Its outcome is counted; it stands only so that the same stretch of time triggers nothing again."""
+
+    def demand(self, t: int, base: int, bound_ms: int, *, level: bool) -> None:
+        """From now on the goal is that the car draws ``bound_ms`` after ``base``."""
+        self.draws = True
+        self.level, self.since = level, t
+        self.base = self.from_ms = base
+        self.bound_ms = bound_ms
+        self.deadline = base + bound_ms
+        self.until_at = FOREVER
+
+    def restart(self, t: int, *, level: bool) -> None:
+        """A blip ended: a bound that was running runs anew."""
+        if self.deadline + 1 > self.since and self.deadline >= self.began:
+            self.base = self.from_ms = t
+            self.deadline = t + self.bound_ms
+        self.level, self.since = level, t

@@ -1,0 +1,78 @@
+"""Load groups: the sum of the currents of a group never exceeds its circuit."""
+
+from __future__ import annotations
+
+from harness.check.evidence import FLOOR_MA, Evidence
+from harness.check.words import moment
+from harness.journal.records import AnyRecord, Current
+from harness.values import Scenario
+
+
+def first_share_ma(scenario: Scenario) -> dict[str, int]:
+    """Charger → the share of its circuit that it holds from the start: an even one in whole amperes, of at least 6 A."""
+    shares: dict[str, int] = {}
+    for circuit in scenario.circuits:
+        members = [
+            name for entry in scenario.chargers for name in entry.members() if name in circuit.members or entry.name in circuit.members
+        ]
+        even = max(FLOOR_MA, circuit.capacity_ma // max(1, len(members)) // 1000 * 1000)
+        shares |= dict.fromkeys(members, even)
+    return shares
+
+
+class LoadGroup:
+    """The chargers behind one circuit, and what they draw together."""
+
+    __slots__ = ("capacity_ma", "drew", "exempt", "failed", "highest_ma", "members", "name", "over_since", "over_with", "total_ma")
+
+    def __init__(self, name: str, capacity_ma: int, members: list[Evidence]) -> None:
+        self.name = name
+        self.capacity_ma = capacity_ma
+        self.members = members
+        self.total_ma = self.highest_ma = 0
+        self.drew = self.failed = self.exempt = False
+        self.over_since = -1
+        self.over_with: list[tuple[Evidence, AnyRecord]] = []
+        """The changes of the millisecond in which the sum went over."""
+
+    def changed(self, ev: Evidence, record: Current) -> None:
+        """A member's current changes. Changes in one millisecond count together."""
+        self._judge(record.t)
+        self.total_ma += record.ma - ev.ma
+        self.drew = self.drew or self.total_ma > 0
+        if self.total_ma <= self.capacity_ma:
+            self.highest_ma = max(self.highest_ma, self.total_ma)
+            self.over_since = -1
+            self.over_with = []
+            return
+        if self.over_since < 0:
+            self.over_since = record.t
+        if record.t == self.over_since and record.ma > ev.ma:
+            self.over_with.append((ev, record))
+
+    def _judge(self, t: int) -> None:
+        """The sum was over the capacity until ``t``: a violation, if that took any time."""
+        if self.over_since < 0 or t <= self.over_since or self.exempt:
+            return
+        since = self.over_since
+        if self.over_with:
+            ev = self.over_with[0][0]
+            rule = next((one.judged[NAME] for one in self.members if NAME in one.judged), None)
+            if rule is not None:
+                self.failed = True
+                carries = f"its circuit carries {self.capacity_ma / 1000:g} A"
+                text = f"{self.name} drew {self.total_ma / 1000:g} A from {moment(since)} on; {carries}"
+                records = [record for _, record in self.over_with]
+                rule.tally.fail(rule, ev.name, since, text, [*ev.witnesses(), *records])
+        self.over_with = []
+
+    def close(self, end_ms: int) -> None:
+        """The run is over."""
+        self._judge(end_ms)
+        rule = next((one.judged[NAME] for one in self.members if NAME in one.judged), None)
+        if rule is not None and self.drew and not self.failed and not self.exempt:
+            rule.met()
+            rule.tally.near(self.highest_ma / 1000, self.capacity_ma / 1000, "A")
+
+
+NAME = "load-group-within-capacity"

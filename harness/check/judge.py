@@ -1,0 +1,673 @@
+"""Judges a journal while its records go by: keeps each charger's evidence, starts and steps obligations, sums up.
+
+Theory of operation. Records come in canonical order, so those of one charger at one millisecond stand together: an *instant*. Handlers,
+one per kind of record, bring the evidence up to date; at the end of the instant the obligations that are alive are stepped, and
+checks that see such an instant may start new ones. What changes by time alone (a hold runs out, a window opens) is an instant of its
+own, made up for before the next record of that charger, and only where something judged depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.check import bounds, messages
+from harness.check import evidence as ev_
+from harness.check.catalogue import NAMES
+from harness.check.evidence import Duty, Evidence, Profile, Shard
+from harness.check.groups import LoadGroup, first_share_ma
+from harness.check.obligation import FOREVER, Outcome, Rule, Tally
+from harness.check.outage import CHECKS, Check, SettingsConverge
+from harness.check.own import OwnChecks, Steps
+from harness.check.requests import Requests
+from harness.check.result import CheckResult
+from harness.check.starts import closed as starts_closed
+from harness.check.starts import started
+from harness.check.words import moment
+from harness.journal.records import (
+    Action,
+    AnyRecord,
+    Attempts,
+    Command,
+    Current,
+    Discard,
+    Fault,
+    Ledger,
+    Link,
+    Loss,
+    Message,
+    PlugIn,
+    Power,
+    Recovery,
+    Return,
+    Server,
+    Settled,
+    Stay,
+    Transaction,
+)  # fmt: skip
+from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
+
+_SPANS = tuple(check for check in CHECKS.values() if check.spans)
+_SEES = tuple(check for check in CHECKS.values() if check.sees)
+_TRIGGERS = ev_.RECOVERY
+for _check in _SEES:
+    _TRIGGERS |= _check.sees
+
+
+class Judge:
+    """Judges the journal of one run of a scenario.
+
+    :meth:`feed` takes batches of records in canonical order, :meth:`close` gives a result per check.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._tallies: dict[str, Tally] = {}
+        self._rules: dict[tuple[str, str, str], Rule] = {}
+        self._names = scenario.names()
+        self._assumed: frozenset[str] = frozenset()
+        self._shards = [Shard() for _ in range(scenario.server.shards)]
+        self._steps = Steps()
+        self._own = OwnChecks(scenario, self._tallies, self._steps)
+        self._groups: list[LoadGroup] = []
+        self._chargers: dict[str, Evidence] = {}
+        self._enrol()
+        self._everyone = list(self._chargers.values())
+        self._settled_at = -1
+        self._who = ""
+        self._t = -1
+        self._ev: Evidence | None = None
+        self._handlers: dict[type, Callable[[Any, Any], None]] = {
+            PlugIn: self._plugged_in, Stay: self._stay, Current: self._current, Power: self._power, Link: self._link,
+            Attempts: messages.attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
+            Discard: messages.discarded, Transaction: messages.transaction, Ledger: self._ledger, Command: self._command,
+            Action: self._action, Fault: self._fault, Server: self._server, Settled: self._settle,
+        }  # fmt: skip
+
+    # Who is judged by what.
+
+    def _enrol(self) -> None:
+        """Make each charger's evidence, with the rules that judge it."""
+        scenario = self._scenario
+        named = {spec.name: spec for spec in scenario.expect.checks if spec.builtin}
+        shares = first_share_ma(scenario)
+        profiles: dict[tuple[str, frozenset[str]], Profile] = {}
+        shards = scenario.shards()
+        for entry in scenario.chargers:
+            for name in entry.members():
+                applied = frozenset(
+                    key for key, spec in named.items() if not spec.chargers or name in spec.chargers or entry.name in spec.chargers
+                )
+                key = (entry.name, applied)
+                if key not in profiles:
+                    profiles[key] = Profile(scenario, entry, self._rules_of(entry, named, applied), len(self._names))
+                index = len(self._chargers)
+                ev = Evidence(index, name, profiles[key], self._shards[shards[index] - 1], shares.get(name, 0), profiles[key].rules)
+                ev.own = self._own.of(name, entry.name)
+                if ev.own is not None:
+                    ev.wake = ev.own.wake(ev, -1)
+                self._chargers[name] = ev
+        for circuit in scenario.circuits:
+            members = [
+                self._chargers[name] for entry in scenario.chargers for name in entry.members()
+                if name in circuit.members or entry.name in circuit.members
+            ]  # fmt: skip
+            group = LoadGroup(circuit.name, circuit.capacity_ma, members)
+            self._groups.append(group)
+            for ev in members:
+                ev.groups = (*ev.groups, group)
+        self._assumed = frozenset(kind for rule in self._rules.values() for kind in rule.assumes)
+
+    def _rules_of(self, entry: Chargers, named: dict[str, CheckSpec], applied: frozenset[str]) -> dict[str, Rule]:
+        """The rules for chargers of one entry: its model's contract, then the server's, then what the scenario names."""
+        scenario = self._scenario
+        model = scenario.models[entry.model]
+        clauses: dict[str, tuple[Clause, str]] = {}
+        if scenario.expect.contract == "each-maker":
+            clauses = {name: (clause, scenario.server.name) for name, clause in scenario.server.contract.items()}
+            clauses |= {name: (clause, model.name) for name, clause in model.contract.items()}
+        wanted = dict.fromkeys(clauses) | dict.fromkeys(sorted(applied))
+        for name in scenario.expect.exercised:
+            if name in NAMES and not self._promised(name) and name not in named:
+                wanted[name] = None
+        return {
+            name: self._rule(entry, name, clauses.get(name, (None, "")), named[name] if name in applied else None) for name in wanted
+        }  # fmt: skip
+
+    def _promised(self, name: str) -> bool:
+        """Whether any contract that is judged holds this check."""
+        scenario = self._scenario
+        if scenario.expect.contract != "each-maker":
+            return False
+        return name in scenario.server.contract or any(name in scenario.models[entry.model].contract for entry in scenario.chargers)
+
+    def _rule(self, entry: Chargers, name: str, promise: tuple[Clause | None, str], spec: CheckSpec | None) -> Rule:
+        scenario = self._scenario
+        clause, promised_by = promise
+        model = scenario.models[entry.model]
+        key = (name, entry.model + "\0" + entry.network, "scenario" if spec is not None else promised_by)
+        if key in self._rules:
+            return self._rules[key]
+        bound_ms = bounds.default_ms(name, model, scenario.server, scenario.networks[entry.network].latency_ms, len(self._names))
+        bound_ma = None
+        assumes: tuple[str, ...] = ()
+        severity = "fail"
+        for source in (clause, spec):
+            if source is None:
+                continue
+            bound_ms = bound_ms if source.bound_ms is None else source.bound_ms
+            bound_ma = bound_ma if source.bound_ma is None else source.bound_ma
+            assumes = source.assumes or assumes
+            severity = source.severity
+        if name not in self._tallies:
+            self._tallies[name] = Tally(name, (spec.says if spec is not None else "") or NAMES[name])
+        kinds = frozenset(kind.removeprefix("no ").strip() for kind in assumes)
+        rule = Rule(
+            self._tallies[name], bound_ms=bound_ms, bound_ma=bound_ma, assumes=kinds, severity=severity,  # type: ignore[arg-type]
+            promised_by=promised_by,
+        )  # fmt: skip
+        self._rules[key] = rule
+        return rule
+
+    # Records.
+
+    def feed(self, batch: Sequence[AnyRecord]) -> None:
+        """Take the next records, in canonical order."""
+        handlers = self._handlers
+        chargers = self._chargers
+        who, now, ev = self._who, self._t, self._ev
+        for record in batch:
+            t = record.t
+            if record.who != who or t != now:
+                if ev is not None:
+                    self._end_instant(ev, now)
+                who, now = record.who, t
+                ev = chargers.get(who)
+                if ev is not None:
+                    while ev.wake <= t:
+                        self._wake(ev)
+                    ev.was_ma = ev.ma
+                    ev.flags = 0
+            handler = handlers.get(type(record))
+            if handler is not None:
+                handler(ev, record)
+        self._who, self._t, self._ev = who, now, ev
+
+    def _plugged_in(self, ev: Evidence, record: PlugIn) -> None:
+        ev.flags |= ev_.PLUGGED
+        ev.connected = True
+        ev.plug = record
+        ev.plug_in = record.plug_in
+        ev.plugged_at = record.t
+        ev.full = False
+        ev.drew = ev.over_failed = False
+        ev.swapped = not ev.mains and ev.car_at_off
+        profile = ev.profile
+        if profile.authorises:
+            listed = profile.listed and record.tag == profile.entry.tag and not ev.list_lost
+            ev.authorised_at = record.t if listed else -1
+
+    def _stay(self, ev: Evidence, record: Stay) -> None:
+        messages.stayed(ev, record)
+        rule = ev.judged.get("current-within-limits")
+        if rule is not None and ev.drew and not ev.over_failed and ev.over_since < 0:
+            rule.met()
+        if record.ended == "unplugged":
+            ev.flags |= ev_.UNPLUGGED
+            ev.connected = False
+            ev.full = False
+            ev.held_until = ev.released_at = ev.override_at = -1
+            ev.held_by = ev.cut_hold = None
+            ev.authorised_at = -1
+
+    def _current(self, ev: Evidence, record: Current) -> None:
+        ma = record.ma
+        if ma != ev.ma:
+            for group in ev.groups:
+                group.changed(ev, record)
+            if not ev.ma and "random-delay-applied" in ev.judged:
+                started(ev, record)
+            ev.ma = ma
+            if ma:
+                ev.drew = True
+        ev.state = record.state
+        if record.full and not ev.full and ev.connected:
+            ev.full = True
+            ev.flags |= ev_.FULL
+
+    def _power(self, ev: Evidence, record: Power) -> None:
+        t = record.t
+        if record.state == "on":
+            ev.flags |= ev_.UP
+            ev.up_from = min(ev.up_from, t)
+            ev.power = (*ev.power[-2:], record)
+            return
+        if record.state == "off":
+            ev.flags |= ev_.MAINS_OFF
+            ev.power = (record,)
+            ev.mains = False
+            ev.car_at_off = ev.connected
+            ev.cycled = ev.outage
+            ev.cut_hold = (ev.held_by, ev.held_until) if ev.outage and ev.held_by is not None and ev.held(t) else None
+            ev.held_until, ev.held_by = -1, None
+            ev.up_from = FOREVER
+            messages.restarted(ev, t, lost_power=True)
+        else:
+            injected = record.cause != "mains"
+            ev.flags |= ev_.RESTART if injected else ev_.MAINS_ON
+            ev.power = (record,) if injected else (*ev.power, record)
+            ev.mains = True
+            ev.up_from = FOREVER if record.cause == "firmware-update" else t + ev.profile.boot_ms
+            ev.list_lost = ev.list_lost or record.cause == "memory-loss"
+            messages.restarted(ev, t)
+        ev.needs_registration = True
+        ev.amperage_ma = ev.amperage_before = 0
+        ev.bind()
+
+    def _link(self, ev: Evidence, record: Link) -> None:
+        ev.flags |= ev_.LINKED
+        ev.link_online = record.state == "online"
+        ev.link_at = record.t
+        if record.cause == "registered":
+            ev.needs_registration = False
+        if "offline-flag" in ev.judged:
+            messages.link_changed(ev, record.t, online=ev.link_online)
+
+    def _lost(self, ev: Evidence, record: Loss) -> None:
+        ev.flags |= ev_.LOSS
+        ev.outage = True
+        ev.since = record.t
+        ev.loss = record
+        ev.cycled = False
+        ev.cut_hold = None
+        ev.amperage_before, ev.amperage_ma = ev.amperage_ma, 0
+        ev.bind()
+
+    def _recovered(self, ev: Evidence, record: Recovery) -> None:
+        ev.outage = False
+        ev.flags |= ev_.RECOVERY
+        if record.blip:
+            ev.flags |= ev_.BLIP
+            ev.amperage_ma = ev.amperage_ma or ev.amperage_before
+            ev.bind()
+        else:
+            ev.recovered_at = record.t
+        ev.amperage_before = 0
+
+    def _returned(self, ev: Evidence, record: Return) -> None:
+        if record.by == "registration":
+            ev.needs_registration = False
+
+    def _message(self, ev: Evidence, record: Message) -> None:
+        if record.action == "registration" and record.result == "accepted":
+            ev.needs_registration = False
+        elif record.action == "authorise" and ev.connected and record.result in ("accepted", "rejected"):
+            ev.authorised_at = record.t if record.result == "accepted" else -1
+        messages.taken_in(ev, record)
+        if ev.own is not None:
+            ev.own.happened("message", record.action)
+
+    def _ledger(self, ev: Evidence, record: Ledger) -> None:
+        ev.ledger = record
+
+    def _command(self, ev: Evidence, record: Command) -> None:
+        ev.flags |= ev_.COMMANDED
+        command = record.command
+        if command == "amperage":
+            ev.amperage_ma = ev.amperage_ack = record.ma
+            ev.bind()
+        elif command == "share":
+            ev.share_ma = record.ma
+            ev.bind()
+        elif command == "schedule":
+            ev.scheduled = ev.windows if record.on else None
+        elif ev.connected and record.plug_in == ev.plug_in:
+            lasts_ms = FOREVER if command == "pause" else record.duration_ms if command == "hold" else 0
+            if lasts_ms:
+                ev.flags |= ev_.HELD
+                ev.held_by = record
+                ev.held_until = min(FOREVER, record.t + lasts_ms)
+            else:
+                ev.flags |= ev_.RELEASED
+                ev.held_until = min(ev.held_until, record.t)
+                if ev.profile.schedules:
+                    ev.released_at = record.t
+        if ev.requests is not None:
+            ev.requests.commanded(ev, record)
+        if ev.own is not None:
+            ev.own.happened("command", command)
+
+    def _action(self, ev: Evidence, record: Action) -> None:
+        ev.asked = record
+        if ev.own is not None:
+            ev.own.happened("action", record.action)
+        rule = ev.judged.get("tou-suspended")
+        if rule is not None and (ev.outage or ev.requests is not None):
+            if ev.requests is None:
+                ev.requests = Requests(rule)
+            ev.requests.asked(ev, record)
+        if record.action == "swipe":
+            profile = ev.profile
+            if ev.connected and profile.listed and record.tag == profile.entry.tag and not ev.list_lost and ev.authorised_at < 0:
+                ev.authorised_at = record.t
+        elif record.outcome == "accepted":
+            ev.flags |= ev_.ASKED
+            self._accepted(ev, record)
+
+    def _accepted(self, ev: Evidence, record: Action) -> None:
+        """The server took in a request: what it stores changes."""
+        if record.action == "override":
+            if ev.connected and record.plug_in in (0, ev.plug_in):
+                ev.override_at = record.t
+                ev.flags |= ev_.OVERRIDDEN
+            return
+        if ev.changes is None:
+            ev.changes = []
+        ev.changes.append((record.t, ev.tou_on, ev.windows, ev.wanted_ma))
+        if record.action == "set-amperage":
+            ev.wanted_ma = record.ma
+            return
+        ev.flags |= ev_.TOU_CHANGED
+        ev.tou_on = record.on and ev.profile.model.tou != "none"
+        if record.charge_in:
+            ev.windows = hold_windows(ev.profile.tariff, tuple(record.charge_in), self._scenario.duration_ms)
+
+    # Faults and the server.
+
+    def _fault(self, ev: Evidence | None, record: Fault) -> None:
+        kind = record.do
+        if ev is None:
+            self._steps.edge(record)
+            for each in self._everyone:
+                if each.own is not None and self._own.edge(record, each.own):
+                    each.wake = min(each.wake, each.own.wake(each, record.t), record.t)
+                    while each.wake <= record.t:
+                        self._wake(each)
+            if kind.startswith("server.") and record.edge in ("start", "end"):
+                self._server_fault(record)
+            return
+        if kind.startswith("driver.") or record.edge not in ("start", "end"):
+            return
+        ev.flags |= ev_.FAULTED
+        if ev.acting is None:
+            ev.acting = set()
+        if record.edge == "start":
+            ev.acting.add(record.step)
+            self._touch(ev, kind, record)
+            return
+        ev.acting.discard(record.step)
+        ev.troubled_until = record.t
+        if kind == "station.firmware-update" and ev.mains:
+            ev.up_from = min(ev.up_from, record.t + ev.profile.boot_ms)
+
+    def _server_fault(self, record: Fault) -> None:
+        """A fault of the server, or of the shard that it names, begins or ends."""
+        number = record.with_.get("shard", 1 if record.do == "server.shard-down" else 0)
+        shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
+        for shard in shards:
+            if record.edge == "start":
+                shard.acting.add(record.step)
+            else:
+                shard.acting.discard(record.step)
+                shard.back_at = record.t
+        if record.edge == "start":
+            for ev in self._everyone:
+                if ev.shard in shards:
+                    self._touch(ev, record.do, record)
+
+    def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
+        """A fault touches a charger: what is not promised under it is no longer judged."""
+        kind = do.partition(".")[2]
+        if ev.touched is None:
+            ev.touched = set()
+        ev.touched |= {do, kind}
+        if do not in self._assumed and kind not in self._assumed:
+            return
+        exempt = {name for name, rule in ev.judged.items() if do in rule.assumes or kind in rule.assumes}
+        if not exempt:
+            return
+        held = set()
+        kept = []
+        for duty in ev.live:
+            if duty.rule.name not in exempt:
+                kept.append(duty)
+            elif not duty.silenced:
+                held.add(duty.rule.name)
+                outcome = duty.step(record.t, duty.level, "cancel")
+                self._conclude(ev, duty, outcome, exempt=outcome == "cancelled")
+        ev.live = kept
+        for name in exempt - held:
+            ev.judged[name].cancelled(exempt=True)
+        ev.judged = {name: rule for name, rule in ev.judged.items() if name not in exempt}
+        for group in ev.groups:
+            group.exempt = group.exempt or "load-group-within-capacity" in exempt
+
+    def _server(self, _: Evidence | None, record: Server) -> None:
+        place = record.shard - 1
+        shard = self._shards[place]
+        was, shard.state = shard.state, "up" if record.state in ("restarted", "restored") else record.state
+        if shard.state != "up":
+            return
+        shard.back_at = record.t
+        if record.state == "up":
+            return
+        # A shard that restarts without having been down is upgraded in its turn: its chargers move on to the next.
+        following = self._shards[(place + 1) % len(self._shards)] if was == "up" else shard
+        for ev in self._everyone:
+            if ev.shard is shard:
+                self._forgotten(ev, record)
+                ev.shard = following
+
+    def _forgotten(self, ev: Evidence, record: Server) -> None:
+        """The server of this charger restarted: what it forgets, or what a backup does not know, is gone."""
+        ev.forgot_at = record.t
+        forgets = ev.profile.forgets
+        if record.state == "restored":
+            while ev.changes and ev.changes[-1][0] > record.back_to:
+                _, ev.tou_on, ev.windows, ev.wanted_ma = ev.changes.pop()
+            if ev.override_at > record.back_to:
+                ev.override_at = -1
+        if "override" in forgets:
+            ev.override_at = -1
+        if "tou" in forgets:
+            ev.tou_on = False
+        if "amperage" in forgets:
+            ev.wanted_ma = 0
+
+    def _settle(self, _: Evidence | None, record: Settled) -> None:
+        self._settled_at = record.t
+        check = CHECKS[SettingsConverge.name]
+        for ev in self._everyone:
+            rule = ev.judged.get(check.name)
+            if rule is None or any(duty.check is check for duty in ev.live):
+                continue
+            ev.t = record.t
+            duty = check.start(ev, record.t, rule)
+            if duty is not None and duty.level:
+                rule.met()
+            elif duty is not None:
+                ev.live.append(duty)
+
+    # Instants.
+
+    def _wake(self, ev: Evidence) -> None:
+        """Evidence changes by time alone."""
+        t = ev.wake
+        ev.was_ma = ev.ma
+        ev.flags = 0
+        ev.wake = FOREVER
+        self._end_instant(ev, t)
+
+    def _end_instant(self, ev: Evidence, t: int) -> None:
+        ev.t = t
+        flags = ev.flags
+        if ev.ma > ev.limit_ma or ev.over_since >= 0:
+            self._over(ev, t)
+        if ev.live:
+            self._step(ev, t)
+        if ev.outage or flags & _TRIGGERS:
+            self._see(ev, t, flags)
+        if ev.own is not None:
+            ev.own.instant(ev, t)
+        if ev.outage or ev.live or ev.own is not None:
+            self._plan_wake(ev, t)
+
+    def _plan_wake(self, ev: Evidence, t: int) -> None:
+        wake = min((duty.until_at for duty in ev.live), default=FOREVER)
+        if ev.outage and ev.connected:
+            if t < ev.held_until:
+                wake = min(wake, ev.held_until)
+            if ev.tou_on:
+                wake = min(wake, ev.next_edge(t, ev.windows))
+            if ev.scheduled is not None:
+                wake = min(wake, ev.next_edge(t, ev.scheduled))
+        if ev.own is not None:
+            wake = min(wake, ev.own.wake(ev, t))
+        ev.wake = wake if wake > t else FOREVER
+
+    def _over(self, ev: Evidence, t: int) -> None:
+        """The current is, or was until now, above the limit that binds."""
+        rule = ev.judged.get("current-within-limits")
+        if rule is None:
+            return
+        since = ev.over_since
+        due = since + ev.profile.grace_ms
+        if since >= 0 and due < t and not ev.over_failed:
+            ev.over_failed = True
+            text = f"from {moment(due)} on the current was above the least of the limits acknowledged, {ev.limit_ma / 1000:g} A"
+            rule.tally.fail(rule, ev.name, due, text, ev.witnesses())
+        ev.over_since = (since if since >= 0 else t) if ev.ma > ev.limit_ma else -1
+
+    def _step(self, ev: Evidence, t: int) -> None:
+        """Bring each live obligation to the end of this instant."""
+        kept = []
+        parked: list[tuple[Duty, Outcome]] = []
+        losing = bool(ev.flags & ev_.LOSS)
+        for duty in ev.live:
+            check: Check = duty.check
+            if duty.silenced:
+                if not check.ending(ev, t, duty) and t < duty.until_at:
+                    kept.append(duty)
+                continue
+            outcome = check.step(ev, t, duty)
+            if not outcome:
+                if losing and check.scope == "online":
+                    parked.append((duty, duty.step(t, duty.level, "end")))
+                else:
+                    kept.append(duty)
+                continue
+            self._conclude(ev, duty, outcome)
+            if outcome == "failed":
+                duty.silenced = True
+                if not check.ending(ev, t, duty):
+                    kept.append(duty)
+        ev.live = kept
+        if parked:
+            ev.parked = parked
+
+    def _conclude(self, ev: Evidence, duty: Duty, outcome: Outcome, *, exempt: bool = False) -> None:
+        """Count how an obligation ended; one of an outage only once it is known not to have been a blip."""
+        if duty.check.scope == "outage" and ev.outage | bool(ev.flags & ev_.RECOVERY) and not exempt:
+            if ev.outcomes is None:
+                ev.outcomes = []
+            ev.outcomes.append((duty, outcome, ev.witnesses() if outcome == "failed" else []))
+        else:
+            self._count(ev, duty, outcome, ev.witnesses, exempt=exempt)
+
+    def _count(
+        self, ev: Evidence, duty: Duty, outcome: Outcome, records: Callable[[], list[AnyRecord]], *, exempt: bool = False
+    ) -> None:  # fmt: skip
+        rule = duty.rule
+        if outcome == "met":
+            rule.met()
+            if duty.bound_ms and not duty.limit_ma and (duty.draws or duty.once):
+                rule.tally.near(max(0, duty.worst) / 1000, duty.bound_ms / 1000, "s")
+            elif duty.limit_ma:
+                rule.tally.near(duty.seen_ma / 1000, duty.limit_ma / 1000, "A")
+        elif outcome == "failed":
+            extra = [duty.record] if duty.record is not None else []
+            rule.tally.fail(rule, ev.name, duty.failed_at, duty.check.text(ev, duty), [*records(), *extra])
+        elif outcome == "pending":
+            rule.pending()
+        else:
+            rule.cancelled(exempt=exempt)
+
+    def _see(self, ev: Evidence, t: int, flags: int) -> None:
+        """Let the checks that see this instant start obligations; settle what a recovery decides."""
+        if flags & ev_.RECOVERY:
+            self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
+        judged = ev.judged
+        for check in _SEES:
+            if flags & check.sees and check.name in judged:
+                self._start(ev, t, check, judged[check.name])
+        if ev.outage:
+            for check in _SPANS:
+                if check.name in judged:
+                    self._start(ev, t, check, judged[check.name])
+
+    def _start(self, ev: Evidence, t: int, check: Check, rule: Rule) -> None:
+        if any(duty.check is check for duty in ev.live):
+            return
+        duty = check.start(ev, t, rule)
+        if duty is None:
+            return
+        outcome = check.step(ev, t, duty)
+        if outcome:
+            self._conclude(ev, duty, outcome)
+            duty.silenced = True
+            if outcome != "failed":
+                return
+        ev.live.append(duty)
+
+    def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
+        outcomes, ev.outcomes = ev.outcomes, None
+        for duty, outcome, records in outcomes or ():
+            self._count(ev, duty, "cancelled" if blip else outcome, lambda records=records: records)  # type: ignore[misc]
+        parked, ev.parked = ev.parked, None
+        for duty, outcome in parked or ():
+            if blip:
+                duty.restart(t, level=duty.check.level(ev, duty))
+                ev.live.append(duty)
+            else:
+                self._count(ev, duty, outcome, ev.witnesses)
+        if ev.requests is not None:
+            ev.live.extend(ev.requests.recovered(ev, t, blip=blip))
+
+    # The end.
+
+    def close(self, end_ms: int) -> list[CheckResult]:
+        """The run is over at ``end_ms``: judge what is left and sum up, a result per check."""
+        if self._ev is not None:
+            self._end_instant(self._ev, self._t)
+            self._ev = None
+        for ev in self._everyone:
+            while ev.wake <= end_ms:
+                self._wake(ev)
+            self._close(ev, end_ms)
+        for group in self._groups:
+            group.close(end_ms)
+        for rule in self._rules.values():
+            if rule.name == "random-delay-applied":
+                starts_closed(rule)
+        named = set(self._scenario.expect.exercised) | {spec.name for spec in self._scenario.expect.checks}
+        order = {name: place for place, name in enumerate(NAMES)}
+        tallies = sorted(self._tallies.values(), key=lambda tally: (order.get(tally.name, len(order)), tally.name))
+        return [tally.result("scenario" if tally.name in named else "contract") for tally in tallies]
+
+    def _close(self, ev: Evidence, end_ms: int) -> None:
+        ev.flags = 0
+        self._over(ev, end_ms)
+        for duty in ev.live:
+            if not duty.silenced:
+                self._conclude(ev, duty, duty.close(end_ms))
+        for duty, outcome, records in ev.outcomes or ():
+            self._count(ev, duty, outcome, lambda records=records: records)  # type: ignore[misc]
+        for duty, outcome in ev.parked or ():
+            self._count(ev, duty, outcome, ev.witnesses)
+        if ev.requests is not None:
+            ev.requests.close()
+        if ev.own is not None:
+            ev.own.close(ev, end_ms)
+        messages.settle_accounts(ev, ev.ledger, self._settled_at)
+        if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.judged:
+            ev.judged["nothing-before-acceptance"].pending()

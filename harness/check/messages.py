@@ -1,0 +1,293 @@
+"""The checks of what chargers send and what the server books: accounting, OCPP's own rules, clocks, back-off.
+
+Each keeps what it needs of a charger in a :class:`Traffic`, made at the charger's first transaction or restart.
+"""
+
+from __future__ import annotations
+
+from harness.check.evidence import Evidence
+from harness.check.obligation import FOREVER, Rule
+from harness.check.words import moment, span
+from harness.journal.records import AnyRecord, Attempts, Discard, Ledger, Message, Stay, Transaction
+
+METER_STEP_WH = 1
+"""The resolution of the energy register."""
+
+Entry = tuple[int, int, int, int | None, int | None]
+"""A line of the server's books, see :class:`harness.journal.records.Ledger`."""
+
+TRANSACTION_EVENTS = ("transaction-start", "transaction-end")
+
+
+class Traffic:
+    """What one charger sent, as far as the checks of messages need it."""
+
+    __slots__ = (
+        "accepted_at", "closed", "discards", "given_up", "last_at", "next_seq", "offline", "opened", "restarted_at", "seq_tx", "stays",
+        "waits_for_acceptance",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.opened: dict[int, Transaction] = {}
+        self.closed: dict[int, Transaction] = {}
+        self.given_up: dict[int, set[str]] | None = None
+        """Transaction → which of its messages the charger gave up as its queue's policy allows."""
+        self.discards: dict[int, int] | None = None
+        """Transaction → how many messages of it were given up."""
+        self.stays: list[Stay] = []
+        self.last_at = -1
+        self.seq_tx = 0
+        self.next_seq = 0
+        self.restarted_at = -1
+        self.accepted_at = FOREVER
+        self.waits_for_acceptance = False
+        self.offline: list[list[int]] | None = None
+        """When the charger was offline by its own view: [from, to], the last possibly open."""
+
+
+def traffic_of(ev: Evidence) -> Traffic:
+    """The charger's traffic, made on first use."""
+    traffic: Traffic | None = ev.traffic
+    if traffic is None:
+        ev.traffic = traffic = Traffic()
+    return traffic
+
+
+def _fail(ev: Evidence, rule: Rule, t: int, text: str, *records: AnyRecord | None) -> None:
+    rule.tally.fail(rule, ev.name, t, text, [record for record in records if record is not None])
+
+
+def taken_in(ev: Evidence, message: Message) -> None:
+    """The server took in a message: apply the checks of messages."""
+    rules = ev.judged
+    traffic = traffic_of(ev)
+    action = message.action
+    if traffic.restarted_at >= 0:
+        _acceptance(ev, rules.get("nothing-before-acceptance"), traffic, message)
+    if action not in TRANSACTION_EVENTS and action != "meter-values":
+        return
+    rule = rules.get("clock-sane")
+    if rule is not None:
+        off_ms = abs(message.stamp - message.at)
+        if off_ms > rule.bound_ms:
+            text = f"{action} tells of an event at {moment(message.at)} and says {_stamp(message.stamp)}"
+            _fail(ev, rule, message.t, text, message)
+        else:
+            rule.met()
+            rule.tally.near(off_ms / 1000, rule.bound_ms / 1000, "s")
+    if message.repeat:
+        return
+    if action != "meter-values":
+        rule = rules.get("transactions-in-order")
+        if rule is not None:
+            _order(ev, rule, traffic, message)
+        rule = rules.get("offline-flag")
+        if rule is not None:
+            _flag(ev, rule, traffic, message)
+    rule = rules.get("no-sequence-gap")
+    if rule is not None:
+        _sequence(ev, rule, traffic, message)
+
+
+def _stamp(stamp: int) -> str:
+    return moment(stamp) if stamp >= 0 else f"{-stamp // 1000} s before the start"
+
+
+def _acceptance(ev: Evidence, rule: Rule | None, traffic: Traffic, message: Message) -> None:
+    """After a power-up nothing is sent before the registration is accepted (OCPP 1.6 §4.2; 2.0.1 B02.FR.02)."""
+    if message.action == "registration":
+        if message.result == "accepted":
+            traffic.accepted_at = min(traffic.accepted_at, message.t)
+        return
+    if message.sent < traffic.restarted_at or rule is None or not traffic.waits_for_acceptance:
+        return
+    traffic.waits_for_acceptance = False
+    if message.sent < traffic.accepted_at:
+        since = moment(traffic.restarted_at)
+        text = f"{message.action} was sent at {moment(message.sent)}, before acceptance, after the restart at {since}"
+        _fail(ev, rule, message.sent, text, *ev.power, message)
+    else:
+        rule.met()
+
+
+def restarted(ev: Evidence, t: int, *, lost_power: bool = False) -> None:
+    """The charger went down or began to boot: what it sends from now on waits for acceptance."""
+    traffic = traffic_of(ev)
+    rule = ev.judged.get("nothing-before-acceptance")
+    if traffic.waits_for_acceptance and rule is not None:
+        rule.cancelled()
+    traffic.waits_for_acceptance = not lost_power
+    traffic.restarted_at = t
+    traffic.accepted_at = FOREVER
+
+
+def _order(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
+    if message.at < traffic.last_at:
+        text = f"{message.action} of an event at {moment(message.at)} came after one at {moment(traffic.last_at)}"
+        _fail(ev, rule, message.t, text, traffic.opened.get(message.tx), message)
+    else:
+        traffic.last_at = message.at
+        rule.met()
+
+
+def link_changed(ev: Evidence, t: int, *, online: bool) -> None:
+    """The charger's own view of its link changed; what it flags as offline follows from it."""
+    traffic = traffic_of(ev)
+    if traffic.offline is None:
+        traffic.offline = []
+    if online:
+        if traffic.offline and traffic.offline[-1][1] == FOREVER:
+            traffic.offline[-1][1] = t
+    elif not traffic.offline or traffic.offline[-1][1] != FOREVER:
+        traffic.offline.append([t, FOREVER])
+
+
+def _flag(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
+    """OCPP 2.0.1 E04.FR.03, E12.FR.02. An event between a loss and its being noticed is not judged, nor one sent again: E11.FR.07."""
+    at = message.at
+    spans = traffic.offline or ()
+    if any(at in span_ for span_ in spans):
+        return
+    offline = any(begins < at < ends for begins, ends in spans)
+    unsure = not offline and (message.number > 1 or message.sent > at or (ev.outage and at >= ev.since))
+    if unsure:
+        return
+    if message.offline == offline:
+        rule.met()
+    else:
+        says, was = ("offline" if flag else "online" for flag in (message.offline, offline))
+        text = f"{message.action} of {moment(at)} says {says}; the charger was {was}"
+        _fail(ev, rule, message.t, text, ev.loss, message)
+
+
+def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
+    """OCPP 2.0.1 E01.FR.07: seqNo rises by one per event, so a gap is a loss; only what was given up may be missing."""
+    expected = traffic.next_seq if message.tx == traffic.seq_tx else 0
+    lost = (traffic.discards or {}).get(message.tx, 0)
+    traffic.seq_tx = message.tx
+    traffic.next_seq = message.seq + message.count
+    if expected <= message.seq <= expected + lost:
+        rule.met()
+        if traffic.discards and message.seq > expected:
+            traffic.discards[message.tx] = lost - (message.seq - expected)
+    else:
+        upto = f" to {expected + lost}" if lost else ""
+        text = f"transaction {message.tx}: {message.action} has seqNo {message.seq}, expected {expected}{upto}"
+        _fail(ev, rule, message.t, text, traffic.opened.get(message.tx), message)
+
+
+def transaction(ev: Evidence, record: Transaction) -> None:
+    """The charger opened or closed a transaction."""
+    traffic = traffic_of(ev)
+    (traffic.opened if record.edge == "open" else traffic.closed)[record.tx] = record
+
+
+def discarded(ev: Evidence, discard: Discard) -> None:
+    """The charger gave a message up. A start or end may be: after its last attempt, with the queue's memory, or as the newest."""
+    traffic = traffic_of(ev)
+    if traffic.discards is None:
+        traffic.discards = {}
+    traffic.discards[discard.tx] = traffic.discards.get(discard.tx, 0) + discard.count
+    queue = ev.profile.model.queue
+    newest = max(traffic.opened, default=0)
+    allowed = {
+        "attempts": queue.attempts > 0,
+        "memory-cleared": bool(ev.profile.model.memory.message_queue),
+        "queue-full": discard.tx == newest,
+    }[discard.why]
+    if allowed and discard.action in TRANSACTION_EVENTS:
+        if traffic.given_up is None:
+            traffic.given_up = {}
+        traffic.given_up.setdefault(discard.tx, set()).add(discard.action)
+
+
+def attempts(ev: Evidence, record: Attempts) -> None:
+    """A series of attempts ended: no gap may be under the model's back-off."""
+    rule = ev.judged.get("reconnect-backs-off")
+    if rule is None or not (record.gaps or record.more):
+        return
+    backoff = ev.profile.model.link.backoff
+    gaps = [(gap, backoff.base_ms(place)) for place, gap in enumerate(record.gaps, 1)]
+    if record.more:
+        gaps.append((record.least_gap, backoff.base_ms(len(record.gaps) + 1)))
+    for gap, least in gaps:
+        if gap < least:
+            text = f"an attempt came {span(gap)} after the last had failed; the back-off is at least {span(least)}"
+            _fail(ev, rule, record.t, text, ev.loss, record)
+            return
+    rule.met()
+
+
+def stayed(ev: Evidence, stay: Stay) -> None:
+    """A stay ended: its energy must be the sum of its transactions."""
+    if "transactions-accounted" in ev.judged:
+        traffic_of(ev).stays.append(stay)
+
+
+def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int) -> None:
+    """The run is over: compare the server's books with what happened. What was over by the last settling must be there."""
+    rule = ev.judged.get("transactions-accounted")
+    traffic: Traffic | None = ev.traffic
+    if rule is None or traffic is None:
+        return
+    entries = ledger.entries if ledger is not None else []
+    booked: dict[int, list[Entry]] = {}
+    for entry in entries:
+        booked.setdefault(entry[0], []).append(entry)
+    good = set()
+    for tx, opened in traffic.opened.items():
+        fault = _fault_of(traffic, tx, booked.get(tx, []), settled_at)
+        if fault is None:
+            good.add(tx)
+            rule.met()
+        elif fault:
+            _fail(ev, rule, opened.t, f"transaction {tx} {fault}", opened, traffic.closed.get(tx), ledger)
+        else:
+            rule.pending()
+    order = [tx for tx in booked if tx in traffic.opened]
+    if order != sorted(order):
+        _fail(ev, rule, ledger.t if ledger else 0, f"the ledger's order is {', '.join(map(str, order))}", ledger)
+    for tx in booked:
+        if tx not in traffic.opened:
+            _fail(ev, rule, ledger.t if ledger else 0, f"transaction {tx} is in the ledger and never was", ledger)
+    for stay in traffic.stays:
+        fault = _energy_fault(traffic, stay, {tx: booked[tx][0] for tx in good if tx in booked})
+        if fault:
+            _fail(ev, rule, stay.t, fault, stay, ledger)
+
+
+def _fault_of(traffic: Traffic, tx: int, entries: list[Entry], settled_at: int) -> str | None:
+    """What is wrong with the booking of a transaction; None: nothing; an empty string: it is too early to tell."""
+    opened, closed = traffic.opened[tx], traffic.closed.get(tx)
+    given_up = (traffic.given_up or {}).get(tx, ())
+    if len(entries) > 1:
+        return f"stands in the ledger {len(entries)} times"
+    if not entries:
+        if "transaction-start" in given_up:
+            return None
+        return "is not in the ledger" if opened.t < settled_at else ""
+    if closed is None:
+        return None
+    _, _, start_wh, stop, stop_wh = entries[0]
+    if stop is None or stop_wh is None:
+        if "transaction-end" in given_up:
+            return None
+        return "has no end in the ledger" if closed.t < settled_at else ""
+    true_wh = closed.wh - opened.wh
+    if abs(stop_wh - start_wh - true_wh) > METER_STEP_WH:
+        return f"is booked with {stop_wh - start_wh} Wh; {true_wh} Wh were delivered"
+    return None
+
+
+def _energy_fault(traffic: Traffic, stay: Stay, booked: dict[int, Entry]) -> str:
+    """What is wrong with the energy booked for one stay, where each of its transactions is booked to its end."""
+    own = [tx for tx, opened in traffic.opened.items() if opened.plug_in == stay.plug_in]
+    total = 0
+    for tx in own:
+        entry = booked.get(tx)
+        if entry is None or entry[4] is None:
+            return ""
+        total += entry[4] - entry[2]
+    if not own or abs(total - stay.wh) <= METER_STEP_WH * (len(own) + 1):
+        return ""
+    return f"the transactions of plug-in {stay.plug_in} are booked with {total} Wh in all; {stay.wh} Wh were delivered"

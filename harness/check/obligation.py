@@ -1,0 +1,162 @@
+"""Obligations: what a trigger demands, and how each ends.
+
+Theory of operation. A signal is a level that holds from one instant to the next, seen at the end of each instant. An obligation
+demands that its goal's level be true at its deadline and from then on (or, ``once``, at any instant up to the deadline), until it
+ends. No timer is needed: at each later instant of its charger, and at the close of the run, the stretch since the last one is
+judged as a whole.
+
+An obligation ends *met*, *failed*, *cancelled* (its premise ended before its goal was due, or it ended in the instant in which it
+began) or *pending* (the run was over first).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from harness.check.result import CheckResult, Margin, Witness
+from harness.journal.records import AnyRecord
+
+FOREVER = 1 << 62
+"""Later than any time."""
+
+Outcome = Literal["", "met", "failed", "cancelled", "pending"]
+Ending = Literal["", "end", "cancel"]
+"""What an instant means for an obligation: nothing; its until-event came; its premise is gone."""
+
+
+class Obligation:
+    """One obligation over a level that changes at instants. Times in ms since the start."""
+
+    __slots__ = ("base", "began", "deadline", "early", "failed_at", "level", "once", "since", "worst")
+
+    def __init__(self, began: int, *, level: bool, deadline: int, base: int | None = None, once: bool = False, early: bool = True) -> None:
+        """``level``: whether the goal holds from ``began`` on. ``base``: from when the time to the goal counts, for the margin.
+        ``early``: an end before the deadline meets the obligation if the goal holds by then; otherwise it cancels it."""
+        self.began = began
+        self.deadline = deadline
+        self.base = began if base is None else base
+        self.once = once
+        self.early = early
+        self.level = level
+        self.since = began
+        self.failed_at = -1
+        self.worst = 0
+        """The longest that it took from the base to the goal."""
+
+    def step(self, t: int, level: bool, ending: Ending = "") -> Outcome:
+        """Come to the end of the instant ``t`` with the goal at ``level``. Returns how the obligation ended, or an empty string."""
+        if not self.level:
+            broken = max(self.deadline, self.since)
+            if broken < t:
+                self.failed_at = broken
+                return "failed"
+        elif self.once:
+            return "met"
+        if ending:
+            due = self.early or t > self.deadline
+            return "met" if ending == "end" and self.level and due and t > self.began else "cancelled"
+        if level != self.level:
+            self.level = level
+            self.since = t
+            if level:
+                self.worst = max(self.worst, t - self.base)
+        return "met" if self.once and level else ""
+
+    def close(self, t: int) -> Outcome:
+        """The run is over at ``t``."""
+        return self.step(t, self.level) or "pending"
+
+
+class Tally:
+    """The counts of one check over all chargers that it judges, and its first violation."""
+
+    __slots__ = ("cancelled", "exempt", "failed", "failing", "hard", "margin", "met", "name", "pending", "rules", "says", "witness")
+
+    def __init__(self, name: str, says: str) -> None:
+        self.name = name
+        self.says = says
+        self.met = self.failed = self.cancelled = self.pending = self.exempt = 0
+        self.hard = 0
+        """Of the failed ones, those under a rule of severity ``fail``."""
+        self.failing: dict[str, None] = {}
+        self.margin: Margin | None = None
+        self.witness: Witness | None = None
+        self.rules: list[Rule] = []
+
+    def near(self, worst: float, bound: float, unit: str) -> None:
+        """Note how near an obligation came to its bound; the nearest by ratio is kept."""
+        known = self.margin
+        if bound > 0 and (known is None or worst * known.bound > known.worst * bound):
+            self.margin = Margin(worst=worst, bound=bound, unit=unit)
+
+    def fail(self, rule: Rule, charger: str, t: int, text: str, records: Sequence[AnyRecord]) -> None:
+        """Count a failed obligation and keep the earliest violation, with its witnesses in time order."""
+        self.failed += 1
+        self.hard += rule.severity == "fail"
+        rule.exercised += 1
+        self.failing[charger] = None
+        if self.witness is None or t < self.witness.t:
+            kept = {id(record): record for record in sorted(records, key=lambda record: record.t)}
+            self.witness = Witness(charger=charger, t=t, rule=text, records=list(kept.values()))
+
+    def result(self, origin: Literal["contract", "scenario"]) -> CheckResult:
+        """What the check found."""
+        verdict: Literal["pass", "fail", "unknown"] = "fail" if self.failed else "pass" if self.met else "unknown"
+        soft = all(rule.severity == "warn" for rule in self.rules) or (self.failed > 0 and not self.hard)
+        idle: dict[str, bool] = {}
+        for rule in self.rules:
+            if rule.promised_by:
+                idle[rule.promised_by] = idle.get(rule.promised_by, True) and not rule.exercised
+        return CheckResult(
+            name=self.name, says=self.says, verdict=verdict, met=self.met, failed=self.failed, cancelled=self.cancelled,
+            pending=self.pending, margin=self.margin, witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
+            origin=origin, failing=list(self.failing), why=self._why() if verdict == "unknown" else "",
+            idle=[model for model, unused in idle.items() if unused],
+        )  # fmt: skip
+
+    def _why(self) -> str:
+        if self.exempt:
+            return f"a fault under which it is not promised ended {self.exempt} of {self.exempt + self.cancelled + self.pending} triggers"
+        if self.pending:
+            return f"{self.pending} triggered and still undecided when the run ended"
+        if self.cancelled:
+            return f"{self.cancelled} triggered, and ended before anything was due"
+        return "nothing triggered it"
+
+
+class Rule:
+    """A check as it applies to some chargers: its bounds, what it assumes, and where it counts."""
+
+    __slots__ = ("assumes", "bound_ma", "bound_ms", "exercised", "memo", "name", "promised_by", "severity", "tally")
+
+    def __init__(
+        self, tally: Tally, *, bound_ms: int, bound_ma: int | None = None, assumes: frozenset[str] = frozenset(),
+        severity: Literal["fail", "warn"] = "fail", promised_by: str = "",
+    ) -> None:  # fmt: skip
+        self.tally = tally
+        self.name = tally.name
+        self.bound_ms = bound_ms
+        self.bound_ma = bound_ma
+        self.assumes = assumes
+        self.severity = severity
+        self.promised_by = promised_by
+        """The model whose contract this is; empty where the scenario names the check."""
+        self.exercised = 0
+        self.memo: Any = None
+        """What the check remembers of all chargers under this rule."""
+        tally.rules.append(self)
+
+    def met(self) -> None:
+        """Count an obligation that was met."""
+        self.tally.met += 1
+        self.exercised += 1
+
+    def cancelled(self, *, exempt: bool = False) -> None:
+        """Count an obligation that was cancelled; ``exempt``: by a fault under which it is not promised."""
+        self.tally.cancelled += 1
+        self.tally.exempt += exempt
+
+    def pending(self) -> None:
+        """Count an obligation that the end of the run left open."""
+        self.tally.pending += 1

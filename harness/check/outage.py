@@ -1,0 +1,507 @@
+"""The checks of what a charger does while its server is away, and after it is back.
+
+Theory of operation. Each check sees the instants of a charger that may concern it (:attr:`Check.sees`) and starts obligations there;
+the obligations are then stepped at every later instant, each asking its check whether its goal holds and whether it is over.
+
+``scope`` says how long an obligation may outlive an outage. ``outage``: it belongs to one outage, and counts for nothing should that turn
+out to be a blip. ``online``: the next loss ends it; a blip only restarts its running bound. ``always``: neither matters to it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from harness.check import evidence as ev_
+from harness.check.evidence import Duty, Evidence
+from harness.check.obligation import FOREVER, Ending, Outcome, Rule
+from harness.check.words import moment, span
+
+LEAVES = ev_.UNPLUGGED | ev_.MAINS_OFF | ev_.RECOVERY
+"""The car is gone, mains is gone, or the outage is over."""
+
+
+class Check:
+    """A check that follows chargers from instant to instant."""
+
+    name: ClassVar[str]
+    scope: ClassVar[Literal["outage", "online", "always"]] = "outage"
+    sees: ClassVar[int] = 0
+    """The flags of the instants at which it may start an obligation; during an outage those of scope ``outage`` with :attr:`spans`
+    see every instant."""
+    spans: ClassVar[bool] = False
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        """The obligation that this instant starts."""
+        raise NotImplementedError
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        """Whether the goal holds now."""
+        return ev.ma > 0
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        """What this instant means for an obligation that is not yet at its known end."""
+        raise NotImplementedError
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        """Bring an obligation to the end of this instant."""
+        ending = self.ending(ev, t, duty)
+        if not ending and t >= duty.until_at:
+            ending = "end"
+        outcome = duty.step(t, self.level(ev, duty), ending)
+        if not outcome:
+            self.excuse(ev, duty)
+        return outcome
+
+    def excuse(self, ev: Evidence, duty: Duty) -> None:
+        """An injected restart is an excuse until its boot has ended and the start delay is over."""
+        if duty.draws:
+            bound_ms = duty.bound_ms if ev.up_from <= duty.from_ms else max(duty.bound_ms, ev.profile.start_ms)
+            duty.base = max(duty.from_ms, ev.up_from)
+            duty.deadline = duty.base + bound_ms
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        """What should have happened and what did."""
+        since = moment(duty.base)
+        if duty.draws:
+            return f"the car should draw by {moment(duty.deadline)}, {span(duty.bound_ms)} after {since}, and go on; it drew nothing then"
+        return f"no current should flow from {moment(duty.deadline)} on; it drew {ev.ma / 1000:g} A"
+
+
+def starved(ev: Evidence) -> bool:
+    """The limit that applies offline, set before the loss, is less than the car charges with."""
+    profile = ev.profile
+    kind = profile.model.server_loss.limit
+    limit_ma = ev.amperage_ack if kind == "amperage" else profile.offline_ma if kind == "offline-amperage" else 0
+    return 0 < limit_ma < profile.minimum_ma
+
+
+def draws_from(ev: Evidence) -> int:
+    """The latest of plug-in, noticing, power-up, authorisation and the hold's end: from then on a car may draw offline."""
+    return max(ev.plugged_at, ev.since + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
+
+
+def charge_ending(ev: Evidence, t: int) -> Ending:
+    """When a demand to draw during an outage is over."""
+    if ev.flags & LEAVES or ev.full:
+        return "end"
+    if not ev.wants() or ev.held_from_before(t) or starved(ev):
+        return "cancel"
+    return ""
+
+
+class ChargingContinues(Check):
+    """A car draws at its charger's loss → it keeps drawing."""
+
+    name = "charging-continues"
+    sees = ev_.LOSS
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.was_ma:
+            return None
+        return Duty(self, rule, t, level=True, base=t, bound_ms=0, draws=True)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.scheduled is not None and not ev.overridden() and ev.window(t, ev.scheduled) is not None and not ev.flags & LEAVES:
+            return "cancel"
+        return charge_ending(ev, t)
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"the car drew when the server was lost at {moment(duty.began)} and should go on; it stopped"
+
+
+class CanAlwaysCharge(Check):
+    """During an outage a car wants energy and has no standing hold → it draws."""
+
+    name = "can-always-charge"
+    spans = True
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.wants() or ev.held_from_before(t) or starved(ev):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=draws_from(ev), bound_ms=rule.bound_ms, draws=True)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        return charge_ending(ev, t)
+
+
+class HoldEndsOnTime(Check):
+    """A car is held at loss → no current until the hold's own end; then it draws."""
+
+    name = "hold-ends-on-time"
+    sees = ev_.LOSS
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        hold = ev.held_by
+        if hold is None or hold.command != "hold" or not ev.held(t) or not ev.wants():
+            return None
+        return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0, draws=False, until_at=ev.held_until)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return (ev.ma > 0) == duty.draws
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if duty.draws:
+            return charge_ending(ev, t)
+        if ev.flags & ev_.HELD:
+            duty.until_at = ev.held_until
+        return "end" if ev.flags & (LEAVES | ev_.RELEASED) else ""
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        if duty.draws or t < duty.until_at:
+            return super().step(ev, t, duty)
+        wants = ev.wants() and not ev.flags & LEAVES
+        outcome = duty.step(t, duty.level, "" if wants else "end")
+        if not outcome:
+            duty.demand(t, max(t, ev.up_from), duty.rule.bound_ms, level=ev.ma > 0)
+        return outcome
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        if duty.draws:
+            return f"the hold ended at {moment(duty.from_ms)} and the car should draw within {span(duty.bound_ms)}; it did not"
+        return f"the hold should stand until {moment(duty.until_at)}; the car drew {ev.ma / 1000:g} A before"
+
+
+class TouSuspended(Check):
+    """A hold window is open during the outage on a car without a standing hold → it draws on.
+
+    The other half of this check, what becomes of commands, is in :mod:`harness.check.requests`.
+    """
+
+    name = "tou-suspended"
+    spans = True
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.tou_on or not ev.wants() or ev.held_from_before(t) or starved(ev):
+            return None
+        window = ev.window(t)
+        if window is None:
+            return None
+        return Duty(
+            self, rule, t, level=ev.ma > 0, base=max(draws_from(ev), window[0]), bound_ms=rule.bound_ms, draws=True, until_at=window[1]
+        )
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        return charge_ending(ev, t) or ("cancel" if not ev.tou_on else "")
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"no hold window should stop this car during the outage; from {moment(duty.failed_at)} it drew nothing"
+
+
+class UnplugClearsSchedule(Check):
+    """Mains lost during the outage under a hold that would still stand → the car draws after power-up."""
+
+    name = "unplug-clears-schedule"
+    sees = ev_.MAINS_ON
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if ev.cut_hold is None or not ev.outage or ev.cut_hold[1] <= ev.up_from or not ev.wants() or starved(ev):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=ev.up_from, bound_ms=rule.bound_ms, draws=True)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        return charge_ending(ev, t)
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return (
+            f"loss of mains erases the hold: the car should draw within {span(duty.bound_ms)} of the power-up at {moment(duty.base)};"
+            " it did not"
+        )
+
+
+class _Schedule(Check):
+    """The stored schedule applies: held in its windows, charging outside them."""
+
+    spans = True
+    cycled: ClassVar[bool]
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        windows = ev.scheduled
+        if windows is None or ev.cycled != self.cycled or ev.overridden() or not ev.wants() or starved(ev):
+            return None
+        window = ev.window(t, windows)
+        if window is not None:
+            return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0, draws=False, until_at=window[1])
+        closed = max((closes for _, closes in windows if closes <= t), default=-1)
+        base = max(draws_from(ev), closed)
+        until_at = ev.next_edge(t, windows)
+        return Duty(self, rule, t, level=ev.ma > 0, base=base, bound_ms=rule.bound_ms, draws=True, until_at=until_at)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return (ev.ma > 0) == duty.draws
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & LEAVES or ev.full:
+            return "end"
+        return "cancel" if not ev.wants() or ev.flags & (ev_.COMMANDED | ev_.RESTART) else ""
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        if duty.draws:
+            return f"outside its hold windows the schedule lets the car draw by {moment(duty.deadline)}; it did not"
+        return f"the schedule holds the car until {moment(duty.until_at)}; it drew {ev.ma / 1000:g} A"
+
+
+class ScheduleRunsOffline(_Schedule):
+    """During an outage the stored schedule goes on."""
+
+    name = "schedule-runs-offline"
+    cycled = False
+
+
+class ScheduleSurvivesPowerCycle(_Schedule):
+    """After a power cycle during an outage the stored schedule still applies."""
+
+    name = "schedule-survives-power-cycle"
+    cycled = True
+
+
+class UnscheduledAfterPowerCut(Check):
+    """After a power cut during an outage the car charges, whatever the schedule says."""
+
+    name = "unscheduled-after-power-cut"
+    sees = ev_.MAINS_ON
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.outage or not ev.cycled or not ev.tou_on or not ev.wants() or starved(ev):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=ev.up_from, bound_ms=rule.bound_ms, draws=True)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        return charge_ending(ev, t)
+
+
+class HoldLiftedAfterLoss(Check):
+    """A car is held or paused at loss → once the loss is noticed it draws."""
+
+    name = "hold-lifted-after-loss"
+    sees = ev_.LOSS
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.held(t) or not ev.wants() or starved(ev):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=t + ev.profile.noticing_ms, bound_ms=rule.bound_ms, draws=True)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & LEAVES or ev.full:
+            return "end"
+        return "" if ev.wants() else "cancel"
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"the loss is noticed by {moment(duty.base)}; the pause should be lifted and the car draw {span(duty.bound_ms)} later"
+
+
+class Within(Check):
+    """The current stays within a limit. Met only where the car drew, as otherwise nothing was shown."""
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return ev.ma <= duty.limit_ma
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        if ev.was_ma and t > duty.deadline:
+            duty.seen_ma = max(duty.seen_ma, ev.was_ma)
+        outcome = super().step(ev, t, duty)
+        return "cancelled" if outcome == "met" and not duty.seen_ma else outcome
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"the current should stay within {duty.limit_ma / 1000:g} A from {moment(duty.deadline)} on; it was higher"
+
+
+class OfflineLimitApplies(Within):
+    """Once the loss is noticed the current stays within the stored offline amperage."""
+
+    name = "offline-limit-applies"
+    spans = True
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        limit_ma = rule.bound_ma or ev.profile.offline_ma
+        if not limit_ma or not ev.wants() or ev.profile.alone_ma <= limit_ma:
+            return None
+        base = max(t, ev.since + ev.profile.noticing_ms)
+        return Duty(self, rule, t, level=ev.ma <= limit_ma, base=base, bound_ms=0, early=False, limit_ma=limit_ma)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        return "end" if ev.flags & LEAVES or ev.full else ""
+
+
+class SettingsRemembered(Within):
+    """Power-up with a car that alone would draw more → its current is bound by what was set before."""
+
+    name = "settings-remembered"
+    scope = "always"
+    sees = ev_.MAINS_ON | ev_.RESTART
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        wire_ma, share_ma = ev.profile.wire_ma, ev.share_ma
+        limit_ma = rule.bound_ma or (min(wire_ma, share_ma) if share_ma else wire_ma)
+        if not ev.wants() or ev.profile.alone_ma <= limit_ma:
+            return None
+        return Duty(self, rule, t, level=ev.ma <= limit_ma, base=t, bound_ms=0, limit_ma=limit_ma)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        again = t > duty.began and ev.flags & ev_.RESTART
+        return "end" if again or ev.flags & (ev_.COMMANDED | ev_.UNPLUGGED | ev_.MAINS_OFF) or ev.full else ""
+
+
+class _Override(Check):
+    """What the server's memory of an override means after a recovery."""
+
+    scope = "online"
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF):
+            return "end"
+        if ev.forgot_at > duty.began or ev.flags & ev_.TOU_CHANGED:
+            return "cancel"
+        if not duty.draws:
+            return "end" if ev.flags & ev_.OVERRIDDEN else ""
+        if ev.full:
+            return "end"
+        return "" if ev.wants() and not 0 < ev.amperage_ma < ev.profile.minimum_ma else "cancel"
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return (ev.ma > 0) == duty.draws
+
+    def window_left(self, ev: Evidence, t: int, rule: Rule) -> int:
+        """The end of the hold window that is open and has at least the bound left; 0: there is none."""
+        window = ev.window(t) if ev.tou_on and ev.wants() and not ev.swapped else None
+        return window[1] if window is not None and window[1] - t >= rule.bound_ms else 0
+
+    def drawing(self, ev: Evidence, t: int, rule: Rule, until_at: int) -> Duty:
+        """The demand that an override be followed."""
+        base = max(t, ev.up_from)
+        return Duty(self, rule, t, level=ev.ma > 0, base=base, bound_ms=rule.bound_ms, draws=True, until_at=until_at)
+
+
+class OverrideNeededAfterRecovery(_Override):
+    """After recovery in a hold window the car is held again; a new override lets it draw."""
+
+    name = "override-needed-after-recovery"
+    sees = ev_.RECOVERY | ev_.OVERRIDDEN | ev_.MAINS_ON
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        closes = 0 if ev.outage or ev.flags & ev_.BLIP else self.window_left(ev, t, rule)
+        if not closes:
+            return None
+        if ev.override_at < 0:
+            if not ev.flags & ev_.RECOVERY:
+                return None
+            return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=rule.bound_ms, early=False, until_at=closes)
+        if ev.recovered_at < 0 or ev.override_at < ev.recovered_at:
+            return None
+        return self.drawing(ev, t, rule, closes)
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        if duty.draws:
+            return f"the driver overrode after the recovery: the car should draw by {moment(duty.deadline)} and go on; it did not"
+        return (
+            f"after the recovery at {moment(duty.began)} the car should be held from {moment(duty.deadline)} on, until its driver"
+            f" overrides; it drew at {moment(duty.failed_at)}"
+        )
+
+
+class OverrideKept(_Override):
+    """The server kept its memory → an earlier override still stands after recovery."""
+
+    name = "override-kept"
+    sees = ev_.RECOVERY
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        closes = 0 if ev.outage or ev.flags & ev_.BLIP or ev.override_at < 0 else self.window_left(ev, t, rule)
+        return self.drawing(ev, t, rule, closes) if closes else None
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"the server still knows the override: the car should draw by {moment(duty.deadline)} and go on; it did not"
+
+
+class SettingsConverge(Check):
+    """All is settled → server and charger agree on every setting."""
+
+    name = "settings-converge"
+    scope = "online"
+    sees = ev_.SETTLED
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.mains or ev.outage:
+            return None
+        return Duty(self, rule, t, level=not disagreement(ev, t), base=t, bound_ms=rule.bound_ms, once=True)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not disagreement(ev, ev.t)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        changes = ev_.UNPLUGGED | ev_.PLUGGED | ev_.MAINS_OFF | ev_.RESTART | ev_.ASKED | ev_.FAULTED
+        return "cancel" if ev.flags & changes and t > duty.began else ""
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"settled at {moment(duty.began)}, server and charger should agree by {moment(duty.deadline)}: {disagreement(ev, ev.t)}"
+
+
+def disagreement(ev: Evidence, t: int) -> str:
+    """In what the server and the charger differ, as far as what was accepted and acknowledged tells; empty: in nothing."""
+    if ev.wanted_ma >= 0 and ev.wanted_ma != (ev.amperage_ma if ev.wanted_ma else ev.amperage_ack):
+        return f"the server stores an amperage of {ev.wanted_ma / 1000:g} A, the charger last acknowledged {ev.amperage_ma / 1000:g} A"
+    if ev.profile.schedules:
+        if (ev.scheduled is not None) != ev.tou_on:
+            return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
+        return ""
+    if not ev.wants() or ev.swapped or ev.profile.model.tou == "none" or (ev.touched is not None and "wrong-clock" in ev.touched):
+        return ""
+    should = ev.tou_on and ev.override_at < 0 and ev.window(t) is not None
+    if should != ev.held(t):
+        return "the car should be held and no hold stands" if should else "a hold stands that should not"
+    return ""
+
+
+class ReconnectsInTime(Check):
+    """Server, path and power are back → the charger is online, registered if it restarted, within the bound."""
+
+    name = "reconnects-in-time"
+    scope = "always"
+    sees = ev_.LOSS | ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        back = ev.flags & ev_.RECOVERY
+        if not ev.mains or self.troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
+            return None
+        since = ev.since if ev.outage or back else ev.link_at
+        base = max(since, ev.troubled_until, ev.shard.back_at, ev.up_from)
+        if base >= FOREVER:
+            return None
+        return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True)
+
+    @staticmethod
+    def troubled(ev: Evidence) -> bool:
+        """A fault acts on the charger, its path or its server."""
+        return bool(ev.acting) or bool(ev.shard.acting) or ev.shard.state != "up"
+
+    @staticmethod
+    def online(ev: Evidence) -> bool:
+        """In touch with the server in truth, and registered since the last restart."""
+        return not ev.outage and ev.link_online and not ev.needs_registration
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return self.online(ev)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & (ev_.MAINS_OFF | ev_.BLIP) or self.troubled(ev):
+            return "cancel"
+        return "cancel" if t > duty.began and ev.flags & ev_.RESTART else ""
+
+    def excuse(self, ev: Evidence, duty: Duty) -> None:
+        if ev.up_from > duty.from_ms:
+            duty.base = ev.up_from
+            duty.deadline = ev.up_from + duty.bound_ms
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"server, path and power were back at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}"
+
+
+CHECKS: dict[str, Check] = {
+    check.name: check
+    for check in (
+        ChargingContinues(), CanAlwaysCharge(), HoldEndsOnTime(), TouSuspended(), UnplugClearsSchedule(), ScheduleRunsOffline(),
+        ScheduleSurvivesPowerCycle(), UnscheduledAfterPowerCut(), HoldLiftedAfterLoss(), OfflineLimitApplies(), SettingsRemembered(),
+        OverrideNeededAfterRecovery(), OverrideKept(), SettingsConverge(), ReconnectsInTime(),
+    )
+}  # fmt: skip
+"""Name → check."""
+

@@ -1,0 +1,198 @@
+"""A scenario's own checks: predicates on a charger's evidence, put together by the combinators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from harness.check.catalogue import NAMES
+from harness.check.combinators import End, Machine, after, always, during, leads_to, never, sometimes, until
+from harness.check.evidence import Evidence
+from harness.check.obligation import FOREVER, Rule, Tally
+from harness.check.words import moment
+from harness.journal.records import Fault
+from harness.values import CheckSpec, Predicate, Scenario
+
+Facts = tuple[Evidence, "OwnState"]
+
+
+class Steps:
+    """Which steps of the plan act now."""
+
+    __slots__ = ("acting",)
+
+    def __init__(self) -> None:
+        self.acting: set[str] = set()
+
+    def edge(self, record: Fault) -> None:
+        """A step began or ended."""
+        if record.edge == "start":
+            self.acting.add(record.step)
+        elif record.edge == "end":
+            self.acting.discard(record.step)
+
+
+def condition(predicate: Predicate) -> Callable[[Facts], bool]:
+    """A predicate as a function of a charger's evidence at an instant. All its parts must hold together."""
+    parts: list[Callable[[Evidence, OwnState], bool]] = []
+    if predicate.state:
+        parts.append(lambda ev, _: ev.state in predicate.state)
+    if predicate.above_ma is not None:
+        above_ma = predicate.above_ma
+        parts.append(lambda ev, _: ev.ma > above_ma)
+    if predicate.below_ma is not None:
+        below_ma = predicate.below_ma
+        parts.append(lambda ev, _: ev.ma < below_ma)
+    levels: dict[str, Callable[[Evidence], bool]] = {
+        "draws": lambda ev: ev.ma > 0,
+        "connected": lambda ev: ev.connected,
+        "online": lambda ev: ev.link_online,
+        "powered": lambda ev: ev.mains and ev.up_from <= ev.t,
+        "outage": lambda ev: ev.outage,
+        "held": lambda ev: ev.connected and ev.held(ev.t),
+    }
+    for name, level in levels.items():
+        wanted = getattr(predicate, name)
+        if wanted is not None:
+            parts.append(partial(_level, level, wanted))
+    for kind in ("message", "command", "action"):
+        what = getattr(predicate, kind)
+        if what:
+            parts.append(partial(_instant, (kind, what)))
+    return lambda facts: all(part(*facts) for part in parts)
+
+
+def _level(level: Callable[[Evidence], bool], wanted: bool, ev: Evidence, _: OwnState) -> bool:
+    return level(ev) == wanted
+
+
+def _instant(event: tuple[str, str], _: Evidence, own: OwnState) -> bool:
+    return event in own.events
+
+
+class OwnCheck:
+    """One check of a scenario's own."""
+
+    def __init__(self, spec: CheckSpec, rule: Rule, steps: Steps) -> None:
+        self.spec = spec
+        self.rule = rule
+        self._steps = steps
+
+    def machine(self) -> Machine[Facts]:
+        """The check's combinator for one charger."""
+        spec = self.spec
+        inner: Machine[Facts]
+        if spec.always is not None:
+            inner = always(condition(spec.always))
+        elif spec.never is not None:
+            inner = never(condition(spec.never))
+        elif spec.sometimes is not None:
+            inner = sometimes(condition(spec.sometimes))
+        else:
+            assert spec.then is not None
+            goal = condition(spec.then)
+            release = condition(spec.until) if spec.until is not None else None
+            if spec.whenever is None:
+                inner = after(goal, spec.within_ms, release)
+            elif release is None:
+                inner = leads_to(condition(spec.whenever), goal, spec.within_ms)
+            else:
+                inner = until(condition(spec.whenever), goal, release, spec.within_ms)
+        if spec.during:
+            acting, step = self._steps.acting, spec.during
+            return during(lambda _: step in acting, inner)
+        return inner
+
+
+class OwnState:
+    """The own checks of one charger."""
+
+    __slots__ = ("checks", "events", "machines", "opens")
+
+    def __init__(self, checks: list[OwnCheck]) -> None:
+        self.checks = checks
+        self.machines = [check.machine() for check in checks]
+        self.events: set[tuple[str, str]] = set()
+        """What happened in this instant: (message, command or action; which)."""
+        self.opens = [_first(check.spec) for check in checks]
+        """When each next begins to judge; the end of time once it has, or while it is not known."""
+
+    def happened(self, kind: str, what: str) -> None:
+        """Note an event of this instant."""
+        self.events.add((kind, what))
+
+    def instant(self, ev: Evidence, t: int) -> None:
+        """Feed the machines with the end of an instant."""
+        for place, machine in enumerate(self.machines):
+            opens = self.opens[place]
+            ends = machine.feed(t, (ev, self))
+            if opens <= t:
+                self.opens[place] = FOREVER
+                ends += machine.open(t, (ev, self))
+            self._count(ev, self.checks[place], ends)
+        self.events.clear()
+
+    def wake(self, ev: Evidence, t: int) -> int:
+        """When the machines want an instant although nothing happens."""
+        held = ev.held_until if t < ev.held_until else FOREVER
+        powered = ev.up_from if t < ev.up_from else FOREVER
+        return min(held, powered, *self.opens)
+
+    def close(self, ev: Evidence, end_ms: int) -> None:
+        """The run is over."""
+        for check, machine in zip(self.checks, self.machines, strict=True):
+            self._count(ev, check, machine.close(end_ms))
+
+    def _count(self, ev: Evidence, check: OwnCheck, ends: list[End]) -> None:
+        rule = check.rule
+        for end in ends:
+            if rule.assumes and ev.touched and rule.assumes & ev.touched:
+                rule.cancelled(exempt=True)
+            elif end.outcome == "met":
+                rule.met()
+                if end.bound_ms:
+                    rule.tally.near(end.took_ms / 1000, end.bound_ms / 1000, "s")
+            elif end.outcome == "failed":
+                text = f"{rule.tally.says}: triggered at {moment(end.began)}, not so at {moment(end.at)}"
+                rule.tally.fail(rule, ev.name, end.at, text, ev.witnesses())
+            elif end.outcome == "pending":
+                rule.pending()
+            else:
+                rule.cancelled()
+
+
+def _first(spec: CheckSpec) -> int:
+    """When a check begins to judge: at once, or at a moment; unknown as long as that depends on a step."""
+    if spec.after is None:
+        return 0
+    return FOREVER if spec.after.step else spec.after.offset_ms
+
+
+class OwnChecks:
+    """All of a scenario's own checks."""
+
+    def __init__(self, scenario: Scenario, tallies: dict[str, Tally], steps: Steps) -> None:
+        self._checks: list[OwnCheck] = []
+        for spec in scenario.expect.checks:
+            if spec.builtin or spec.name in NAMES:
+                continue
+            tallies[spec.name] = tally = Tally(spec.name, spec.says or spec.name.replace("-", " "))
+            assumes = frozenset(kind.removeprefix("no ").strip() for kind in spec.assumes)
+            rule = Rule(tally, bound_ms=spec.within_ms, assumes=assumes, severity=spec.severity)
+            self._checks.append(OwnCheck(spec, rule, steps))
+
+    def of(self, name: str, entry: str) -> OwnState | None:
+        """The state for one charger, or None where no own check judges it."""
+        checks = [check for check in self._checks if not check.spec.chargers or {name, entry} & set(check.spec.chargers)]
+        return OwnState(checks) if checks else None
+
+    def edge(self, record: Fault, own: OwnState) -> bool:
+        """An edge of a step: sets the moments that wait for it. Returns whether anything of this charger depends on that step."""
+        concerned = False
+        for place, check in enumerate(own.checks):
+            spec = check.spec
+            concerned = concerned or spec.during == record.step
+            if spec.after is not None and spec.after.step == record.step and spec.after.edge == record.edge:
+                own.opens[place] = record.t + spec.after.offset_ms
+                concerned = True
+        return concerned

@@ -1,0 +1,126 @@
+"""From results to the verdict of a run, and its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from harness.check.metrics import METRICS, Totals, metrics, per_driver
+from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
+from harness.values import KnownFailure, Limit, Scenario
+
+
+def judgement(
+    scenario: Scenario, results: Sequence[CheckResult], *, totals: Totals, twin: Totals | None = None, strict: bool = False,
+    complete: bool = True, live: bool = False,
+) -> Judgement:  # fmt: skip
+    """The verdict of a run from the results of its checks and its totals.
+
+    ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
+    against a real peer, so that a step that changed nothing makes it invalid.
+    """
+    currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
+    values = metrics(totals, twin, currency)
+    checks = [_known(scenario, result) for result in results]
+    checks += [_limit(scenario, limit, values[limit.metric], totals, twin) for limit in scenario.expect.limits]
+    unexercised = [f"{model}: {result.name}" for result in results for model in result.idle]
+    verdict, reasons = _verdict(scenario, checks, totals, complete=complete, live=live)
+    if strict and unexercised and verdict in ("pass", "unknown"):
+        verdict = "unknown"
+        reasons += [f"{clause}: promised, and not exercised" for clause in unexercised]
+    by_name = {result.name: result for result in results}
+    behaviours = {
+        said: sum(by_name[name].met + by_name[name].failed for name in names if name in by_name) for said, names in BEHAVIOURS.items()
+    }
+    return Judgement(
+        verdict=verdict, exit_code=EXIT_CODES[verdict], reasons=reasons, behaviours=behaviours, checks=checks, unexercised=unexercised,
+        metrics=values,
+    )  # fmt: skip
+
+
+def _verdict(
+    scenario: Scenario, checks: list[CheckResult], totals: Totals, *, complete: bool, live: bool
+) -> tuple[RunVerdict, list[str]]:  # fmt: skip
+    invalid = [f"step {step}: changed nothing" for step in totals.no_effect]
+    notes = [f"step {step}: never fired" for step in totals.never_fired]
+    passed = [reason for known in scenario.expect.known_failures if (reason := _passed(scenario, known, checks))]
+    failed = [
+        f"{check.name}: failed {check.failed} of {check.failed + check.met}"
+        for check in checks if check.verdict == "fail" and check.severity == "fail" and not check.known
+    ]  # fmt: skip
+    unknown = [f"{check.name}: {check.why}" for check in checks if check.verdict == "unknown" and check.origin != "contract"]
+    judged = {check.name for check in checks}
+    unknown += [f"{name}: no contract holds it and nothing judged it" for name in scenario.expect.exercised if name not in judged]
+    if not any(check.met or check.failed or check.cancelled or check.pending for check in checks if check.origin != "limit"):
+        unknown.append("nothing was triggered at all")
+    reasons = [*invalid, *passed, *failed, *unknown, *notes]
+    if not complete:
+        return "interrupted", ["the journal was cut off", *reasons]
+    if live and invalid:
+        return "invalid", reasons
+    if failed or passed:
+        return "fail", reasons
+    return ("unknown" if unknown else "pass"), reasons
+
+
+def _members(scenario: Scenario, name: str) -> set[str]:
+    """The chargers that a name stands for: an entry's members, or that charger; all of them for no name."""
+    return {
+        member for entry in scenario.chargers for member in entry.members() if name in ("", entry.name, member)
+    }  # fmt: skip
+
+
+def _known(scenario: Scenario, result: CheckResult) -> CheckResult:
+    """Mark a failure as known where known failures account for every charger that failed."""
+    known = [failure for failure in scenario.expect.known_failures if failure.check == result.name]
+    if result.verdict != "fail" or not known:
+        return result
+    expected: set[str] = set().union(*(_members(scenario, failure.charger) for failure in known))
+    return replace(result, known="; ".join(failure.reason for failure in known)) if expected.issuperset(result.failing) else result
+
+
+def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) -> str:
+    """Why a known failure must be taken off the list; empty: it failed, or nothing decided."""
+    result = next((check for check in checks if check.name == known.check), None)
+    if result is None or result.verdict == "unknown" or _members(scenario, known.charger) & set(result.failing):
+        return ""
+    where = f" at {known.charger}" if known.charger else ""
+    return f"{known.check}{where}: is listed as a known failure and passed ({known.reason})"
+
+
+def _limit(scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals, twin: Totals | None) -> CheckResult:
+    """A bound on a metric as the result of a check."""
+    kind = METRICS[limit.metric]
+    bounds = [f"at least {limit.minimum:g}"] if limit.minimum is not None else []
+    bounds += [f"at most {limit.maximum:g}"] if limit.maximum is not None else []
+    each = " per driver" if limit.per == "driver" else ""
+    says = f"{limit.metric.replace('_', ' ')}{each} is {' and '.join(bounds)} {value.unit}"
+    if limit.per == "driver" and kind.per_driver:
+        figures = [] if twin is None else per_driver(limit.metric, totals, twin)
+    else:
+        figures = [] if value.value is None else [float(value.value)]
+    if not figures:
+        why = "there is no twin to compare with" if kind.difference else "there was nothing to measure"
+        return CheckResult(
+            name=limit.metric, says=says, verdict="unknown", met=0, failed=0, cancelled=0, pending=0, severity=limit.severity,
+            origin="limit", why=why,
+        )  # fmt: skip
+    broken = [place for place, figure in enumerate(figures) if not _within(limit, figure)]
+    names = scenario.names() if limit.per == "driver" else [""]
+    witness = None
+    if broken:
+        first = names[broken[0]] if limit.per == "driver" else ""
+        witness = Witness(charger=first, t=scenario.duration_ms, rule=f"{says}; it is {figures[broken[0]]:g} {value.unit}")
+    bound = limit.maximum if limit.maximum is not None else limit.minimum
+    assert bound is not None
+    worst = max(figures) if limit.maximum is not None else min(figures)
+    return CheckResult(
+        name=limit.metric, says=says, verdict="fail" if broken else "pass", met=len(figures) - len(broken), failed=len(broken),
+        cancelled=0, pending=0, margin=Margin(worst=worst, bound=bound, unit=value.unit), witness=witness, severity=limit.severity,
+        origin="limit", failing=[names[place] for place in broken] if limit.per == "driver" else [],
+    )  # fmt: skip
+
+
+def _within(limit: Limit, figure: float) -> bool:
+    return (limit.minimum is None or figure >= limit.minimum) and (limit.maximum is None or figure <= limit.maximum)
