@@ -453,8 +453,10 @@ class _Stage(Wire):
             if self.server.up[shard]:
                 self.server.resumed(now, shard, self.timeline.starts[ongoing.step.id])
                 backlog, self.backlog[shard] = self.backlog[shard], []
-                for do, *arguments in backlog:
-                    do(*arguments)
+                for do, port, epoch, arguments in backlog:
+                    # What came over a connection that is gone by now is dropped with it (assumption).
+                    if port is None or epoch == port.epoch:
+                        do(*arguments)
         for place in ongoing.places:
             self.after(self.ports[place], now)
         self.send_orders(now)
@@ -666,7 +668,7 @@ class _Stage(Wire):
             self.server.refused(now, port.place, deed)
         elif self.hung[shard]:
             self.server.doubted(now, port.place, deed)
-            self.backlog[shard].append((self._asked, port.place, deed))
+            self.backlog[shard].append((self._asked, None, 0, (port.place, deed)))
         elif self.slow_ms[shard]:
             self._at(now + self.slow_ms[shard], self._asked, port.place, deed)
         else:

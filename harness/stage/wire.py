@@ -10,6 +10,7 @@ decides which. On leaving steady or dead, what would have been under way is put 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from harness.journal.records import Loss, Recovery
@@ -37,8 +38,8 @@ class Wire:
         self.hung = [0] * shards
         self.slow_ms = [0] * shards
         self.errors = [0] * shards
-        self.backlog: list[list[tuple[Any, ...]]] = [[] for _ in range(shards)]
-        """What a hung shard has taken in and not processed."""
+        self.backlog: list[list[tuple[Callable[..., None], Port | None, int, tuple[Any, ...]]]] = [[] for _ in range(shards)]
+        """What a hung shard has taken in and not processed: what to do, over whose connection it came, and with what."""
         self.away = 0
         """How many chargers are in an outage or not online."""
         self._server_armed = -1
@@ -183,11 +184,11 @@ class Wire:
     def after(self, port: Port, now: int) -> None:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
         charger = port.charger
-        if charger.out:
-            now = max(now, self.pump(port))
         link = charger.link
         if link.state != port.seen_state or port.lost_at != port.seen_lost_at:
             self._watch(port, now)
+        if charger.out:
+            now = max(now, self.pump(port))
         if link.mode == "live":
             self.enter_mode(port, now)
         self.arm(port)
@@ -324,7 +325,7 @@ class Wire:
         if self.hung[shard]:
             # Nobody who waits to be let in is let in later: the far end has given up by then (assumption).
             if not attempt:
-                self.backlog[shard].append((self._process, port, request, epoch, spoilt))
+                self.backlog[shard].append((self._process, port, epoch, (port, request, epoch, spoilt)))
             return
         if attempt:
             self._await_admission(port, request, now, spoilt)
@@ -464,7 +465,7 @@ class Wire:
                 port.held.append((self._acknowledged, port, order, epoch))
             return
         if self.hung[shard]:
-            self.backlog[shard].append((self._acknowledged, port, order, epoch))
+            self.backlog[shard].append((self._acknowledged, port, epoch, (port, order, epoch)))
             return
         now = self.clock.now
         self.server.acknowledged(now, port.place, order)

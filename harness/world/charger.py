@@ -221,18 +221,18 @@ class Charger:
 
     def _stopped(self, now: int, event: MemoryEvent, cause: str, *, was_on: bool) -> None:
         self._settle(now)
+        was_online = self.link.online
+        self._end_series(now, self.link.power_lost())
+        self.outbox.link_lost(now)
         if was_on:
             self._close_transaction(now, closes_stay=False)
         self._asked = None
         if self.authorised == "asking":
             self.authorised = "no"
-        self.outbox.link_lost(now)
-        was_online = self.link.online
-        self._end_series(now, self.link.power_lost())
         if was_online:
             self.lost_link_at = now
             self._emit(Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
-        self.out.append(DROP)
+        self.out = [DROP]
         self._clear(now, event)
         self._ready_at = NEVER
         self._next_late = NEVER
