@@ -256,6 +256,10 @@ class Evidence(Struct, eq=False):
             return closes
         return windows[place][0] if place < len(windows) else FOREVER
 
+    def override(self) -> int:
+        """When the override of this plug-in was accepted that no restart of the server came after; −1: there is none."""
+        return self.override_at if self.override_at > self.forgot_at else -1
+
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
         return self.released_at >= 0
@@ -303,9 +307,9 @@ class Duty(Obligation):
         self.deadline = base + bound_ms
         self.until_at = FOREVER
 
-    def restart(self, t: int, *, level: bool) -> None:
-        """A blip ended: a bound that was running runs anew."""
-        if self.deadline + 1 > self.since and self.deadline >= self.began:
+    def resume(self, t: int, since: int, *, level: bool) -> None:
+        """A blip that began at ``since`` is over: a bound that was running then runs anew."""
+        if self.deadline >= since:
             self.base = self.from_ms = t
             self.deadline = t + self.bound_ms
         self.level, self.since = level, t

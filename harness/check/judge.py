@@ -17,7 +17,7 @@ from harness.check.catalogue import NAMES
 from harness.check.evidence import Duty, Evidence, Profile, Shard
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
-from harness.check.outage import CHECKS, Check, SettingsConverge
+from harness.check.outage import CHECKS, Check, ReconnectsInTime, SettingsConverge
 from harness.check.own import OwnChecks, Steps
 from harness.check.requests import Requests
 from harness.check.result import CheckResult
@@ -49,6 +49,7 @@ from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
 
 _SPANS = tuple(check for check in CHECKS.values() if check.spans)
 _SEES = tuple(check for check in CHECKS.values() if check.sees)
+RECONNECTS = CHECKS[ReconnectsInTime.name]
 _TRIGGERS = ev_.RECOVERY
 for _check in _SEES:
     _TRIGGERS |= _check.sees
@@ -410,10 +411,14 @@ class Judge:
             else:
                 shard.acting.discard(record.step)
                 shard.back_at = record.t
-        if record.edge == "start":
-            for ev in self._everyone:
-                if ev.shard in shards:
-                    self._touch(ev, record.do, record)
+        for ev in self._everyone:
+            if ev.shard not in shards:
+                continue
+            if record.edge == "start":
+                self._touch(ev, record.do, record)
+            elif (ev.outage or not ev.link_online) and RECONNECTS.name in ev.judged:
+                ev.flags = 0
+                self._start(ev, record.t, RECONNECTS, ev.judged[RECONNECTS.name])
 
     def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
         """A fault touches a charger: what is not promised under it is no longer judged."""
@@ -625,8 +630,8 @@ class Judge:
             self._count(ev, duty, "cancelled" if blip else outcome, lambda records=records: records)  # type: ignore[misc]
         parked, ev.parked = ev.parked, None
         for duty, outcome in parked or ():
-            if blip:
-                duty.restart(t, level=duty.check.level(ev, duty))
+            if blip and outcome != "failed" and t < duty.until_at:
+                duty.resume(t, ev.since, level=duty.check.level(ev, duty))
                 ev.live.append(duty)
             else:
                 self._count(ev, duty, outcome, ev.witnesses)

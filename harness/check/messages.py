@@ -266,16 +266,17 @@ def _fault_of(traffic: Traffic, tx: int, entries: list[Entry], settled_at: int) 
         if "transaction-start" in given_up:
             return None
         return "is not in the ledger" if opened.t < settled_at else ""
+    _, _, start_wh, stop, stop_wh = entries[0]
+    if abs(start_wh - opened.wh) > METER_STEP_WH:
+        return f"is booked as begun at {start_wh} Wh; the register stood at {opened.wh} Wh"
     if closed is None:
         return None
-    _, _, start_wh, stop, stop_wh = entries[0]
     if stop is None or stop_wh is None:
         if "transaction-end" in given_up:
             return None
         return "has no end in the ledger" if closed.t < settled_at else ""
-    true_wh = closed.wh - opened.wh
-    if abs(stop_wh - start_wh - true_wh) > METER_STEP_WH:
-        return f"is booked with {stop_wh - start_wh} Wh; {true_wh} Wh were delivered"
+    if abs(stop_wh - closed.wh) > METER_STEP_WH:
+        return f"is booked as ended at {stop_wh} Wh; the register stood at {closed.wh} Wh"
     return None
 
 

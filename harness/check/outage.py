@@ -381,11 +381,12 @@ class OverrideNeededAfterRecovery(_Override):
         closes = 0 if ev.outage or ev.flags & ev_.BLIP else self.window_left(ev, t, rule)
         if not closes:
             return None
-        if ev.override_at < 0:
+        override_at = ev.override()
+        if override_at < 0:
             if not ev.flags & ev_.RECOVERY:
                 return None
             return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=rule.bound_ms, early=False, until_at=closes)
-        if ev.recovered_at < 0 or ev.override_at < ev.recovered_at:
+        if ev.recovered_at < 0 or override_at < ev.recovered_at:
             return None
         return self.drawing(ev, t, rule, closes)
 
@@ -405,7 +406,7 @@ class OverrideKept(_Override):
     sees = ev_.RECOVERY
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
-        closes = 0 if ev.outage or ev.flags & ev_.BLIP or ev.override_at < 0 else self.window_left(ev, t, rule)
+        closes = 0 if ev.outage or ev.flags & ev_.BLIP or ev.override() < 0 else self.window_left(ev, t, rule)
         return self.drawing(ev, t, rule, closes) if closes else None
 
     def text(self, ev: Evidence, duty: Duty) -> str:
