@@ -59,7 +59,8 @@ def test_each_mutant_has_a_check_meant_for_it():
 
 
 def test_each_known_wrong_behaviour_is_planted_once():
-    planted = [quirk for mutant in FOUND_BY for quirks in re.findall(r"quirks: \[(.*?)\]", text_of(mutant)) for quirk in quirks.split(", ")]
+    wrong = [line.group() for mutant in FOUND_BY for line in WRONG_LINE.finditer(text_of(mutant))]
+    planted = [quirk for line in wrong for quirks in re.findall(r"quirks: \[(.*?)\]", line) for quirk in quirks.split(", ")]
     assert sorted(planted) == sorted([*CHARGER_QUIRKS, *SERVER_QUIRKS])
 
 

@@ -14,7 +14,7 @@ ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
     "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down",
 }  # fmt: skip
-SMALLER = {"reconnect-storm": ["chargers.town.count=300"]}
+SMALLER = {"reconnect-storm": ["chargers.town.count=180", "chargers.night-owls.count=120"]}
 """What the tests leave out of a scenario to stay quick."""
 
 
