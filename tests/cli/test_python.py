@@ -113,7 +113,8 @@ def test_an_interruption_leaves_a_cut_off_journal_and_says_so(tmp_path):
 
     (tmp_path / "result.json").write_text("of an earlier run")
     with pytest.raises(Interrupted) as caught:
-        harness.run("server-upgrade", out=tmp_path, progress=interrupt)
+        # Enough of them that some records are handed on before the middle.
+        harness.run("server-upgrade", overrides=["chargers.homes.count=1000", "circuits={}"], out=tmp_path, progress=interrupt)
     run = caught.value.run
     assert run.verdict == "interrupted"
     assert run.exit_code == 2
