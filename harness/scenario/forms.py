@@ -85,6 +85,9 @@ class Raw(Struct, frozen=True):
     schema: dict[str, Any] = {}
     form: Form | None = None
     """The form that it is read by then, where that is always the same."""
+    model: str = ""
+    """It is a model of this kind: changes to one, or (``by_name``) also the name of one."""
+    by_name: bool = False
 
 
 class Field(Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from harness.scenario.forms import Choice, Either, Form, ListOf, MapOf, Raw, Record, Scalar
+from harness.scenario.forms import Choice, Either, Field, Form, ListOf, MapOf, Raw, Record, Scalar
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import STRUCTS, file_fields, model_form
 from harness.shipped import ModelKind
@@ -16,7 +16,8 @@ KINDS: tuple[ModelKind, ...] = (*STRUCTS, "tariff")
 def json_schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
     """The schema of scenario files, or of model files of all kinds. Raises ValueError for anything else."""
     if kind == "scenario":
-        return {"$schema": DIALECT, "title": "A scenario of harness", **_of(SCENARIO)}
+        changes = {name: _changes(name) for name in KINDS}
+        return {"$schema": DIALECT, "title": "A scenario of harness", **_of(SCENARIO), "$defs": changes}
     if kind != "model":
         raise ValueError(f"no schema for {kind!r}")
     # A branch per kind, chosen by `kind`, so that an editor complains about one kind only.
@@ -35,15 +36,21 @@ def json_schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
 
 
 def _model(kind: ModelKind) -> dict[str, Any]:
+    """A model file: whole, or with ``extends`` any part of it."""
     form = model_form(kind)
-    schema = _of(Record(form.what, (*file_fields(kind), *form.fields)))
-    # What a model does not say it may have from the one that it extends.
-    schema["if"] = {"required": ["extends"]}
-    schema["else"] = {"required": schema.pop("required")}
-    return schema
+    whole = Record(form.what, (*file_fields(kind), *form.fields))
+    return {"if": {"required": ["extends"]}, "then": _of(whole, part=True), "else": _of(whole)}
 
 
-def _of(form: Form) -> dict[str, Any]:
+def _changes(kind: ModelKind) -> dict[str, Any]:
+    """A model as a scenario writes it in place: any part of it, laid over the one that it extends."""
+    form = model_form(kind)
+    extends = next(field for field in file_fields(kind) if field.key == "extends")
+    return _of(Record(form.what, (extends, *form.fields)), part=True)
+
+
+def _of(form: Form, *, part: bool = False) -> dict[str, Any]:
+    """The schema of a form; as ``part`` nothing in it is required, and null takes a key away."""
     if isinstance(form, Scalar):
         return {**form.schema}
     if isinstance(form, Choice):
@@ -52,17 +59,31 @@ def _of(form: Form) -> dict[str, Any]:
         many = {"type": "array", "items": _of(form.item)}
         return {"anyOf": [_of(form.item), many]} if form.lone else many
     if isinstance(form, MapOf):
+        value = _or_null(_of(form.value, part=part)) if part else _of(form.value)
         if form.names is None:
-            return {"type": "object", "additionalProperties": _of(form.value)}
-        value = _of(form.value)
+            return {"type": "object", "additionalProperties": value}
         return {"type": "object", "properties": dict.fromkeys(form.names(), value), "additionalProperties": False}
     if isinstance(form, Either):
         return {"anyOf": [_of(below) for below in (form.scalar, form.list, form.map) if below is not None]}
     if isinstance(form, Raw):
+        return _of_raw(form)
+    properties = {field.key: _of_field(field, part=part) for field in form.fields}
+    required = [] if part else [field.key for field in form.fields if field.required]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _of_field(field: Field, *, part: bool) -> dict[str, Any]:
+    schema = _of(field.form, part=part)
+    schema = _or_null(schema) if part else schema
+    return {**schema, "description": field.doc} if field.doc else schema
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _of_raw(form: Raw) -> dict[str, Any]:
+    if not form.model:
         return {**form.schema} if form.form is None else _of(form.form)
-    return {
-        "type": "object",
-        "properties": {field.key: {**_of(field.form), **({"description": field.doc} if field.doc else {})} for field in form.fields},
-        "required": [field.key for field in form.fields if field.required],
-        "additionalProperties": False,
-    }
+    changes = {"$ref": f"#/$defs/{form.model}"}
+    return {"anyOf": [{"type": "string"}, changes]} if form.by_name else changes

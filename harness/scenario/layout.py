@@ -30,6 +30,7 @@ from harness.scenario.forms import (
 )  # fmt: skip
 from harness.scenario.models import VERSION_FIELD
 from harness.scenario.moments import MOMENT, TIME
+from harness.shipped import ModelKind
 from harness.values import Predicate, Settings, Supply
 
 MOST_CHARGERS = 1_000_000
@@ -43,9 +44,9 @@ def _metric_names() -> Iterable[str]:
     return METRICS
 
 
-def _model(kind: str) -> Raw:
-    what = f"The name of a shipped {kind}, a path such as `./mine.yaml`, or a map `{{extends: NAME, …}}` with changes."
-    return Raw({"type": ["string", "object"], "description": what})
+def _model(kind: ModelKind) -> Raw:
+    """A model by its name or path, or changes to one in place."""
+    return Raw(model=kind, by_name=True)
 
 
 _names = ListOf(NAME_FORM, lone=True)
@@ -64,7 +65,7 @@ _TOU = Record("time-of-use charging", (
 ))  # fmt: skip
 
 SHARED = (
-    Field("model", _model("charger"), "The kind of charger."),
+    Field("model", _model("charger"), "The charger model: its name, a path such as `./mine.yaml`, or changes `{extends: NAME, …}`."),
     Field("network", _model("network"), "The path between the charger and its server."),
     Field("car", _model("vehicle"), "The car that is plugged in."),
     Field("tariff", _model("tariff"), "The driver's tariff."),
@@ -203,7 +204,7 @@ SCENARIO = Record("a scenario", (
     Field("network", _model("network"), "The path between chargers and server, where a charger names no other."),
     Field("supply", struct_form(Supply), "The building's mains.", True),
     Field("defaults", Raw(form=DEFAULTS), "What holds for all chargers that do not say otherwise."),
-    Field("models", MapOf(Raw({"type": "object"}), "a charger model"), "Changes to charger models by name, or new ones with `extends`."),
+    Field("models", MapOf(Raw(model="charger"), "a charger model"), "Changes to charger models by name, or new ones with `extends`."),
     Field("chargers", MapOf(Raw(form=CHARGER), "a charger"), "The chargers: single ones, and crowds with a `count`.", True),
     Field("circuits", MapOf(_CIRCUIT, "a circuit"), "Load groups: chargers behind one circuit."),
     Field("plan", ListOf(STEP), "What goes wrong and what people do: a list of steps."),

@@ -165,7 +165,8 @@ class Library:
             return None
         path = self.folders.get(node.file, Path()) / node.text
         if not path.is_file():
-            self.problems.add(node, "no such file", found=node.shown, expected=f"a {kind} model, its path relative to this file")
+            beside = "its path is relative to this file" if node.line else "its path is relative to the current folder"
+            self.problems.add(node, "no such file", found=node.shown, expected=f"a {kind} model; {beside}")
             return None
         return self._from_file(kind, path, path.as_posix(), node, seen)
 

@@ -1,6 +1,7 @@
 """Local time: first occurrences, gaps and folds, local days, and zones that are not the machine's."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -111,7 +112,7 @@ def test_local_days_tile_the_run(name, first, days):
     tiles = Calendar(tz, start).local_days(days * 24 * HOUR)
     assert tiles[0][0] <= 0 < tiles[0][0] + tiles[0][1]
     assert tiles[-1][0] < days * 24 * HOUR <= tiles[-1][0] + tiles[-1][1]
-    for place, ((begin, length, weekday), (after, _, _)) in enumerate(zip(tiles, tiles[1:], strict=False)):
+    for place, ((begin, length, weekday), (after, _, _)) in enumerate(pairwise(tiles)):
         assert begin + length == after
         assert weekday == (first + timedelta(days=place)).weekday()
 

@@ -59,8 +59,10 @@ def test_no_damage_gives_anything_but_problems(damage):
     text = GOOD
     for begin, length, piece in damage:
         text = text[:begin] + piece + text[begin + length :]
+    problems = []
     try:
         scenario.loads(text, "damaged")
     except ScenarioError as error:
-        assert error.problems
-        assert all(str(problem).startswith("damaged.yaml:") for problem in error.problems if problem.file == "damaged.yaml")
+        problems = error.problems
+        assert problems
+    assert all(str(problem).startswith("damaged.yaml:") for problem in problems if problem.file == "damaged.yaml")

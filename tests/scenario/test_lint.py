@@ -1,0 +1,130 @@
+"""What lint warns about, and what it leaves alone."""
+
+import pytest
+from small_scenario import GOOD, SMALL
+
+from harness import scenario, shipped
+
+HEAD = SMALL.replace("duration: 24 h", "duration: 24 h\nseed: 1")
+
+
+@pytest.fixture
+def warnings(tmp_path):
+    def lint(more, text=HEAD):
+        file = tmp_path / "linted.yaml"
+        file.write_text(text + more, encoding="utf-8")
+        found = scenario.lint(file)
+        assert all(problem.severity == "warn" for problem in found), [str(problem) for problem in found]
+        return [str(problem).split(": ", 1)[1] for problem in found]
+
+    return lint
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_shipped_scenarios_are_beyond_doubt(name):
+    assert [str(problem) for problem in scenario.lint(name)] == []
+
+
+@pytest.mark.parametrize(
+    "path", [p for kind in shipped.FOLDERS for p in sorted(shipped.models_dir(kind).glob("*.yaml"))], ids=lambda p: p.stem
+)
+def test_shipped_models_are_beyond_doubt(path):
+    assert [str(problem) for problem in scenario.lint(path)] == []
+
+
+def test_the_documented_scenario_is_beyond_doubt():
+    assert scenario.lint(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("step", "warning"),
+    [
+        ("{at: 17:30, do: driver.override, to: anna}", "warning: `anna` has no car when `step-1` comes: `driver.override` will do nothing"),
+        ("{at: 20:00, do: driver.plug-in, to: anna, with: {needs: 1 kWh, stay: 1 h}}", "warning: `anna` already has a car when"),
+        ("{at: 20:00, do: driver.unplug, to: homes-3}", "warning: whether `homes-3` has a car then is drawn from the seed"),
+        ("{at: day 3 20:00, do: server.hang, for: 1 h}", "warning: `step-1` comes after the end of the run, which lasts 1 d"),
+    ],
+)
+def test_steps_that_may_do_nothing(warnings, step, warning):
+    (found,) = warnings(f"  homes: {{count: 5}}\nplan:\n  - {step}\n")
+    assert found.startswith(warning)
+
+
+def test_steps_that_find_their_car(warnings):
+    assert warnings("plan:\n  - {at: 20:00, do: driver.override, to: anna}\n") == []
+    replug = (
+        "plan:\n  - {id: out, at: 19:00, do: driver.unplug, to: anna}\n  - {at: out.start + 1 min, do: driver.plug-in, to: anna, with: "
+    )
+    assert warnings(replug + "{needs: 1 kWh, stay: 2 h}}\n  - {at: 20:00, do: driver.override, to: anna}\n") == []
+    (late,) = warnings(replug + "{needs: 1 kWh, stay: 2 h}}\n  - {at: 23:00, do: driver.override, to: anna}\n")
+    assert "`anna` has no car" in late
+
+
+@pytest.mark.parametrize(
+    ("more", "warning"),
+    [
+        (
+            "expect: {exercised: [charging-continues]}\n",
+            "nothing in the plan can trigger `charging-continues`: it takes `network.black-hole`",
+        ),
+        (
+            "plan:\n  - {at: 20:00, do: server.hang, for: 1 h}\nexpect: {checks: {unplug-clears-schedule: {}}}\n",
+            "nothing in the plan can trigger `unplug-clears-schedule`: it takes `station.power-cut`",
+        ),
+        ("expect: {exercised: [random-delay-applied]}\n", "no model has a `random_delay`"),
+        ("expect: {exercised: [load-group-within-capacity]}\n", "there are no `circuits`"),
+        ("models:\n  mine: {extends: waybox}\n", "no charger is a `mine`"),
+        ("  ben: {}\n", "no car ever comes to `ben`"),
+        ("  ben: {session: {plug_in: day 4 18:00, needs: 1 kWh, leave: 19:00}}\n", "a session of `ben` begins after the end of the run"),
+    ],
+)
+def test_what_cannot_happen(warnings, more, warning):
+    (found,) = warnings(more)
+    assert warning in found
+
+
+def test_no_tou_no_hold(warnings):
+    (found,) = warnings(
+        "plan:\n  - {at: 20:00, do: server.hang, for: 1 h}\nexpect: {exercised: [tou-suspended]}\n",
+        HEAD.replace(", tou: {charge_in: [off-peak]}", ""),
+    )
+    assert "no charger has time-of-use charging" in found
+
+
+def test_a_tag_that_is_asked_for(warnings):
+    ben = "  ben: {model: {extends: juicebox-40, authorisation: required}, session: {plug_in: 18:10, needs: 1 kWh, leave: 07:00}"
+    (found,) = warnings(ben + "}\n")
+    assert "asks for a tag and `ben` shows none" in found
+    assert warnings(ben + ", tag: A1}\n") == []
+
+
+def test_a_crowd_without_a_seed(warnings):
+    (found,) = warnings("  homes: {count: 5}\n", SMALL)
+    assert "no `seed` is given" in found
+    assert warnings("", SMALL) == []
+
+
+def test_a_models_claims(tmp_path):
+    file = tmp_path / "mine.yaml"
+    text = "harness: 1\nkind: charger\nname: mine\nextends: juicebox-40\nqueue: {limit: 3, attempts: 4}\npower_up: {boot: 3 s}\n"
+    file.write_text(text + "contract: {clock-sane: {}}\nclaims: {queue.limit: {source: me}}\n", encoding="utf-8")
+    assert [str(problem).split(": ", 1)[1] for problem in scenario.lint(file)] == [
+        "warning: no claim covers `queue.attempts`: its source, or the assumption that stands in for one",
+        "warning: no claim covers `power_up`: its source, or the assumption that stands in for one",
+        "warning: nobody is said to promise `clock-sane`: its `source`, or the `assumption` that stands in for one",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["scenario", "model"])
+def test_what_new_writes_is_beyond_doubt(tmp_path, kind):
+    file = tmp_path / "mine-1.yaml"
+    file.write_text(scenario.new(kind, "mine-1"), encoding="utf-8")
+    assert [str(problem) for problem in scenario.lint(file)] == []
+
+
+def test_what_new_writes_can_be_used(tmp_path):
+    (tmp_path / "acme.yaml").write_text(scenario.new("model", "acme"), encoding="utf-8")
+    file = tmp_path / "first.yaml"
+    file.write_text(scenario.new("scenario", "first"), encoding="utf-8")
+    found = scenario.load(file, overrides=[f"chargers.anna.model={tmp_path}/acme.yaml"])
+    assert list(found.models) == ["juicebox-40", "acme"]
