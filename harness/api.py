@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -30,6 +27,9 @@ from harness.report.outline import Outline
 from harness.values import Scenario
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+    from tempfile import TemporaryDirectory
+
     from harness.check.metrics import Totals
 
 Progress = Callable[[int, int], None]
@@ -164,6 +164,8 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     ``journal`` is the file or the folder of a run. One that was cut off is judged as far as it goes, with the verdict
     ``interrupted``. Raises :class:`harness.journal.format.JournalError` for what is no journal.
     """
+    import shlex
+
     opened = Journal(journal)
     return _Case(opened.scenario, shlex.join(["harness", "check", str(journal)]), strict=strict).judged_from(opened)
 
@@ -184,6 +186,8 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
 
 def repeat_command(scenario: Scenario | str | Path, resolved: Scenario, overrides: Sequence[str]) -> str:
     """The one-line command that repeats a run."""
+    import shlex
+
     source = _source(scenario) or resolved.name
     sets = [part for override in overrides for part in ("--set", override)]
     return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets])
@@ -219,7 +223,7 @@ class _Case:
         self._command = command
         self._strict = strict
         self._keep_in = keep_in
-        self._keeper: tempfile.TemporaryDirectory[str] | None = None
+        self._keeper: TemporaryDirectory[str] | None = None
         self._started = datetime.now(UTC)
         self._from = time.monotonic()
 
@@ -227,7 +231,9 @@ class _Case:
     def folder(self) -> Path:
         """Where the journal is to go, made when first asked for; a temporary folder where nothing is to be kept."""
         if self._keep_in is None:
-            self._keeper = tempfile.TemporaryDirectory(prefix="harness-")
+            from tempfile import TemporaryDirectory
+
+            self._keeper = TemporaryDirectory(prefix="harness-")
             return Path(self._keeper.name)
         self._keep_in.mkdir(parents=True, exist_ok=True)
         for name in REPORTS:  # those of an earlier run must not stand beside this journal, should it be cut off
@@ -360,7 +366,9 @@ def _twin_totals(scenario: Scenario, driver_steps: dict[str, int]) -> Totals:
 
 def _record_twice(order: _Order, folder: Path) -> None:
     """Run in two fresh processes side by side, one journal into ``folder``; raise :class:`NotRepeatableError` where the two differ."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as other:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="harness-") as other:
         folders = (folder, Path(other))
         processes = [_fresh(order, each, hash_seed) for hash_seed, each in enumerate(folders, start=1)]
         try:
@@ -378,18 +386,21 @@ def _record_twice(order: _Order, folder: Path) -> None:
         _compare(*map(Journal, folders))
 
 
-def _fresh(order: _Order, folder: Path, hash_seed: int) -> subprocess.Popen[bytes]:
-    with tempfile.TemporaryFile() as given:
+def _fresh(order: _Order, folder: Path, hash_seed: int) -> Popen[bytes]:
+    from subprocess import DEVNULL, PIPE, Popen
+    from tempfile import TemporaryFile
+
+    with TemporaryFile() as given:
         given.write(msgspec.json.encode(order))
         given.seek(0)
         package_root = str(Path(__file__).resolve().parents[1])
         paths = os.pathsep.join(filter(None, (package_root, os.environ.get("PYTHONPATH"))))
-        return subprocess.Popen(
+        return Popen(
             [sys.executable, "-c", "import harness.api; harness.api._record_ordered()", str(folder.resolve())],
             env={**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": paths},
             stdin=given,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=DEVNULL,
+            stderr=PIPE,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -130,7 +129,8 @@ class Writer:
         file = _GzipFile(packed)
         self._file = file
         with self.path.open("rb") as plain:
-            shutil.copyfileobj(plain, file, _COPY_BYTES)
+            while chunk := plain.read(_COPY_BYTES):
+                file.write(chunk)
         self.path.unlink()
         self.path = packed
         self._pack_beyond_bytes = float("inf")
