@@ -223,7 +223,9 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
             continue
         if key not in known:
             meant = nearest(key, [*known, *form.ignored])
-            problems.add(key_node, f"{what} has no `{key}`", expected=listed(known), suggestion=meant)
+            # `{source: Manual, 4.2}` has a key `4.2` without a value.
+            hint = "; a text with a comma inside `{…}` must stand in quotes" if value_node.is_null and not meant else ""
+            problems.add(key_node, f"{what} has no `{key}`", expected=listed(known) + hint, suggestion=meant)
             complete = False
             continue
         value = read(known[key].form, value_node, problems, key)
