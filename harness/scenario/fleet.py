@@ -31,7 +31,7 @@ from harness.values import (
     Tariff,
     Tou,
     VehicleModel,
-)  # fmt: skip
+)
 
 LEAST_SHARE_MA = 6_000
 """No member of a load group is given less: IEC 61851 knows no charging below 6 A."""

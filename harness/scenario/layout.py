@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness import units
-from harness.fault import COMMANDS, KINDS, MESSAGES
+from harness.fault import KINDS, MESSAGES
 from harness.scenario.forms import (
     CURRENT,
     DURATION,
@@ -27,7 +27,7 @@ from harness.scenario.forms import (
     count_form,
     struct_form,
     words_form,
-)  # fmt: skip
+)
 from harness.scenario.models import VERSION_FIELD
 from harness.scenario.moments import MOMENT, TIME
 from harness.shipped import ModelKind
@@ -92,7 +92,7 @@ _CIRCUIT = Record("a circuit", (
 ))  # fmt: skip
 
 _TRIGGER = Record("`when`", (
-    Field("message", words_form(*MESSAGES, *COMMANDS), "The message that sets the step off."),
+    Field("message", words_form(*MESSAGES), "The charger's message that sets the step off."),
     Field("state", words_form(*STATES), "The connector's state that sets the step off."),
     Field("from", NAME_FORM, "The charger whose message or state counts; absent: any target of the step."),
     Field("nth", count_form(1), "Only the n-th such occasion."),

@@ -23,7 +23,7 @@ from harness.scenario.forms import (
     lowered,
     read,
     words_form,
-)  # fmt: skip
+)
 from harness.scenario.moments import After, Relative
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest

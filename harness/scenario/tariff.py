@@ -30,7 +30,7 @@ from harness.scenario.forms import (
     Scalar,
     read,
     words_form,
-)  # fmt: skip
+)
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest
 from harness.units import UnitError, format_clock_s
