@@ -140,6 +140,8 @@ class Evidence(Struct, eq=False):
     was_ma: int = 0
     """The current before this instant."""
     state: str = "Available"
+    announced: int = 0
+    """The last plug-in that the server was told of, by a transaction's start or at a return."""
     drew: bool = False
     """Current has flowed in this stay."""
 
@@ -181,6 +183,8 @@ class Evidence(Struct, eq=False):
     windows: Windows = ()
     scheduled: Windows | None = None
     """The hold windows of the schedule last acknowledged; None: it is off."""
+    ordered_at: int = -1
+    """When the last schedule or limit was acknowledged."""
     amperage_ma: int = 0
     """The amperage that binds; 0: none does."""
     amperage_ack: int = 0

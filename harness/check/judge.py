@@ -17,7 +17,7 @@ from harness.check.catalogue import NAMES
 from harness.check.evidence import Duty, Evidence, Profile, Shard
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
-from harness.check.outage import CHECKS, Check, ReconnectsInTime, SettingsConverge
+from harness.check.outage import CHECKS, Check, SettingsConverge
 from harness.check.own import OwnChecks, Steps
 from harness.check.requests import Requests
 from harness.check.result import CheckResult
@@ -49,7 +49,6 @@ from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
 
 _SPANS = tuple(check for check in CHECKS.values() if check.spans)
 _SEES = tuple(check for check in CHECKS.values() if check.sees)
-RECONNECTS = CHECKS[ReconnectsInTime.name]
 _TRIGGERS = ev_.RECOVERY
 for _check in _SEES:
     _TRIGGERS |= _check.sees
@@ -298,12 +297,16 @@ class Judge:
     def _returned(self, ev: Evidence, record: Return) -> None:
         if record.by == "registration":
             ev.needs_registration = False
+        if ev.connected:
+            ev.announced = ev.plug_in
 
     def _message(self, ev: Evidence, record: Message) -> None:
         if record.action == "registration" and record.result == "accepted":
             ev.needs_registration = False
         elif record.action == "authorise" and ev.connected and record.result in ("accepted", "rejected"):
             ev.authorised_at = record.t if record.result == "accepted" else -1
+        elif record.action == "transaction-start":
+            ev.announced = max(ev.announced, record.plug_in)
         messages.taken_in(ev, record)
         if ev.own is not None:
             ev.own.happened("message", record.action)
@@ -314,6 +317,8 @@ class Judge:
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED
         command = record.command
+        if command in ("amperage", "share", "schedule"):
+            ev.ordered_at = record.t
         if command == "amperage":
             ev.amperage_ma = ev.amperage_ack = record.ma
             ev.bind()
@@ -416,9 +421,12 @@ class Judge:
                 continue
             if record.edge == "start":
                 self._touch(ev, record.do, record)
-            elif (ev.outage or not ev.link_online) and RECONNECTS.name in ev.judged:
-                ev.flags = 0
-                self._start(ev, record.t, RECONNECTS, ev.judged[RECONNECTS.name])
+            if ev.live or ev.outage or not ev.link_online:
+                while ev.wake <= record.t:
+                    self._wake(ev)
+                ev.was_ma = ev.ma
+                ev.flags = ev_.FAULTED
+                self._end_instant(ev, record.t)
 
     def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
         """A fault touches a charger: what is not promised under it is no longer judged."""

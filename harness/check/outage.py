@@ -75,6 +75,22 @@ def starved(ev: Evidence) -> bool:
     return 0 < limit_ma < profile.minimum_ma
 
 
+def troubled(ev: Evidence) -> bool:
+    """A fault acts on the charger, its path or its server."""
+    return bool(ev.acting) or bool(ev.shard.acting) or ev.shard.state != "up"
+
+
+def wait_for_calm(ev: Evidence, duty: Duty) -> None:
+    """A bound that is running does not run while a fault acts; it runs anew from when none does."""
+    if duty.level or ev.t > duty.deadline:
+        return
+    if troubled(ev):
+        duty.deadline = FOREVER
+    elif duty.deadline == FOREVER:
+        duty.base = max(ev.t, ev.up_from) if duty.draws else ev.t
+        duty.deadline = duty.base + duty.bound_ms
+
+
 def draws_from(ev: Evidence) -> int:
     """The latest of plug-in, noticing, power-up, authorisation and the hold's end: from then on a car may draw offline."""
     return max(ev.plugged_at, ev.since + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
@@ -285,6 +301,12 @@ class HoldLiftedAfterLoss(Check):
             return "end"
         return "" if ev.wants() else "cancel"
 
+    def excuse(self, ev: Evidence, duty: Duty) -> None:
+        """A charger that an injected restart stopped has to notice the loss anew."""
+        if ev.up_from > duty.began:
+            duty.base = max(duty.from_ms, ev.up_from + ev.profile.noticing_ms)
+            duty.deadline = duty.base + duty.bound_ms
+
     def text(self, ev: Evidence, duty: Duty) -> str:
         return f"the loss is noticed by {moment(duty.base)}; the pause should be lifted and the car draw {span(duty.bound_ms)} later"
 
@@ -359,6 +381,11 @@ class _Override(Check):
 
     def level(self, ev: Evidence, duty: Duty) -> bool:
         return (ev.ma > 0) == duty.draws
+
+    def excuse(self, ev: Evidence, duty: Duty) -> None:
+        if duty.deadline < FOREVER:
+            super().excuse(ev, duty)
+        wait_for_calm(ev, duty)
 
     def window_left(self, ev: Evidence, t: int, rule: Rule) -> int:
         """The end of the hold window that is open and has at least the bound left; 0: there is none."""
@@ -444,7 +471,8 @@ def disagreement(ev: Evidence, t: int) -> str:
         if (ev.scheduled is not None) != ev.tou_on:
             return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
         return ""
-    if not ev.wants() or ev.swapped or ev.profile.model.tou == "none" or (ev.touched is not None and "wrong-clock" in ev.touched):
+    unknown = ev.swapped or ev.announced != ev.plug_in or (ev.touched is not None and "wrong-clock" in ev.touched)
+    if unknown or not ev.wants() or ev.profile.model.tou == "none":
         return ""
     should = ev.tou_on and ev.override_at < 0 and ev.window(t) is not None
     if should != ev.held(t):
@@ -461,18 +489,13 @@ class ReconnectsInTime(Check):
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         back = ev.flags & ev_.RECOVERY
-        if not ev.mains or self.troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
+        if not ev.mains or troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
             return None
         since = ev.since if ev.outage or back else ev.link_at
         base = max(since, ev.troubled_until, ev.shard.back_at, ev.up_from)
         if base >= FOREVER:
             return None
         return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True)
-
-    @staticmethod
-    def troubled(ev: Evidence) -> bool:
-        """A fault acts on the charger, its path or its server."""
-        return bool(ev.acting) or bool(ev.shard.acting) or ev.shard.state != "up"
 
     @staticmethod
     def online(ev: Evidence) -> bool:
@@ -483,7 +506,7 @@ class ReconnectsInTime(Check):
         return self.online(ev)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if ev.flags & (ev_.MAINS_OFF | ev_.BLIP) or self.troubled(ev):
+        if ev.flags & (ev_.MAINS_OFF | ev_.BLIP) or troubled(ev):
             return "cancel"
         return "cancel" if t > duty.began and ev.flags & ev_.RESTART else ""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from harness.check import evidence as ev_
 from harness.check.evidence import Duty, Evidence
 from harness.check.obligation import Ending, Rule
-from harness.check.outage import Check
+from harness.check.outage import Check, wait_for_calm
 from harness.check.words import moment
 from harness.journal.records import Action, AnyRecord, Command
 
@@ -132,6 +132,9 @@ class _Effect(Check):
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         gone = ev_.UNPLUGGED | ev_.MAINS_OFF | ev_.ASKED | ev_.RESTART
         return "cancel" if (t > duty.began and ev.flags & gone) or ev.forgot_at > duty.record.t else ""  # type: ignore[union-attr]
+
+    def excuse(self, ev: Evidence, duty: Duty) -> None:
+        wait_for_calm(ev, duty)
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         asked = duty.record

@@ -7,6 +7,9 @@ from harness.check.obligation import Rule
 from harness.check.words import moment, span
 from harness.journal.records import Current
 
+CLOCK_FAULTS = frozenset(("wrong-clock", "clock-lost"))
+"""Under these a charger may take the hour for another."""
+
 QUICK_SHARE = 6000
 """A start that comes within this part of the longest delay is quick. Now and then one is, by chance; many are not."""
 
@@ -32,12 +35,15 @@ def started(ev: Evidence, record: Current) -> None:
     longest_ms = profile.model.power_up.random_delay_ms
     if not longest_ms or ev.flags & RELEASED or ev.released_at >= 0 or ev.override_at >= 0:
         return  # its owner may override the delay
+    if ev.scheduled is not None and (ev.window(record.t, ev.scheduled) is not None or (ev.touched and ev.touched & CLOCK_FAULTS)):
+        return  # by its clock it was permitted at a time that nobody else knows
     rule = ev.judged["random-delay-applied"]
     if rule.memo is None:
         rule.memo = Starts()
     starts: Starts = rule.memo
     closed_at = max((closes for _, closes in ev.scheduled or () if closes <= record.t), default=-1)
-    permitted = max(ev.plugged_at, ev.up_from, ev.authorised_at, closed_at, min(ev.held_until, record.t))
+    held_until = min(ev.held_until, record.t)
+    permitted = max(ev.plugged_at, ev.up_from, ev.authorised_at, ev.ordered_at, closed_at, held_until)
     delayed_ms = record.t - permitted - profile.model.power_up.start_delay_ms
     slack_ms = profile.model.link.answer_timeout_ms + 2 * profile.latency_ms + (profile.noticing_ms if ev.outage else 0)
     starts.seen += 1
