@@ -126,7 +126,7 @@ class Queue(Value, frozen=True, kw_only=True):
 
     limit: Annotated[int, doc("How many messages the queue holds.")]
     attempts: Annotated[int, doc("How often a transaction message is sent before it is discarded; 0: without end.")]
-    interval_ms: Annotated[int, doc("Wait after the n-th failed attempt is n times this.")]
+    interval_ms: Annotated[int, doc("Wait after the n-th failed attempt is n times this; where attempts are without end, once this.")]
     meter_values: Annotated[bool, doc("Meter values wait in the queue too; otherwise they are lost while offline.")] = False
     meter_interval_ms: Annotated[int, doc("How often meter values are sent during a transaction; 0: never.")] = 0
     status_after_ms: Annotated[

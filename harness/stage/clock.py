@@ -25,10 +25,16 @@ class Clock:
         self._environment = simpy.Environment()
         self._due: dict[int, list[Entry]] = {}
         self._count = 0
+        self._over = False
         self.now = 0
 
     def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
-        """Have ``do(*arguments)`` called at ``when``, which is now or later, in its place within that millisecond."""
+        """Have ``do(*arguments)`` called at ``when``, which is now or later, in its place within that millisecond.
+
+        Once :meth:`run` is over nothing is due any more.
+        """
+        if self._over:
+            return
         self._count += 1
         entry = (order, place, self._count, do, arguments)
         entries = self._due.get(when)
@@ -57,6 +63,7 @@ class Clock:
         """Let time pass up to ``until``, what is due then included."""
         self._environment.run(until + 1)
         self.now = until
+        self._over = True
 
 
 def _order(entry: Entry) -> tuple[int, int, int]:

@@ -31,7 +31,7 @@ class Port:
 
     __slots__ = (
         "account", "armed", "away", "busy_until", "charger", "cuts", "driver", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
-        "left_online", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
+        "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -53,7 +53,9 @@ class Port:
         """Causes for which the server itself is closed to this charger alone: drained before its shard goes down."""
         self.extra_ms = 0
         self.exact = 0
-        """Causes for which every message must be carried leg by leg."""
+        """Causes for which all traffic must be simulated, routine traffic too."""
+        self.legs = 0
+        """Causes for which messages must be carried leg by leg."""
         self.held: list[tuple[object, ...]] = []
         """What a cut path holds, in order."""
         self.faults: list[MessageFault] = []

@@ -103,13 +103,14 @@ class _Stage(Wire):
         """From the start to the end."""
         end = self.scenario.duration_ms
         self._schedule_plan()
-        routine = {place for step in self.scenario.plan if _touches_routine(step) for place in self._concerned(step)}
+        waited_for = {
+            place for step in self.message_triggers if step.when is not None and step.when.message in ROUTINE
+            for place in self._sources(step)
+        }  # fmt: skip
         for port in self.ports:
-            if self.simulate_all or port.place in routine:
+            if self.simulate_all or port.place in waited_for:
+                port.exact += 1
                 port.charger.set_routine(0, True)
-                port.exact += 0 if self.simulate_all else 1
-            if self.simulate_all or port.exact:
-                port.charger.link.mode = "live"
             else:
                 port.charger.link.mode = "steady"
             self.arm(port)
@@ -146,7 +147,7 @@ class _Stage(Wire):
         unforeseen = any(
             step.id not in self.begun and (step.when is not None or self.timeline.starts.get(step.id) is None)
             for step in self.scenario.plan
-        ) or any(kept.fault is not None for kept in self.ongoing.values())  # fmt: skip
+        )  # fmt: skip
         now = self.clock.now
         self.changes = [moment for moment in self.changes if moment > now]
         self.next_change = -1 if unforeseen else min(self.changes, default=NEVER)
@@ -530,20 +531,23 @@ class _Stage(Wire):
         fault = ongoing.fault
         assert fault is not None
 
+        touches_routine = fault.action == "" or fault.action in ROUTINE
+
         def change(port: Port) -> None:
-            port.exact += by
+            port.legs += by
+            if touches_routine:
+                port.exact += by
             if by > 0:
                 port.faults.append(fault)
             else:
                 port.faults.remove(fault)
 
-        now = self.clock.now
-        for place in ongoing.places:
-            port = self.ports[place]
-            self.leave_mode(port, now)
-            change(port)
-            self.enter_mode(port, now)
-            self.arm(port)
+        if by > 0 and step.when is not None and step.when.message and step.id not in self.timeline.ends:
+            # Begun by the very message that is being sent: only what comes from now on is touched, that message first.
+            for place in ongoing.places:
+                change(self.ports[place])
+        else:
+            self._change(ongoing.places, change)
 
     _message_lose_answer = _message_drop = _message_delay = _message_repeat = _message_error_answer = _message
 
@@ -687,12 +691,5 @@ def _retries_ms(scenario: Scenario, model: str) -> int:
     """How long a charger of this model may go on retrying a message."""
     charger = scenario.models[model]
     rules = charger.queue
-    waits = rules.interval_ms * rules.attempts * (rules.attempts - 1) // 2
+    waits = rules.interval_ms * (rules.attempts * (rules.attempts - 1) // 2 if rules.attempts else 1)
     return waits + max(1, rules.attempts) * charger.link.answer_timeout_ms + charger.link.keepalive_ms
-
-
-def _touches_routine(step: Step) -> bool:
-    """Whether a step waits for, or acts on, messages that are otherwise computed."""
-    if step.when is not None and step.when.message in ROUTINE:
-        return True
-    return step.do.startswith("message.") and str(step.arguments.get("action", "")) in ROUTINE

@@ -70,7 +70,7 @@ class Wire:
         """Whether nothing but latency lies between this charger and its server."""
         shard = port.account.shard
         return not (
-            port.exact or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard] or self.slow_ms[shard]
+            port.exact or port.legs or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard] or self.slow_ms[shard]
             or self.errors[shard]
         )  # fmt: skip
 
@@ -135,8 +135,8 @@ class Wire:
             self.clock.at(sent + 2 * way_ms, ARRIVAL, port.place, self._answered, port, request, answer, port.epoch, sent + way_ms)
 
     def enter_mode(self, port: Port, now: int) -> None:
-        """Let routine traffic be computed where it may."""
-        if self.simulate_all or port.exact:
+        """Let routine traffic be computed where it may: slow, failing or far servers and faults on routine messages need all of it."""
+        if port.exact:
             return
         link = port.charger.link
         account = port.account
@@ -150,7 +150,7 @@ class Wire:
                     port.charger.set_routine(now, False)
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
-            and port.charger.clock_set and self._plain(port) and not port.held
+            and port.charger.clock_set and not port.held
         ):  # fmt: skip
             link.mode = "steady"
             port.charger.set_routine(now, False)

@@ -17,8 +17,8 @@ class Request:
     """A request of a charger, and what it carries. ``connect`` is the opening of a connection, which is no message but can fail like one."""
 
     __slots__ = (
-        "action", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag", "tx",
-        "unset", "wh",
+        "action", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag",
+        "taken_in", "tx", "unset", "wh",
     )  # fmt: skip
 
     def __init__(self, action: RequestAction, at: int, plug_in: int = 0) -> None:
@@ -41,6 +41,8 @@ class Request:
         self.offline = False
         self.unset = False
         """The charger's clock was not set when the event happened."""
+        self.taken_in = False
+        """The server has processed it before, whether or not its answer arrived."""
         self.closes_stay = False
         """For transaction-end: the car left."""
         self.tag = ""

@@ -105,7 +105,8 @@ class Outbox:
             self.queue.remove(message)
             self._discard(now, message, "attempts")
             return
-        self.deadline = now + self.rules.interval_ms * message.number
+        # Where the model sends without end, its waits do not grow without end either.
+        self.deadline = now + self.rules.interval_ms * (message.number if self.rules.attempts else 1)
         message.number += 1
 
     def link_lost(self, now: int) -> None:

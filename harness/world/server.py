@@ -273,7 +273,8 @@ class Server:
             answer = self._answer if self.model.authorises else REJECTED
             self._note(now, account, request, result=answer.result)
         elif action == "meter-values" and request.tx:
-            self._note(now, account, request)
+            self._note(now, account, request, repeat=request.taken_in)
+        request.taken_in = True
         for topic in repeats:
             if topic not in told:
                 self._tell(now, account, topic)
@@ -440,6 +441,8 @@ class Server:
         """The server (or one shard) starts again: what it forgets is gone, each charger's next request is a return."""
         if restored and self.snapshot is not None:
             for account, kept in zip(self.accounts, self.snapshot, strict=True):
+                if shard is not None and account.shard != shard:
+                    continue
                 (
                     account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
                     account.entries,
