@@ -56,24 +56,49 @@ OUTAGES = frozenset(
 Windows = Sequence[tuple[int, int]]
 
 
+class Panel:
+    """The rules that judge a charger, laid out for speed. Chargers of one profile share one, less what a fault exempts."""
+
+    __slots__ = ("_at", "_checks", "current", "rules", "spans", "starts")
+
+    def __init__(self, rules: dict[str, Rule], checks: dict[str, Any]) -> None:
+        self.rules = rules
+        self.current = rules.get("current-within-limits")
+        self.starts = "random-delay-applied" in rules
+        self._checks = [(checks[name], rule) for name, rule in rules.items() if name in checks]
+        self.spans = tuple((check, rule) for check, rule in self._checks if check.spans)
+        """Checks that see every instant of an outage."""
+        self._at: dict[int, tuple[tuple[Any, Rule], ...]] = {}
+
+    def at(self, flags: int) -> tuple[tuple[Any, Rule], ...]:
+        """The checks that may start an obligation at an instant with these flags."""
+        if flags not in self._at:
+            self._at[flags] = tuple((check, rule) for check, rule in self._checks if check.sees & flags)
+        return self._at[flags]
+
+    def without(self, names: set[str], checks: dict[str, Any]) -> Panel:
+        """The panel less some rules."""
+        return Panel({name: rule for name, rule in self.rules.items() if name not in names}, checks)
+
+
 class Profile:
     """What chargers of one entry share: model, delays, limits, hold windows, and the rules that judge them."""
 
     __slots__ = (
         "alone_ma", "amperage_ma", "authorises", "boot_ms", "charge_in", "entry", "forgets", "grace_ms", "latency_ms", "listed",
-        "minimum_ma", "model", "noticing_ms", "offline_ma", "queueing_ms", "rules", "schedules", "start_ms", "tariff", "tou_on",
+        "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "tou_on",
         "unit_ma", "windows", "wire_ma",
     )  # fmt: skip
 
-    def __init__(self, scenario: Scenario, entry: Chargers, rules: dict[str, Rule], chargers: int) -> None:
+    def __init__(self, scenario: Scenario, entry: Chargers, panel: Panel, chargers: int) -> None:
         model = scenario.models[entry.model]
         vehicle = scenario.vehicles[entry.car]
         ratings, settings = model.ratings, entry.settings
         phases = min(ratings.phases, vehicle.phases, scenario.supply.phases)
-        limits = rules.get("current-within-limits")
+        limits = panel.current
         self.entry = entry
         self.model = model
-        self.rules = rules
+        self.panel = panel
         self.latency_ms = scenario.networks[entry.network].latency_ms
         self.queueing_ms = chargers * 1000 // scenario.server.answers_per_s
         self.noticing_ms = model.link.noticing_ms
@@ -119,7 +144,7 @@ class Evidence(Struct, eq=False):
     shard: Shard
     share_ma: int
     """The share of its load group last acknowledged; 0: it is in none."""
-    judged: dict[str, Rule]
+    panel: Panel
     """The rules that judge this charger: its profile's, less those that a fault has exempted."""
     t: int = 0
     flags: int = 0
@@ -199,6 +224,8 @@ class Evidence(Struct, eq=False):
     """The limit that binds now."""
 
     live: list[Duty] = []
+    busy: int = 0
+    """The bits of the checks that have an obligation in ``live``."""
     parked: list[tuple[Duty, Outcome]] | None = None
     """What the loss ended, and how, unless it turns out to be a blip."""
     outcomes: list[tuple[Duty, Outcome, list[AnyRecord]]] | None = None

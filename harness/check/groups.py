@@ -57,7 +57,7 @@ class LoadGroup:
         since = self.over_since
         if self.over_with:
             ev = self.over_with[0][0]
-            rule = next((one.judged[NAME] for one in self.members if NAME in one.judged), None)
+            rule = next((one.panel.rules[NAME] for one in self.members if NAME in one.panel.rules), None)
             if rule is not None:
                 self.failed = True
                 carries = f"its circuit carries {self.capacity_ma / 1000:g} A"
@@ -69,7 +69,7 @@ class LoadGroup:
     def close(self, end_ms: int) -> None:
         """The run is over."""
         self._judge(end_ms)
-        rule = next((one.judged[NAME] for one in self.members if NAME in one.judged), None)
+        rule = next((one.panel.rules[NAME] for one in self.members if NAME in one.panel.rules), None)
         if rule is not None and self.drew and not self.failed and not self.exempt:
             rule.met()
             rule.tally.near(self.highest_ma / 1000, self.capacity_ma / 1000, "A")

@@ -9,12 +9,14 @@ own, made up for before the next record of that charger, and only where somethin
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
-from harness.check.evidence import Duty, Evidence, Profile, Shard
+from harness.check.evidence import Duty, Evidence, Panel, Profile, Shard
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
 from harness.check.outage import CHECKS, Check, SettingsConverge
@@ -47,11 +49,8 @@ from harness.journal.records import (
 )  # fmt: skip
 from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
 
-_SPANS = tuple(check for check in CHECKS.values() if check.spans)
-_SEES = tuple(check for check in CHECKS.values() if check.sees)
-_TRIGGERS = ev_.RECOVERY
-for _check in _SEES:
-    _TRIGGERS |= _check.sees
+TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
+"""The flags of the instants at which a check may start an obligation."""
 
 
 class Judge:
@@ -100,9 +99,9 @@ class Judge:
                 )
                 key = (entry.name, applied)
                 if key not in profiles:
-                    profiles[key] = Profile(scenario, entry, self._rules_of(entry, named, applied), len(self._names))
+                    profiles[key] = Profile(scenario, entry, Panel(self._rules_of(entry, named, applied), CHECKS), len(self._names))
                 index = len(self._chargers)
-                ev = Evidence(index, name, profiles[key], self._shards[shards[index] - 1], shares.get(name, 0), profiles[key].rules)
+                ev = Evidence(index, name, profiles[key], self._shards[shards[index] - 1], shares.get(name, 0), profiles[key].panel)
                 ev.own = self._own.of(name, entry.name)
                 if ev.own is not None:
                     ev.wake = ev.own.wake(ev, -1)
@@ -209,7 +208,7 @@ class Judge:
 
     def _stay(self, ev: Evidence, record: Stay) -> None:
         messages.stayed(ev, record)
-        rule = ev.judged.get("current-within-limits")
+        rule = ev.panel.current
         if rule is not None and ev.drew and not ev.over_failed and ev.over_since < 0:
             rule.met()
         if record.ended == "unplugged":
@@ -225,7 +224,7 @@ class Judge:
         if ma != ev.ma:
             for group in ev.groups:
                 group.changed(ev, record)
-            if not ev.ma and "random-delay-applied" in ev.judged:
+            if not ev.ma and ev.panel.starts:
                 started(ev, record)
             ev.ma = ma
             if ma:
@@ -270,7 +269,7 @@ class Judge:
         ev.link_at = record.t
         if record.cause == "registered":
             ev.needs_registration = False
-        if "offline-flag" in ev.judged:
+        if "offline-flag" in ev.panel.rules:
             messages.link_changed(ev, record.t, online=ev.link_online)
 
     def _lost(self, ev: Evidence, record: Loss) -> None:
@@ -347,7 +346,7 @@ class Judge:
         ev.asked = record
         if ev.own is not None:
             ev.own.happened("action", record.action)
-        rule = ev.judged.get("tou-suspended")
+        rule = ev.panel.rules.get("tou-suspended")
         if rule is not None and (ev.outage or ev.requests is not None):
             if ev.requests is None:
                 ev.requests = Requests(rule)
@@ -436,7 +435,7 @@ class Judge:
         ev.touched |= {do, kind}
         if do not in self._assumed and kind not in self._assumed:
             return
-        exempt = {name for name, rule in ev.judged.items() if do in rule.assumes or kind in rule.assumes}
+        exempt = {name for name, rule in ev.panel.rules.items() if do in rule.assumes or kind in rule.assumes}
         if not exempt:
             return
         held = set()
@@ -449,9 +448,10 @@ class Judge:
                 outcome = duty.step(record.t, duty.level, "cancel")
                 self._conclude(ev, duty, outcome, exempt=outcome == "cancelled")
         ev.live = kept
+        ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
         for name in exempt - held:
-            ev.judged[name].cancelled(exempt=True)
-        ev.judged = {name: rule for name, rule in ev.judged.items() if name not in exempt}
+            ev.panel.rules[name].cancelled(exempt=True)
+        ev.panel = ev.panel.without(exempt, CHECKS)
         for group in ev.groups:
             group.exempt = group.exempt or "load-group-within-capacity" in exempt
 
@@ -491,15 +491,11 @@ class Judge:
         self._settled_at = record.t
         check = CHECKS[SettingsConverge.name]
         for ev in self._everyone:
-            rule = ev.judged.get(check.name)
-            if rule is None or any(duty.check is check for duty in ev.live):
-                continue
-            ev.t = record.t
-            duty = check.start(ev, record.t, rule)
-            if duty is not None and duty.level:
-                rule.met()
-            elif duty is not None:
-                ev.live.append(duty)
+            rule = ev.panel.rules.get(check.name)
+            if rule is not None and not ev.busy & check.bit:
+                ev.t = record.t
+                ev.flags = 0
+                self._start(ev, record.t, check, rule)
 
     # Instants.
 
@@ -518,8 +514,8 @@ class Judge:
             self._over(ev, t)
         if ev.live:
             self._step(ev, t)
-        if ev.outage or flags & _TRIGGERS:
-            self._see(ev, t, flags)
+        if ev.outage or flags & TRIGGERS:
+            self._see(ev, t, flags & TRIGGERS)
         if ev.own is not None:
             ev.own.instant(ev, t)
         if ev.outage or ev.live or ev.own is not None:
@@ -540,7 +536,7 @@ class Judge:
 
     def _over(self, ev: Evidence, t: int) -> None:
         """The current is, or was until now, above the limit that binds."""
-        rule = ev.judged.get("current-within-limits")
+        rule = ev.panel.current
         if rule is None:
             return
         since = ev.over_since
@@ -553,7 +549,7 @@ class Judge:
 
     def _step(self, ev: Evidence, t: int) -> None:
         """Bring each live obligation to the end of this instant."""
-        kept = []
+        kept: list[Duty] = []
         parked: list[tuple[Duty, Outcome]] = []
         losing = bool(ev.flags & ev_.LOSS)
         for duty in ev.live:
@@ -574,9 +570,11 @@ class Judge:
                 duty.silenced = True
                 if not check.ending(ev, t, duty):
                     kept.append(duty)
-        ev.live = kept
         if parked:
             ev.parked = parked
+        if len(kept) != len(ev.live):
+            ev.live = kept
+            ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
 
     def _conclude(self, ev: Evidence, duty: Duty, outcome: Outcome, *, exempt: bool = False) -> None:
         """Count how an obligation ended; one of an outage only once it is known not to have been a blip."""
@@ -609,18 +607,16 @@ class Judge:
         """Let the checks that see this instant start obligations; settle what a recovery decides."""
         if flags & ev_.RECOVERY:
             self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
-        judged = ev.judged
-        for check in _SEES:
-            if flags & check.sees and check.name in judged:
-                self._start(ev, t, check, judged[check.name])
-        if ev.outage:
-            for check in _SPANS:
-                if check.name in judged:
-                    self._start(ev, t, check, judged[check.name])
+        panel = ev.panel
+        for check, rule in panel.at(flags):
+            if not ev.busy & check.bit:
+                self._start(ev, t, check, rule)
+        if ev.outage and panel.spans and ev.wants():
+            for check, rule in panel.spans:
+                if not ev.busy & check.bit:
+                    self._start(ev, t, check, rule)
 
     def _start(self, ev: Evidence, t: int, check: Check, rule: Rule) -> None:
-        if any(duty.check is check for duty in ev.live):
-            return
         duty = check.start(ev, t, rule)
         if duty is None:
             return
@@ -631,6 +627,7 @@ class Judge:
             if outcome != "failed":
                 return
         ev.live.append(duty)
+        ev.busy |= check.bit
 
     def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
         outcomes, ev.outcomes = ev.outcomes, None
@@ -641,6 +638,7 @@ class Judge:
             if blip and outcome != "failed" and t < duty.until_at:
                 duty.resume(t, ev.since, level=duty.check.level(ev, duty))
                 ev.live.append(duty)
+                ev.busy |= duty.check.bit
             else:
                 self._count(ev, duty, outcome, ev.witnesses)
         if ev.requests is not None:
@@ -682,5 +680,5 @@ class Judge:
         if ev.own is not None:
             ev.own.close(ev, end_ms)
         messages.settle_accounts(ev, ev.ledger, self._settled_at)
-        if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.judged:
-            ev.judged["nothing-before-acceptance"].pending()
+        if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
+            ev.panel.rules["nothing-before-acceptance"].pending()

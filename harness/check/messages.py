@@ -59,7 +59,7 @@ def _fail(ev: Evidence, rule: Rule, t: int, text: str, *records: AnyRecord | Non
 
 def taken_in(ev: Evidence, message: Message) -> None:
     """The server took in a message: apply the checks of messages."""
-    rules = ev.judged
+    rules = ev.panel.rules
     traffic = traffic_of(ev)
     action = message.action
     if traffic.restarted_at >= 0:
@@ -113,7 +113,7 @@ def _acceptance(ev: Evidence, rule: Rule | None, traffic: Traffic, message: Mess
 def restarted(ev: Evidence, t: int, *, lost_power: bool = False) -> None:
     """The charger went down or began to boot: what it sends from now on waits for acceptance."""
     traffic = traffic_of(ev)
-    rule = ev.judged.get("nothing-before-acceptance")
+    rule = ev.panel.rules.get("nothing-before-acceptance")
     if traffic.waits_for_acceptance and rule is not None:
         rule.cancelled()
     traffic.waits_for_acceptance = not lost_power
@@ -203,7 +203,7 @@ def discarded(ev: Evidence, discard: Discard) -> None:
 
 def attempts(ev: Evidence, record: Attempts) -> None:
     """A series of attempts ended: no gap may be under the model's back-off."""
-    rule = ev.judged.get("reconnect-backs-off")
+    rule = ev.panel.rules.get("reconnect-backs-off")
     if rule is None or not (record.gaps or record.more):
         return
     backoff = ev.profile.model.link.backoff
@@ -220,13 +220,13 @@ def attempts(ev: Evidence, record: Attempts) -> None:
 
 def stayed(ev: Evidence, stay: Stay) -> None:
     """A stay ended: its energy must be the sum of its transactions."""
-    if "transactions-accounted" in ev.judged:
+    if "transactions-accounted" in ev.panel.rules:
         traffic_of(ev).stays.append(stay)
 
 
 def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int) -> None:
     """The run is over: compare the server's books with what happened. What was over by the last settling must be there."""
-    rule = ev.judged.get("transactions-accounted")
+    rule = ev.panel.rules.get("transactions-accounted")
     traffic: Traffic | None = ev.traffic
     if rule is None or traffic is None:
         return

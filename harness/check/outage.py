@@ -26,9 +26,11 @@ class Check:
     name: ClassVar[str]
     scope: ClassVar[Literal["outage", "online", "always"]] = "outage"
     sees: ClassVar[int] = 0
-    """The flags of the instants at which it may start an obligation; during an outage those of scope ``outage`` with :attr:`spans`
-    see every instant."""
+    """The flags of the instants at which it may start an obligation."""
     spans: ClassVar[bool] = False
+    """It sees every instant of an outage at which a car wants energy."""
+    bit: int = 0
+    """Its place among the checks that have obligations."""
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         """The obligation that this instant starts."""
@@ -485,7 +487,7 @@ class ReconnectsInTime(Check):
 
     name = "reconnects-in-time"
     scope = "always"
-    sees = ev_.LOSS | ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART
+    sees = ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         back = ev.flags & ev_.RECOVERY
@@ -528,4 +530,6 @@ CHECKS: dict[str, Check] = {
     )
 }  # fmt: skip
 """Name → check."""
+for _place, _check in enumerate(CHECKS.values()):
+    _check.bit = 1 << _place
 

@@ -37,7 +37,7 @@ def started(ev: Evidence, record: Current) -> None:
         return  # its owner may override the delay
     if ev.scheduled is not None and (ev.window(record.t, ev.scheduled) is not None or (ev.touched and ev.touched & CLOCK_FAULTS)):
         return  # by its clock it was permitted at a time that nobody else knows
-    rule = ev.judged["random-delay-applied"]
+    rule = ev.panel.rules["random-delay-applied"]
     if rule.memo is None:
         rule.memo = Starts()
     starts: Starts = rule.memo

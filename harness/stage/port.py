@@ -82,5 +82,6 @@ class Ongoing:
     places: list[int]
     shards: list[int] = field(default_factory=list)
     fault: MessageFault | None = None
-    moved: dict[int, int] = field(default_factory=dict)
-    """For a rolling upgrade: place → the shard that it left."""
+    shut: list[int] = field(default_factory=list)
+    """For a draining upgrade: the places to which the server is closed already."""
+    drained: bool = False

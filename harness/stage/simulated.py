@@ -390,6 +390,8 @@ class _Stage(Wire):
             self._roll(ongoing, by)
         elif style == "drained" and by > 0:
             self._drain(ongoing)
+        elif style == "drained" and not ongoing.drained:
+            self._reopen(ongoing)
         else:
             self._shards_down(ongoing, by)
 
@@ -408,13 +410,20 @@ class _Stage(Wire):
             self.leave_mode(port, now)
             self.lose(port, now, ongoing.step.do, ongoing.step.id)
             port.shut += 1
+            ongoing.shut.append(place)
             self.close_connection(port, now, "closed")
             self.after(port, now)
 
     def _drained(self, ongoing: Ongoing) -> None:
         if self.ongoing.get(ongoing.step.id) is ongoing:
+            ongoing.drained = True
             self._shards_down(ongoing, 1)
-            self._change(ongoing.places, lambda port: setattr(port, "shut", max(0, port.shut - 1)))
+            self._reopen(ongoing)
+
+    def _reopen(self, ongoing: Ongoing) -> None:
+        """The server is no longer closed to single chargers: it is down by now, or the upgrade ended before it was."""
+        shut, ongoing.shut = ongoing.shut, []
+        self._change(shut, lambda port: setattr(port, "shut", port.shut - 1))
 
     def _roll(self, ongoing: Ongoing, by: int) -> None:
         """Upgrade one shard after the other; the chargers of the one that is down move on to the next."""

@@ -358,6 +358,7 @@ class Wire:
             return
         if self.errors[shard] or spoilt == "error-answer":
             answer = ERROR
+            port.account.heard_at = now
         else:
             if port.charger.link.mode == "steady":
                 port.account.heard_at = now

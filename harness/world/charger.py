@@ -748,7 +748,9 @@ class Charger:
         """Begin an attempt to reach the server."""
         self.link.attempt(now)
         if self.model.link.transport == "udp":
-            self.out.append(self._request("registration" if self.link.registers else "keepalive", now))
+            request = self._request("registration" if self.link.registers else "keepalive", now)
+            request.anew = True
+            self.out.append(request)
         else:
             self.out.append(self._request("connect", now))
 

@@ -17,7 +17,7 @@ class Request:
     """A request of a charger, and what it carries. ``connect`` is the opening of a connection, which is no message but can fail like one."""
 
     __slots__ = (
-        "action", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag",
+        "action", "anew", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag",
         "taken_in", "tx", "unset", "wh",
     )  # fmt: skip
 
@@ -41,6 +41,8 @@ class Request:
         self.offline = False
         self.unset = False
         """The charger's clock was not set when the event happened."""
+        self.anew = False
+        """The charger had taken itself to be offline: over datagrams, what a new connection is over TCP (assumption)."""
         self.taken_in = False
         """The server has processed it before, whether or not its answer arrived."""
         self.closes_stay = False

@@ -261,6 +261,8 @@ class Server:
         if action == "connect":
             account.fresh = "connection"
             return answer
+        if request.anew:
+            account.fresh = "connection"
         if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
         if action == "transaction-start":
