@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.check.obligation import FOREVER, Obligation, Outcome, Rule
-from harness.journal.records import Action, AnyRecord, Command, Ledger, Loss, PlugIn, Power
+from harness.journal.records import Action, AnyRecord, Command, Current, Ledger, Loss, PlugIn, Power
 from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
@@ -167,6 +167,8 @@ class Evidence(Struct, eq=False):
     state: str = "Available"
     announced: int = 0
     """The last plug-in that the server was told of, by a transaction's start or at a return."""
+    drawn: Current | None = None
+    """The last record of the current."""
     drew: bool = False
     """Current has flowed in this stay."""
 
@@ -186,6 +188,7 @@ class Evidence(Struct, eq=False):
     recovered_at: int = -1
     forgot_at: int = -1
     """When its server last restarted or was restored."""
+    restored_at: int = -1
     link_online: bool = True
     link_at: int = 0
     needs_registration: bool = False
@@ -223,9 +226,13 @@ class Evidence(Struct, eq=False):
     limit_ma: int = 0
     """The limit that binds now."""
 
+    before: tuple[AnyRecord | None, ...] = ()
+    """What bore on this charger before this instant."""
     live: list[Duty] = []
     busy: int = 0
     """The bits of the checks that have an obligation in ``live``."""
+    done: int = 0
+    """The bits of the checks that start no obligation in this instant, as one has just ended."""
     parked: list[tuple[Duty, Outcome]] | None = None
     """What the loss ended, and how, unless it turns out to be a blip."""
     outcomes: list[tuple[Duty, Outcome, list[AnyRecord]]] | None = None
@@ -295,11 +302,19 @@ class Evidence(Struct, eq=False):
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
         return self.released_at >= 0
 
+    def remember(self) -> None:
+        """Keep what bears on the stretch of time that this instant ends, before the instant changes it."""
+        hold = self.held_by if self.cut_hold is None else self.cut_hold[0]
+        self.before = (self.plug, hold, self.loss, *self.power, self.asked, self.drawn)
+
+    def known(self) -> list[AnyRecord]:
+        """The latest records of each kind that bear on what this charger does now."""
+        self.remember()
+        return self.witnesses()
+
     def witnesses(self) -> list[AnyRecord]:
-        """The latest records of each kind that bear on what this charger should do."""
-        hold = self.cut_hold[0] if self.cut_hold is not None else None
-        known = (self.plug, hold, self.held_by, self.loss, *self.power, self.asked)
-        return [record for record in known if record is not None]
+        """The latest records of each kind that bear on what this charger should have done up to this instant."""
+        return [record for record in self.before if record is not None]
 
 
 class Duty(Obligation):

@@ -63,7 +63,7 @@ class LoadGroup:
                 carries = f"its circuit carries {self.capacity_ma / 1000:g} A"
                 text = f"{self.name} drew {self.total_ma / 1000:g} A from {moment(since)} on; {carries}"
                 records = [record for _, record in self.over_with]
-                rule.tally.fail(rule, ev.name, since, text, [*ev.witnesses(), *records])
+                rule.tally.fail(rule, ev.name, since, text, [*ev.known(), *records])
         self.over_with = []
 
     def close(self, end_ms: int) -> None:

@@ -187,6 +187,8 @@ class Judge:
                         self._wake(ev)
                     ev.was_ma = ev.ma
                     ev.flags = 0
+                    if ev.live or ev.over_since >= 0:
+                        ev.remember()
             handler = handlers.get(type(record))
             if handler is not None:
                 handler(ev, record)
@@ -229,6 +231,7 @@ class Judge:
             ev.ma = ma
             if ma:
                 ev.drew = True
+        ev.drawn = record
         ev.state = record.state
         if record.full and not ev.full and ev.connected:
             ev.full = True
@@ -425,6 +428,7 @@ class Judge:
                     self._wake(ev)
                 ev.was_ma = ev.ma
                 ev.flags = ev_.FAULTED
+                ev.remember()
                 self._end_instant(ev, record.t)
 
     def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
@@ -476,6 +480,7 @@ class Judge:
         ev.forgot_at = record.t
         forgets = ev.profile.forgets
         if record.state == "restored":
+            ev.restored_at = record.t
             while ev.changes and ev.changes[-1][0] > record.back_to:
                 _, ev.tou_on, ev.windows, ev.wanted_ma = ev.changes.pop()
             if ev.override_at > record.back_to:
@@ -504,18 +509,20 @@ class Judge:
         t = ev.wake
         ev.was_ma = ev.ma
         ev.flags = 0
+        ev.remember()
         ev.wake = FOREVER
         self._end_instant(ev, t)
 
     def _end_instant(self, ev: Evidence, t: int) -> None:
         ev.t = t
+        ev.done = 0
         flags = ev.flags
         if ev.ma > ev.limit_ma or ev.over_since >= 0:
             self._over(ev, t)
         if ev.live:
             self._step(ev, t)
         if ev.outage or flags & TRIGGERS:
-            self._see(ev, t, flags & TRIGGERS)
+            self._see(ev, t, flags)
         if ev.own is not None:
             ev.own.instant(ev, t)
         if ev.outage or ev.live or ev.own is not None:
@@ -568,8 +575,10 @@ class Judge:
             self._conclude(ev, duty, outcome)
             if outcome == "failed":
                 duty.silenced = True
-                if not check.ending(ev, t, duty):
+                if not check.ending(ev, t, duty) and t < duty.until_at:
                     kept.append(duty)
+            elif not check.again:
+                ev.done |= check.bit
         if parked:
             ev.parked = parked
         if len(kept) != len(ev.live):
@@ -608,8 +617,8 @@ class Judge:
         if flags & ev_.RECOVERY:
             self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
         panel = ev.panel
-        for check, rule in panel.at(flags):
-            if not ev.busy & check.bit:
+        for check, rule in panel.at(flags & TRIGGERS):
+            if not (ev.busy | ev.done) & check.bit:
                 self._start(ev, t, check, rule)
         if ev.outage and panel.spans and ev.wants():
             for check, rule in panel.spans:
@@ -667,6 +676,8 @@ class Judge:
 
     def _close(self, ev: Evidence, end_ms: int) -> None:
         ev.flags = 0
+        ev.was_ma = ev.ma
+        ev.remember()
         self._over(ev, end_ms)
         for duty in ev.live:
             if not duty.silenced:

@@ -117,7 +117,7 @@ class Tally:
 
     def _why(self) -> str:
         if self.exempt:
-            return f"a fault under which it is not promised ended {self.exempt} of {self.exempt + self.cancelled + self.pending} triggers"
+            return f"a fault under which it is not promised ended {self.exempt} of {self.cancelled + self.pending} triggers"
         if self.pending:
             return f"{self.pending} triggered and still undecided when the run ended"
         if self.cancelled:

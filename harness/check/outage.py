@@ -29,6 +29,8 @@ class Check:
     """The flags of the instants at which it may start an obligation."""
     spans: ClassVar[bool] = False
     """It sees every instant of an outage at which a car wants energy."""
+    again: ClassVar[bool] = True
+    """It may start an obligation in the instant in which one ends."""
     bit: int = 0
     """Its place among the checks that have obligations."""
 
@@ -66,7 +68,7 @@ class Check:
         since = moment(duty.base)
         if duty.draws:
             return f"the car should draw by {moment(duty.deadline)}, {span(duty.bound_ms)} after {since}, and go on; it drew nothing then"
-        return f"no current should flow from {moment(duty.deadline)} on; it drew {ev.ma / 1000:g} A"
+        return f"no current should flow from {moment(duty.deadline)} on; it drew {ev.was_ma / 1000:g} A"
 
 
 def starved(ev: Evidence) -> bool:
@@ -176,7 +178,7 @@ class HoldEndsOnTime(Check):
     def text(self, ev: Evidence, duty: Duty) -> str:
         if duty.draws:
             return f"the hold ended at {moment(duty.from_ms)} and the car should draw within {span(duty.bound_ms)}; it did not"
-        return f"the hold should stand until {moment(duty.until_at)}; the car drew {ev.ma / 1000:g} A before"
+        return f"the hold should stand until {moment(duty.until_at)}; the car drew {ev.was_ma / 1000:g} A before"
 
 
 class TouSuspended(Check):
@@ -255,7 +257,7 @@ class _Schedule(Check):
     def text(self, ev: Evidence, duty: Duty) -> str:
         if duty.draws:
             return f"outside its hold windows the schedule lets the car draw by {moment(duty.deadline)}; it did not"
-        return f"the schedule holds the car until {moment(duty.until_at)}; it drew {ev.ma / 1000:g} A"
+        return f"the schedule holds the car until {moment(duty.until_at)}; it drew {ev.was_ma / 1000:g} A"
 
 
 class ScheduleRunsOffline(_Schedule):
@@ -487,6 +489,7 @@ class ReconnectsInTime(Check):
 
     name = "reconnects-in-time"
     scope = "always"
+    again = False
     sees = ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:

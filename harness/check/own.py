@@ -154,7 +154,7 @@ class OwnState:
                     rule.tally.near(end.took_ms / 1000, end.bound_ms / 1000, "s")
             elif end.outcome == "failed":
                 text = f"{rule.tally.says}: triggered at {moment(end.began)}, not so at {moment(end.at)}"
-                rule.tally.fail(rule, ev.name, end.at, text, ev.witnesses())
+                rule.tally.fail(rule, ev.name, end.at, text, ev.known())
             elif end.outcome == "pending":
                 rule.pending()
             else:

@@ -15,6 +15,14 @@ from harness.check.words import moment
 from harness.journal.records import Action, AnyRecord, Command
 
 
+def forgotten(ev: Evidence, asked: Action) -> bool:
+    """A restart of the server, or a backup that came back, made it forget what it had taken in."""
+    if ev.forgot_at <= asked.t:
+        return False
+    cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, "override")
+    return cell == "override" or cell in ev.profile.forgets or ev.restored_at > asked.t
+
+
 class Request:
     """A request made during an outage."""
 
@@ -75,7 +83,7 @@ class Requests:
         for request in self.seen:
             if request.closed:
                 continue
-            if blip and request.asked.t >= ev.since:
+            if (blip and request.asked.t >= ev.since) or (request.pending and forgotten(ev, request.asked)):
                 request.closed = True
                 self.rule.cancelled()
             elif request.pending:
@@ -100,7 +108,7 @@ class Requests:
     def _fail(self, ev: Evidence, request: Request, text: str, record: AnyRecord) -> None:
         if not request.closed:
             request.closed = True
-            self.rule.tally.fail(self.rule, ev.name, record.t, text, [*ev.witnesses(), request.asked, record])
+            self.rule.tally.fail(self.rule, ev.name, record.t, text, [*ev.known(), request.asked, record])
 
 
 class _Effect(Check):
@@ -131,7 +139,8 @@ class _Effect(Check):
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         gone = ev_.UNPLUGGED | ev_.MAINS_OFF | ev_.ASKED | ev_.RESTART
-        return "cancel" if (t > duty.began and ev.flags & gone) or ev.forgot_at > duty.record.t else ""  # type: ignore[union-attr]
+        assert isinstance(duty.record, Action)
+        return "cancel" if (t > duty.began and ev.flags & gone) or forgotten(ev, duty.record) else ""
 
     def excuse(self, ev: Evidence, duty: Duty) -> None:
         wait_for_calm(ev, duty)

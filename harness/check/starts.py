@@ -49,13 +49,13 @@ def started(ev: Evidence, record: Current) -> None:
     starts.seen += 1
     if delayed_ms > longest_ms + slack_ms:
         text = f"permitted at {moment(permitted)}, the car drew {span(delayed_ms)} later; at most {span(longest_ms)} were due"
-        rule.tally.fail(rule, ev.name, record.t, text, [*ev.witnesses(), record])
+        rule.tally.fail(rule, ev.name, record.t, text, [*ev.known(), record])
     elif delayed_ms * QUICK_SHARE <= longest_ms + 2 * profile.latency_ms * QUICK_SHARE:
         starts.quick += 1
         if starts.conspicuous():
             starts.failed = True
             text = f"the start at {moment(record.t)} is one of {starts.quick} of {starts.seen} that came without a random delay"
-            rule.tally.fail(rule, ev.name, record.t, text, [*ev.witnesses(), record])
+            rule.tally.fail(rule, ev.name, record.t, text, [*ev.known(), record])
     else:
         rule.met()
         rule.tally.near(delayed_ms / 1000, longest_ms / 1000, "s")

@@ -65,7 +65,7 @@ def generate(base: Scenario, seed: int) -> Scenario:
 
 
 def _sessions(dice: Dice, base: Scenario) -> tuple[Session, ...]:
-    sessions = []
+    sessions: list[Session] = []
     begins = dice.between(0, 4 * HOUR_MS)
     while begins < base.duration_ms - HOUR_MS and len(sessions) < 3:
         leaves = begins + dice.between(20 * MINUTE_MS, 14 * HOUR_MS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from harness.values import Step
 from harness.world.charger import Charger
 from harness.world.driver import Driver
+from harness.world.link import NEVER
 from harness.world.server import Account
 
 
@@ -30,8 +31,8 @@ class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "armed", "away", "busy_until", "charger", "cuts", "driver", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
-        "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
+        "account", "arrives", "away", "busy_until", "charger", "cuts", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
+        "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp", "timers",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -41,8 +42,12 @@ class Port:
         self.driver = driver
         self.latency_ms = latency_ms
         self.tcp = charger.model.link.transport == "websocket"
-        self.armed = -1
-        """The time for which the charger's timer is set."""
+        self.due = NEVER
+        """When the charger or its driver next does something."""
+        self.timers: list[int] = []
+        """The times for which timers are set."""
+        self.arrives = -1
+        """When the last request that was sent leg by leg arrives."""
         self.busy_until = 0
         """Until when a request is under way leg by leg; later ones must not overtake it."""
         self.epoch = 0

@@ -365,6 +365,8 @@ class _Stage(Wire):
             elif by < 0 and not self.down[shard]:
                 self.server.restarted(now, shard, restored=restored)
                 self._server_state(shard, "restored" if restored else "restarted")
+                if self.hung[shard]:
+                    self._server_state(shard, "hung")
             for place in ongoing.places:
                 self.after(self.ports[place], now)
         ongoing.places = [port.place for port in self.ports if port.account.shard in ongoing.shards]
@@ -459,8 +461,10 @@ class _Stage(Wire):
         for shard in ongoing.shards:
             self.hung[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
-            self._server_state(shard, "hung" if by > 0 else "up")
+            if by > 0 and self.hung[shard] == 1 and not self.down[shard]:
+                self._server_state(shard, "hung")
             if self.server.up[shard]:
+                self._server_state(shard, "up")
                 self.server.resumed(now, shard, self.timeline.starts[ongoing.step.id])
                 backlog, self.backlog[shard] = self.backlog[shard], []
                 for do, port, epoch, arguments in backlog:
@@ -491,7 +495,8 @@ class _Stage(Wire):
 
     def _server_wrong_clock(self, ongoing: Ongoing, by: int) -> None:
         offset_ms = cast("int", ongoing.step.arguments["offset_ms"])
-        self.server.set_clock(self.clock.now, self.server.clock_offset_ms + by * offset_ms)
+        for shard in ongoing.shards:
+            self.server.set_clock(self.clock.now, shard, self.server.clock_offset_ms[shard] + by * offset_ms)
         self.send_orders(self.clock.now)
 
     def _network_cut(self, ongoing: Ongoing, by: int) -> None:

@@ -111,7 +111,7 @@ class Wire:
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
                     self._arrive(port, self._keepalive(port, sent), port.epoch, sent + way_ms)
                 elif port.cuts and port.tcp and not port.holes:
-                    port.held.append((self._arrive, port, self._keepalive(port, sent), port.epoch))
+                    port.held.append((self._arrives, port, self._keepalive(port, sent), port.epoch))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
@@ -129,9 +129,9 @@ class Wire:
         way_ms = port.latency_ms
         request = self._keepalive(port, sent)
         if sent < now <= sent + way_ms:
-            self.clock.at(sent + way_ms, ARRIVAL, port.place, self._arrive, port, request, port.epoch)
+            self.clock.at(sent + way_ms, ARRIVAL, port.place, self._arrives, port, request, port.epoch)
         elif sent + way_ms < now <= sent + 2 * way_ms:
-            answer = self.server.answer_now()
+            answer = self.server.answers[port.account.shard]
             self.clock.at(sent + 2 * way_ms, ARRIVAL, port.place, self._answered, port, request, answer, port.epoch, sent + way_ms)
 
     def enter_mode(self, port: Port, now: int) -> None:
@@ -158,23 +158,27 @@ class Wire:
     # Timers.
 
     def arm(self, port: Port) -> None:
-        """Set the charger's and driver's timer."""
-        due = min(port.charger.deadline, port.driver.deadline)
-        if due != port.armed:
-            port.armed = due
-            if due < NEVER:
-                self.clock.at(max(due, self.clock.now), DEADLINE, port.place, self._due, port, due)
+        """Set a timer for what the charger or its driver does next; one that is set for that moment already serves.
+
+        While a request is on its way to the server, its arrival sees to that, unless something is due before.
+        """
+        due = port.charger.deadline
+        if port.driver.deadline < due:
+            due = port.driver.deadline
+        port.due = due
+        if due < NEVER and due not in port.timers and not self.clock.now < port.arrives < due:
+            port.timers.append(due)
+            self.clock.at(max(due, self.clock.now), DEADLINE, port.place, self._due, port, due)
 
     def _due(self, port: Port, due: int) -> None:
-        if port.armed != due:
-            return
-        port.armed = -1
+        port.timers.remove(due)
         now = self.clock.now
+        if port.due > now:
+            # The deadline has moved since the timer was set, and a timer was set for the new one.
+            return
         if port.driver.deadline <= now:
             self.driver_acts(port, now)
-        charger = port.charger
-        if charger.deadline <= now:
-            charger.wake(now)
+        port.charger.wake(now)
         self.after(port, now)
 
     def driver_acts(self, port: Port, now: int) -> None:
@@ -283,8 +287,10 @@ class Wire:
             return
         arrives = request.sent + port.way_ms + delay_ms
         port.busy_until = max(port.busy_until, arrives + port.way_ms)
+        arrives = max(arrives, self.clock.now)
+        port.arrives = max(port.arrives, arrives)
         for _ in range(copies):
-            self.clock.at(max(arrives, self.clock.now), ARRIVAL, port.place, self._arrive, port, request, port.epoch, None, lost)
+            self.clock.at(arrives, ARRIVAL, port.place, self._arrives, port, request, port.epoch, lost)
 
     def _matching(self, port: Port, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
@@ -304,9 +310,12 @@ class Wire:
     def fault_spent(self, fault: MessageFault) -> None:
         """A message fault has acted as often as it was to."""
 
-    def _arrive(self, port: Port, request: Request, epoch: int, at: int | None = None, spoilt: str = "") -> None:
+    def _arrives(self, port: Port, request: Request, epoch: int, spoilt: str = "") -> None:
         """A request arrives at the server."""
-        now = self.clock.now if at is None else at
+        self._arrive(port, request, epoch, self.clock.now, spoilt)
+        self.arm(port)
+
+    def _arrive(self, port: Port, request: Request, epoch: int, now: int, spoilt: str = "") -> None:
         shard = port.account.shard
         if port.tcp and epoch != port.epoch:
             return
@@ -315,7 +324,7 @@ class Wire:
         if port.cuts:
             # A connection is not opened over a cut path: the attempt fails by its timeout (assumption).
             if port.tcp and request.action != "connect":
-                port.held.append((self._arrive, port, request, epoch, None, spoilt))
+                port.held.append((self._arrives, port, request, epoch, spoilt))
             return
         if self.down[shard] or port.shut:
             if port.tcp and request.action == "connect":

@@ -151,9 +151,21 @@ class Charger:
     @property
     def deadline(self) -> int:
         """When the charger next acts by itself."""
-        return min(
-            self._next_energy, self.boots_at, self.link.deadline(), self.outbox.deadline, self._next_late, self._next_reading
-        )  # fmt: skip
+        due = self._next_energy
+        if self.boots_at < due:
+            due = self.boots_at
+        if self.outbox.deadline < due:
+            due = self.outbox.deadline
+        if self._next_late < due:
+            due = self._next_late
+        if self._next_reading < due:
+            due = self._next_reading
+        link = self.link
+        if link.mode != "steady" or link.state != "online":
+            link_due = link.deadline()
+            if link_due < due:
+                due = link_due
+        return due
 
     def wake(self, now: int) -> None:
         """Do what is due at ``now``."""

@@ -151,40 +151,49 @@ class Link:
     def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> None:
         """Do the attempts that were due before ``now`` while the server could not answer.
 
-        An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose arrival
-        is not before ``now`` is left to happen.
+        An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose
+        arrival is not before ``now`` is left to happen.
         """
         before = now - arrives_ms
-        while self.next_at < before and (self.series is None or len(self.series.gaps) <= self.backoff.repeat_times):
+        if self.state != "waiting" or self.next_at >= before:
+            return
+        if self.series is None:
             began = self.next_at
             self.attempt(began)
             self.attempt_failed(began + fails_ms)
-        if self.next_at < before:
-            self._catch_up_constant(before, fails_ms)
-
-    def _catch_up_constant(self, before: int, fails_ms: int) -> None:
-        """The same, once the back-off has stopped growing: most attempts of a long outage, so in one tight loop."""
         series = self.series
         assert series is not None
-        base_ms, random_ms = self.backoff.base_ms(self.waits), self.backoff.random_range_ms + 1
+        backoff = self.backoff
+        base_ms, random_ms = backoff.base_ms(self.waits + 1), backoff.random_range_ms + 1
+        largest_ms = backoff.wait_minimum_ms << backoff.repeat_times
         if "no-backoff" in self.quirks:
-            base_ms, random_ms = 1000, 1
+            base_ms, random_ms, largest_ms = 1000, 1, 1000
+        gaps, growing = series.gaps, backoff.repeat_times + 1
         least = series.least_gap if series.more else NEVER
-        at, gap = self.next_at, self.next_at - self.failed_at
-        count = 0
-        for drawn in sequence_below(self.key, BACKOFF, self.draws + 1, random_ms):
+        at, failed_at, last = self.next_at, self.failed_at, series.last
+        count = more = 0
+        # Most of what a long outage does: one tight loop, and the same draws as attempt by attempt.
+        draws = sequence_below(self.key, BACKOFF, self.draws + 1, random_ms)
+        while at < before:
             count += 1
-            least = min(least, gap)
-            last, gap = at, base_ms + drawn
-            at += fails_ms + gap
-            if at >= before:
-                break
+            gap = at - failed_at
+            if len(gaps) < growing:
+                gaps.append(gap)
+            else:
+                more += 1
+                if gap < least:
+                    least = gap
+            last, failed_at = at, at + fails_ms
+            at = failed_at + base_ms + next(draws)
+            if base_ms < largest_ms:
+                base_ms *= 2
         series.count += count
-        series.more += count
-        series.last, series.least_gap = last, least
+        series.more += more
+        series.last = last
+        series.least_gap = least if series.more else 0
         self.waits += count
         self.draws += count
-        self.failed_at, self.next_at = last + fails_ms, at
+        self.failed_at, self.next_at = failed_at, at
 
     def heard_by(self, now: int, round_trip_ms: int) -> None:
         """Account for the keepalives that a steady link has had answered before ``now``."""

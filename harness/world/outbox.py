@@ -61,7 +61,7 @@ class Outbox:
             self.emit(Discard(t=now, who=self.who, action="meter-values", tx=message.tx, why="queue-full", count=count))
             if not over:
                 break
-        self.queue = [message for message in self.queue if message.count > 0]
+        self.queue[:] = [message for message in self.queue if message.count > 0]
         return over
 
     def _discard(self, now: int, message: Request, why: str) -> None:

@@ -105,7 +105,7 @@ class Server:
     """The server and its accounts, in the order of the chargers."""
 
     __slots__ = (
-        "_answer", "_refused", "accounts", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "quirks",
+        "_refused", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "quirks",
         "slot_us", "snapshot", "snapshot_at", "up",
     )  # fmt: skip
 
@@ -116,8 +116,10 @@ class Server:
         self.groups = groups
         self.emit = emit
         self.out: list[tuple[int, Order]] = []
-        self.clock_offset_ms = 0
-        self._answer = ACCEPTED
+        self.clock_offset_ms = [0] * model.shards
+        """How far each shard's clock is ahead of the true time."""
+        self.answers = [ACCEPTED] * model.shards
+        """What a request is answered that is taken in, by shard."""
         self.slot_us = 1_000_000 * model.shards // model.accepts_per_s
         """How long one shard takes for one connection."""
         self.free_at_us = [0] * model.shards
@@ -133,29 +135,29 @@ class Server:
 
     def plan(self, now: int) -> None:
         """Find the next moment after ``now`` at which a hold window opens, or closes where a charger must be told so."""
-        clock = now + self.clock_offset_ms
         following = NEVER
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, int, int]] = set()
         for account in self.accounts:
-            kind = (account.tou, id(account.windows))
+            kind = (account.tou, id(account.windows), account.shard)
             if not account.tou_on or account.tou not in ("hold", "pause") or kind in seen:
                 continue
             seen.add(kind)
             edges = [edge for window in account.windows for edge in (window if account.tou == "pause" else window[:1])]
-            place = bisect_right(edges, clock)
+            offset_ms = self.clock_offset_ms[account.shard]
+            place = bisect_right(edges, now + offset_ms)
             if place < len(edges):
-                following = min(following, edges[place])
-        self.deadline = following - self.clock_offset_ms if following != NEVER else NEVER
+                following = min(following, edges[place] - offset_ms)
+        self.deadline = following
 
     def wake(self, now: int) -> None:
         """A hold window opens or closes: tell the cars that are connected."""
-        clock = now + self.clock_offset_ms
-        edges: dict[int, tuple[bool, bool]] = {}
+        edges: dict[tuple[int, int], tuple[bool, bool]] = {}
         for account in self.accounts:
             if not account.tou_on or not account.plug_in or account.tou not in ("hold", "pause") or not self.up[account.shard]:
                 continue
-            key = id(account.windows)
+            key = (id(account.windows), account.shard)
             if key not in edges:
+                clock = now + self.clock_offset_ms[account.shard]
                 edges[key] = (
                     any(opens == clock for opens, _ in account.windows), any(closes == clock for _, closes in account.windows)
                 )  # fmt: skip
@@ -169,7 +171,7 @@ class Server:
         for account in self.accounts:
             if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
                 continue
-            edges = (edge - self.clock_offset_ms for window in account.windows for edge in window)
+            edges = (edge - self.clock_offset_ms[shard] for window in account.windows for edge in window)
             if account.tou in ("hold", "pause") and any(since < edge <= now for edge in edges):
                 self._tell(now, account, "tou")
 
@@ -179,7 +181,7 @@ class Server:
             return None
         if not account.tou_on or account.override == account.plug_in:
             return Order("release", now, plug_in=account.plug_in)
-        clock = now + self.clock_offset_ms
+        clock = now + self.clock_offset_ms[account.shard]
         for opens, closes in account.windows:
             if opens <= clock < closes:
                 if account.tou == "pause":
@@ -235,10 +237,6 @@ class Server:
         out, self.out = self.out, []
         return out
 
-    def answer_now(self) -> Answer:
-        """What a keepalive is answered."""
-        return self._answer
-
     # Requests.
 
     def admit(self, now: int, shard: int) -> int | None:
@@ -257,7 +255,7 @@ class Server:
         repeats = [topic for topic, sent in account.unsettled.items() if now - sent >= PATIENCE_MS] if account.unsettled else ()
         silent = now - account.heard_at > account.silence_ms
         account.heard_at = now
-        answer = self._answer
+        answer = self.answers[account.shard]
         if action == "connect":
             account.fresh = "connection"
             return answer
@@ -272,7 +270,7 @@ class Server:
         elif action == "transaction-end":
             self._book_end(now, account, request)
         elif action == "authorise":
-            answer = self._answer if self.model.authorises else REJECTED
+            answer = answer if self.model.authorises else REJECTED
             self._note(now, account, request, result=answer.result)
         elif action == "meter-values" and request.tx:
             self._note(now, account, request, repeat=request.taken_in)
@@ -474,8 +472,8 @@ class Server:
             self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))
         self.plan(now)
 
-    def set_clock(self, now: int, offset_ms: int) -> None:
-        """The server's clock is ahead of the true time by ``offset_ms``."""
-        self.clock_offset_ms = offset_ms
-        self._answer = Answer("accepted", offset_ms) if offset_ms else ACCEPTED
+    def set_clock(self, now: int, shard: int, offset_ms: int) -> None:
+        """A shard's clock is ahead of the true time by ``offset_ms``."""
+        self.clock_offset_ms[shard] = offset_ms
+        self.answers[shard] = Answer("accepted", offset_ms) if offset_ms else ACCEPTED
         self.plan(now)

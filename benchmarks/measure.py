@@ -1,0 +1,99 @@
+"""One measurement in a fresh process: `python -m benchmarks.measure WHAT [ARGUMENT...]` prints one line of JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+WORKLOAD = Path(__file__).with_name("workload.yaml")
+
+
+def bare_loop(processes: int = 10_000, rounds: int = 60) -> dict[str, float]:
+    """A bare simpy loop: so many processes that do nothing but wait, each a little out of step with the others."""
+    import simpy
+
+    environment = simpy.Environment()
+    events = 0
+
+    def wait(each: int) -> object:
+        nonlocal events
+        while True:
+            yield environment.timeout(each)
+            events += 1
+
+    for number in range(processes):
+        environment.process(wait(1000 + number * 7919 % 997))  # type: ignore[arg-type]
+    environment.run(1)
+    began = time.perf_counter()
+    environment.run(rounds * 1500)
+    return {"rate": events / (time.perf_counter() - began)}
+
+
+def fleet(chargers: int, days: int, simulate_all: bool = False) -> dict[str, object]:
+    """The workload, its journal on disk and judged while it runs."""
+    import harness
+
+    scenario = harness.load(WORKLOAD, overrides=[f"chargers.homes.count={chargers}", f"duration={days} d"])
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        run = harness.run(scenario, out=folder, twin=False, simulate_all=simulate_all)
+        seconds = time.perf_counter() - began
+        footer = json.loads(run.journal.read_bytes().splitlines()[-1]) if run.journal.suffix == ".jsonl" else _packed_footer(run.journal)
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "seconds": seconds, "charger_days": chargers * days, "peak_mib": peak_mib, "records": footer["footer"]["records"],
+        "digest": footer["footer"]["digest"], "verdict": run.verdict,
+    }  # fmt: skip
+
+
+
+
+def _packed_footer(path: Path) -> dict[str, dict[str, object]]:
+    import gzip
+
+    last = b""
+    with gzip.open(path) as lines:
+        for last in lines:
+            pass
+    footer: dict[str, dict[str, object]] = json.loads(last)
+    return footer
+
+
+def small_day(times: int = 40) -> dict[str, float]:
+    """A day of three chargers with an outage, warm, YAML apart: the median, in milliseconds."""
+    import harness
+    from harness.check.judge import Judge
+    from harness.stage import simulated
+
+    scenario = harness.load(WORKLOAD, overrides=["chargers.homes.count=3", "duration=1 d"])
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        judge = Judge(scenario)
+        simulated.run(scenario, judge.feed)
+        judge.close(scenario.duration_ms)
+        taken.append(time.perf_counter() - began)
+    return {"milliseconds": statistics.median(taken[times // 4 :]) * 1000}
+
+
+def main(words: list[str]) -> None:
+    """Do what the words ask for and print the outcome."""
+    what, *rest = words
+    if what == "bare":
+        answer: dict[str, object] = dict(bare_loop())
+    elif what == "fleet":
+        answer = fleet(int(rest[0]), int(rest[1]), simulate_all="all" in rest)
+    elif what == "small-day":
+        answer = dict(small_day())
+    else:
+        raise SystemExit(f"no measurement is called {what}")
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
