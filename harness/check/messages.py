@@ -77,15 +77,16 @@ def taken_in(ev: Evidence, message: Message) -> None:
             rule.tally.near(off_ms / 1000, rule.bound_ms / 1000, "s")
     if message.repeat:
         return
+    numbered = ev.profile.model.protocol == "ocpp2.0.1"
     if action != "meter-values":
         rule = rules.get("transactions-in-order")
         if rule is not None:
             _order(ev, rule, traffic, message)
         rule = rules.get("offline-flag")
-        if rule is not None:
+        if rule is not None and numbered:
             _flag(ev, rule, traffic, message)
     rule = rules.get("no-sequence-gap")
-    if rule is not None:
+    if rule is not None and numbered:
         _sequence(ev, rule, traffic, message)
 
 
