@@ -1,6 +1,6 @@
 """Default bounds, derived from what a model says: how long each promise may take where no clause gives a bound of its own.
 
-``none`` in :data:`DERIVATIONS` means that the check has no bound in time.
+How each is derived, :data:`harness.check.catalogue.EXPLANATIONS` says.
 """
 
 from __future__ import annotations
@@ -9,17 +9,6 @@ from harness.values import ChargerModel, ServerModel
 
 CLOCK_TOLERANCE_MS = 10_000
 """How far a stamp may lie from its event."""
-
-DERIVATIONS: dict[str, str] = {
-    "starts": "start delay + random delay",
-    "returns": "keepalive + answer timeout + 4 × latency + N ÷ answers per second + start delay + random delay",
-    "reconnects": "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",
-    "settles": "keepalive + answer timeout + 4 × latency + N ÷ answers per second",
-    "clock": "10 s",
-    "limits": "random delay, which also stands before a change of rate",
-    "none": "no bound in time",
-}
-"""How each kind of default bound is derived."""
 
 KINDS: dict[str, str] = {
     "can-always-charge": "starts",

@@ -19,7 +19,6 @@ from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
 UNPLUGGED = 2
-FULL = 4
 MAINS_OFF = 8
 MAINS_ON = 16
 UP = 32
@@ -42,16 +41,9 @@ OVERRIDDEN = 16384
 TOU_CHANGED = 32768
 LINKED = 65536
 FAULTED = 131072
-SETTLED = 262144
 
 FLOOR_MA = 6000
 """The lowest share of a load group (IEC 61851-1's least current)."""
-
-OUTAGES = frozenset(
-    ("server.crash", "server.upgrade", "server.hang", "server.shard-down", "server.restore-backup", "server.gone", "network.cut",
-     "network.black-hole")
-)  # fmt: skip
-"""The faults that take the server away."""
 
 Windows = Sequence[tuple[int, int]]
 
@@ -85,7 +77,7 @@ class Profile:
     """What chargers of one entry share: model, delays, limits, hold windows, and the rules that judge them."""
 
     __slots__ = (
-        "alone_ma", "amperage_ma", "authorises", "boot_ms", "charge_in", "entry", "forgets", "grace_ms", "latency_ms", "listed",
+        "alone_ma", "amperage_ma", "authorises", "boot_ms", "entry", "forgets", "grace_ms", "latency_ms", "listed",
         "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "tou_on",
         "unit_ma", "windows", "wire_ma",
     )  # fmt: skip
@@ -118,8 +110,8 @@ class Profile:
         self.forgets = frozenset(scenario.server.forgets_at_restart)
         self.tariff = scenario.tariffs[entry.tariff]
         self.tou_on = entry.tou is not None and entry.tou.on and model.tou != "none"
-        self.charge_in = entry.tou.charge_in if entry.tou is not None else ()
-        self.windows: Windows = hold_windows(self.tariff, self.charge_in, scenario.duration_ms) if entry.tou is not None else ()
+        charge_in = entry.tou.charge_in if entry.tou is not None else ()
+        self.windows: Windows = hold_windows(self.tariff, charge_in, scenario.duration_ms) if entry.tou is not None else ()
 
 
 class Shard:

@@ -235,7 +235,6 @@ class Judge:
         ev.state = record.state
         if record.full and not ev.full and ev.connected:
             ev.full = True
-            ev.flags |= ev_.FULL
 
     def _power(self, ev: Evidence, record: Power) -> None:
         t = record.t

@@ -445,11 +445,10 @@ class OverrideKept(_Override):
 
 
 class SettingsConverge(Check):
-    """All is settled → server and charger agree on every setting."""
+    """All is settled → server and charger agree on every setting. Whoever learns of the settling asks it to start."""
 
     name = "settings-converge"
     scope = "online"
-    sees = ev_.SETTLED
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         if not ev.mains or ev.outage:

@@ -47,7 +47,7 @@ def started(ev: Evidence, record: Current) -> None:
     delayed_ms = record.t - permitted - profile.model.power_up.start_delay_ms
     slack_ms = profile.model.link.answer_timeout_ms + 2 * profile.latency_ms + (profile.noticing_ms if ev.outage else 0)
     starts.seen += 1
-    if delayed_ms > longest_ms + slack_ms:
+    if record.t - permitted > rule.bound_ms + slack_ms:
         text = f"permitted at {moment(permitted)}, the car drew {span(delayed_ms)} later; at most {span(longest_ms)} were due"
         rule.tally.fail(rule, ev.name, record.t, text, [*ev.known(), record])
     elif delayed_ms * QUICK_SHARE <= longest_ms + 2 * profile.latency_ms * QUICK_SHARE:
