@@ -1,4 +1,4 @@
-"""Virtual time on simpy: what is due in the same millisecond shares one simpy event.
+"""Virtual time on simpy: what is due in the same millisecond shares one simpy timeout.
 
 Within a millisecond things happen in a fixed order, whatever order they were asked for in: steps of the plan, then the server's own
 deadlines, then arrivals of messages, then each charger's and driver's deadlines by the charger's place, then the accounts of the run.
@@ -6,7 +6,8 @@ deadlines, then arrivals of messages, then each charger's and driver's deadlines
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
 from typing import Any
 
 import simpy
@@ -15,14 +16,18 @@ PLAN, SERVER, ARRIVAL, DEADLINE, LAST = range(5)
 
 Entry = tuple[int, int, int, Callable[..., None], tuple[Any, ...]]
 
+LOOK_EVERY = 32
+"""After how many milliseconds in which anything happened ``after`` is called."""
+
 
 class Clock:
-    """Virtual milliseconds since the scenario's start."""
+    """Virtual milliseconds since the scenario's start. One simpy process waits for one busy millisecond after the other."""
 
     def __init__(self, after: Callable[[int], None]) -> None:
-        """``after`` is called with the time when all that was due in a millisecond is done."""
+        """``after`` is called with the time now and then, when all that was due in a millisecond is done."""
         self._after = after
         self._environment = simpy.Environment()
+        self._times: list[int] = []
         self._due: dict[int, list[Entry]] = {}
         self._count = 0
         self._over = False
@@ -40,28 +45,34 @@ class Clock:
         entries = self._due.get(when)
         if entries is None:
             self._due[when] = [entry]
-            event = simpy.Timeout(self._environment, when - self._environment.now, when)
-            event.callbacks.append(self._fire)
+            heappush(self._times, when)
         else:
             entries.append(entry)
 
-    def _fire(self, event: Any) -> None:
-        now: int = event.value
-        self.now = now
-        entries = self._due[now]
-        while entries:
-            self._due[now] = []
-            if len(entries) > 1:
-                entries.sort(key=_order)
-            for _, _, _, do, arguments in entries:
-                do(*arguments)
-            entries = self._due[now]
-        del self._due[now]
-        self._after(now)
+    def _ticks(self, until: int) -> Generator[simpy.Event, None, None]:
+        environment, times, due = self._environment, self._times, self._due
+        busy = 0
+        while times and times[0] <= until:
+            now = heappop(times)
+            if now > self.now:
+                yield environment.timeout(now - self.now)
+                self.now = now
+            entries = due[now]
+            while entries:
+                due[now] = []
+                if len(entries) > 1:
+                    entries.sort(key=_order)
+                for _, _, _, do, arguments in entries:
+                    do(*arguments)
+                entries = due[now]
+            del due[now]
+            busy += 1
+            if busy % LOOK_EVERY == 0:
+                self._after(now)
 
     def run(self, until: int) -> None:
         """Let time pass up to ``until``, what is due then included."""
-        self._environment.run(until + 1)
+        self._environment.run(self._environment.process(self._ticks(until)))
         self.now = until
         self._over = True
 

@@ -110,7 +110,7 @@ class _Stage(Wire):
         for port in self.ports:
             if self.simulate_all or port.place in waited_for:
                 port.exact += 1
-                port.charger.set_routine(0, True)
+                port.charger.begin_routine(0)
             else:
                 port.charger.link.mode = "steady"
             self.arm(port)

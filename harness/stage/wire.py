@@ -95,7 +95,7 @@ class Wire:
         if mode == "live":
             return
         if not port.charger.routine:
-            port.charger.set_routine(now, True)
+            port.charger.begin_routine(now)
         way_ms = port.latency_ms
         every = link.model.keepalive_ms
         if mode == "steady":
@@ -127,10 +127,12 @@ class Wire:
     def _put_under_way(self, port: Port, sent: int, now: int) -> None:
         """A keepalive sent before ``now`` and not answered before: have its next leg arrive."""
         way_ms = port.latency_ms
+        if not sent < now <= sent + 2 * way_ms:
+            return
         request = self._keepalive(port, sent)
-        if sent < now <= sent + way_ms:
+        if now <= sent + way_ms:
             self.clock.at(sent + way_ms, ARRIVAL, port.place, self._arrives, port, request, port.epoch)
-        elif sent + way_ms < now <= sent + 2 * way_ms:
+        else:
             answer = self.server.answers[port.account.shard]
             self.clock.at(sent + 2 * way_ms, ARRIVAL, port.place, self._answered, port, request, answer, port.epoch, sent + way_ms)
 
@@ -147,13 +149,13 @@ class Wire:
                 shard = port.account.shard
                 kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
                 if not kept:
-                    port.charger.set_routine(now, False)
+                    port.charger.routine = False
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
             and port.charger.clock_set and not port.held
         ):  # fmt: skip
             link.mode = "steady"
-            port.charger.set_routine(now, False)
+            port.charger.routine = False
 
     # Timers.
 
@@ -312,8 +314,10 @@ class Wire:
 
     def _arrives(self, port: Port, request: Request, epoch: int, spoilt: str = "") -> None:
         """A request arrives at the server."""
+        port.due = -1
         self._arrive(port, request, epoch, self.clock.now, spoilt)
-        self.arm(port)
+        if port.due < 0:
+            self.arm(port)
 
     def _arrive(self, port: Port, request: Request, epoch: int, now: int, spoilt: str = "") -> None:
         shard = port.account.shard

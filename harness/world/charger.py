@@ -89,7 +89,7 @@ class Charger:
         self.power = "on"
         self.boots_at = NEVER
         self.link = LinkRegion(model, key)
-        self.outbox = Outbox(model, name, self._emit)
+        self.outbox = Outbox(model, name, self._tell)
         self.clock_set = True
         self.clock_offset_ms = 0
         self.lost_link_at = NEVER
@@ -113,7 +113,7 @@ class Charger:
         self._next_late = NEVER
         self._next_reading = NEVER
         self.routine = False
-        """Status and readings are sent on a healthy link too."""
+        """Status and readings are sent on a healthy link too; begun by :meth:`begin_routine`, ended by setting it."""
 
         self.plug_in = 0
         self.battery: Battery | None = None
@@ -145,7 +145,7 @@ class Charger:
         self.seq = 0
         self.readings_from = 0
 
-    def _emit(self, record: Record) -> None:
+    def _tell(self, record: Record) -> None:
         self.emit(self.index, record)
 
     @property
@@ -158,7 +158,7 @@ class Charger:
             due = self.outbox.deadline
         if self._next_late < due:
             due = self._next_late
-        if self._next_reading < due:
+        if self.routine and self._next_reading < due:
             due = self._next_reading
         link = self.link
         if link.mode != "steady" or link.state != "online":
@@ -179,7 +179,7 @@ class Charger:
             self._evaluate(now)
         if self._next_reading <= now:
             self._next_reading = NEVER
-            if self.tx_plug_in:
+            if self.tx_plug_in and self.routine:
                 self._plan_reading(now)
                 if self.link.online:
                     self.out.append(Request("meter-values", now, self.plug_in))
@@ -208,7 +208,7 @@ class Charger:
         was_on = self.power == "on"
         self.power = "off"
         self.boots_at = NEVER
-        self._emit(Power(t=now, who=self.name, state="off"))
+        self.emit(self.index, Power(t=now, who=self.name, state="off"))
         self._stopped(now, "power-cycle", "power", was_on=was_on)
 
     def power_restored(self, now: int) -> None:
@@ -216,7 +216,7 @@ class Charger:
         if self.power == "off":
             self.power = "booting"
             self.boots_at = now + self.model.power_up.boot_ms
-            self._emit(Power(t=now, who=self.name, state="booting"))
+            self.emit(self.index, Power(t=now, who=self.name, state="booting"))
             self._evaluate(now)
 
     def restart(self, now: int, event: MemoryEvent, cause: str, pause_ms: int = 0) -> None:
@@ -228,7 +228,7 @@ class Charger:
         was_on = self.power == "on"
         self.power = "booting"
         self.boots_at = now + pause_ms + self.model.power_up.boot_ms
-        self._emit(Power(t=now, who=self.name, state="booting", cause=cause))  # type: ignore[arg-type]
+        self.emit(self.index, Power(t=now, who=self.name, state="booting", cause=cause))  # type: ignore[arg-type]
         self._stopped(now, event, "reboot", was_on=was_on)
 
     def _stopped(self, now: int, event: MemoryEvent, cause: str, *, was_on: bool) -> None:
@@ -243,7 +243,7 @@ class Charger:
             self.authorised = "no"
         if was_online:
             self.lost_link_at = now
-            self._emit(Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
+            self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
         self.out = [DROP]
         self._clear(now, event)
         self._ready_at = NEVER
@@ -253,7 +253,7 @@ class Charger:
     def _booted(self, now: int) -> None:
         self.power = "on"
         self.boots_at = NEVER
-        self._emit(Power(t=now, who=self.name, state="on"))
+        self.emit(self.index, Power(t=now, who=self.name, state="on"))
         self.resumes = self.model.power_up.resumes
         self.unlimited = "resumes-at-unit-rating" in self.quirks
         if "forgets-share-at-power-up" in self.quirks:
@@ -306,7 +306,8 @@ class Charger:
         self.priced_uj = {}
         self.resumes = True
         self.authorised = "no"
-        self._emit(
+        self.emit(
+            self.index,
             PlugIn(
                 t=now, who=self.name, plug_in=self.plug_in, car=self.kit.car.name, needs_wh=self.battery.needs_wh, leave=leave_ms,
                 tag=self.kit.tag,
@@ -347,7 +348,8 @@ class Charger:
     def _end_stay(self, now: int, ended: str) -> None:
         battery = self.battery
         assert battery is not None
-        self._emit(
+        self.emit(
+            self.index,
             Stay(
                 t=now, who=self.name, plug_in=self.plug_in, ended=ended, wh=self._stay_uj // UJ_PER_WH,  # type: ignore[arg-type]
                 needs_wh=(self._stay_uj + max(0, battery.missing_uj - battery.kind.full_uj)) // UJ_PER_WH, full=battery.full,
@@ -505,7 +507,8 @@ class Charger:
     def _changed(self, now: int, ma: int, state: State, reason: Reason) -> None:
         self.last_ma, self.last_state, self.last_reason = ma, state, reason
         battery = self.battery
-        self._emit(
+        self.emit(
+            self.index,
             Current(
                 t=now, who=self.name, ma=ma, state=state, reason=reason, wh=self.energy_uj // UJ_PER_WH,
                 full=battery is not None and battery.full,
@@ -514,11 +517,10 @@ class Charger:
         if self.routine and self.link.online:
             self.out.append(self._request("status", now))
 
-    def set_routine(self, now: int, routine: bool) -> None:
-        """Whether routine traffic is sent from now on, or need not be since it changes nothing."""
-        self.routine = routine
-        self._next_reading = NEVER
-        if routine and self.tx_plug_in:
+    def begin_routine(self, now: int) -> None:
+        """Routine traffic is sent from now on."""
+        self.routine = True
+        if self.tx_plug_in:
             self._plan_reading(now)
 
     def _plan_reading(self, now: int) -> None:
@@ -578,7 +580,8 @@ class Charger:
         self.tx_at = now
         self.seq = 0
         self.readings_from = now
-        self._emit(
+        self.emit(
+            self.index,
             Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.plug_in, edge="open", wh=self.energy_uj // UJ_PER_WH)
         )
         self.tx_start = request = self._request("transaction-start", now)
@@ -593,7 +596,8 @@ class Charger:
         if not self.tx_plug_in:
             return
         self._count_readings(now)
-        self._emit(
+        self.emit(
+            self.index,
             Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.tx_plug_in, edge="close", wh=self.energy_uj // UJ_PER_WH)
         )
         for _ in range(2 if "sends-stop-twice" in self.quirks else 1):
@@ -720,7 +724,8 @@ class Charger:
             accepted = self.battery is not None and order.plug_in == self.plug_in
         if accepted:
             self._obey(now, order)
-        self._emit(
+        self.emit(
+            self.index,
             Command(
                 t=now, who=self.name, command=name, sent=order.sent, plug_in=order.plug_in, duration_ms=order.duration_ms, ma=order.ma,
                 on=order.on, result="accepted" if accepted else "ignored", origin=order.origin,
@@ -772,7 +777,8 @@ class Charger:
 
     def _end_series(self, now: int, series: Series | None) -> None:
         if series is not None:
-            self._emit(
+            self.emit(
+            self.index,
                 Attempts(
                     t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps, more=series.more,
                     least_gap=series.least_gap,
@@ -781,7 +787,7 @@ class Charger:
 
     def _online(self, now: int, cause: str) -> None:
         self._end_series(now, self.link.came_online(now))
-        self._emit(Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
+        self.emit(self.index, Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
         self._count_readings(now)
         self.lost_link_at = NEVER
         if self.model.link.transport == "websocket":
@@ -795,7 +801,7 @@ class Charger:
         """The charger notices that its server is lost."""
         self.lost_link_at = self.link.answered_at if cause == "silence" else now
         self.link.lost(now)
-        self._emit(Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
+        self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
         self.out.append(DROP)
         self.outbox.link_lost(now)
         self._clear(now, "server-loss")
@@ -810,7 +816,7 @@ class Charger:
         asked = self._asked
         assert asked is not None
         self._asked = None
-        self._emit(Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why="timeout" if self.link.online else "link-lost"))
+        self.emit(self.index, Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why="timeout" if self.link.online else "link-lost"))
         self.authorised = "no"
         listed = self.has_list and self.kit.tag_listed and asked.tag == self.kit.tag
         rule = self.model.server_loss.new_car
