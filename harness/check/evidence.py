@@ -171,7 +171,7 @@ class Evidence(Struct, eq=False):
     up_from: int = 0
     """From when it counts as working."""
     cycled: bool = False
-    """Mains was lost during this outage."""
+    """Mains was lost since a schedule was last acknowledged."""
 
     outage: bool = False
     since: int = 0
@@ -212,7 +212,7 @@ class Evidence(Struct, eq=False):
     wanted_ma: int = 0
     """The amperage that the server stores."""
     amperage_before: int = 0
-    """The amperage that bound before the loss."""
+    """The amperage that bound before the loss, or came in during the outage."""
     changes: list[tuple[int, bool, Windows, int]] | None = None
     """What the server stored before each accepted change: (when it changed, time-of-use on, windows, amperage)."""
     limit_ma: int = 0

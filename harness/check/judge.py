@@ -248,7 +248,7 @@ class Judge:
             ev.power = (record,)
             ev.mains = False
             ev.car_at_off = ev.connected
-            ev.cycled = ev.outage
+            ev.cycled = True
             ev.cut_hold = (ev.held_by, ev.held_until) if ev.outage and ev.held_by is not None and ev.held(t) else None
             ev.held_until, ev.held_by = -1, None
             ev.up_from = FOREVER
@@ -279,7 +279,6 @@ class Judge:
         ev.outage = True
         ev.since = record.t
         ev.loss = record
-        ev.cycled = False
         ev.cut_hold = None
         ev.amperage_before, ev.amperage_ma = ev.amperage_ma, 0
         ev.bind()
@@ -293,6 +292,9 @@ class Judge:
             ev.bind()
         else:
             ev.recovered_at = record.t
+            if ev.ordered_at == record.t:
+                ev.amperage_ma = ev.amperage_before
+                ev.bind()
         ev.amperage_before = 0
 
     def _returned(self, ev: Evidence, record: Return) -> None:
@@ -321,13 +323,19 @@ class Judge:
         if command in ("amperage", "share", "schedule"):
             ev.ordered_at = record.t
         if command == "amperage":
-            ev.amperage_ma = ev.amperage_ack = record.ma
-            ev.bind()
+            ev.amperage_ack = record.ma
+            if ev.outage:
+                # It was under way at the loss, or it ends the outage: what it binds shows at the recovery.
+                ev.amperage_before = record.ma
+            else:
+                ev.amperage_ma = record.ma
+                ev.bind()
         elif command == "share":
             ev.share_ma = record.ma
             ev.bind()
         elif command == "schedule":
             ev.scheduled = ev.windows if record.on else None
+            ev.cycled = False
         elif ev.connected and record.plug_in == ev.plug_in:
             lasts_ms = FOREVER if command == "pause" else record.duration_ms if command == "hold" else 0
             if lasts_ms:

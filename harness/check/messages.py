@@ -164,6 +164,8 @@ def _flag(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
 def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
     """OCPP 2.0.1 E01.FR.07: seqNo rises by one per event, so a gap is a loss; only what was given up may be missing."""
     expected = traffic.next_seq if message.tx == traffic.seq_tx else 0
+    if message.number > 1 and message.seq + message.count == expected:
+        return  # Sent again, and taken in again by a server that was restored to a time before the first.
     lost = (traffic.discards or {}).get(message.tx, 0)
     traffic.seq_tx = message.tx
     traffic.next_seq = message.seq + message.count

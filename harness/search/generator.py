@@ -75,12 +75,15 @@ def _sessions(dice: Dice, base: Scenario) -> tuple[Session, ...]:
 
 
 def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
-    kinds = [kind for kind in KINDS.values() if kind.simulated]
+    families: dict[str, list[Kind]] = {}
+    for kind in KINDS.values():
+        if kind.simulated:
+            families.setdefault(kind.family, []).append(kind)
     latest = base.duration_ms - 3 * HOUR_MS
     steps: list[Step] = []
     spans: list[tuple[int, int]] = []
     for number in range(1, dice.between(1, 8) + 1):
-        kind = dice.of(kinds)
+        kind = dice.of(dice.of(tuple(families.values())))
         start, at = _start(dice, steps, spans, latest)
         lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
         times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
@@ -96,12 +99,12 @@ def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
 def _start(dice: Dice, steps: list[Step], spans: list[tuple[int, int]], latest: int) -> tuple[int, Moment]:
     """Some time; or while an earlier step acts; or in its recovery."""
     way = dice.below(100) if steps else 0
-    if way < 50:
+    if way < 40:
         start = dice.between(30 * MINUTE_MS, latest - MINUTE_MS)
         return start, Moment(offset_ms=start)
     place = dice.below(len(steps))
     begins, ends = spans[place]
-    if way < 75:
+    if way < 80:
         offset = dice.between(0, max(0, min(ends, latest - MINUTE_MS) - begins))
         return begins + offset, Moment(offset_ms=offset, step=steps[place].id, edge="start")
     offset = min(dice.between(0, 8 * MINUTE_MS), max(0, latest - MINUTE_MS - ends))
