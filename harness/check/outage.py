@@ -97,7 +97,8 @@ def wait_for_calm(ev: Evidence, duty: Duty) -> None:
 
 def draws_from(ev: Evidence) -> int:
     """The latest of plug-in, noticing, power-up, authorisation and the hold's end: from then on a car may draw offline."""
-    return max(ev.plugged_at, ev.since + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
+    asks_ms = ev.profile.model.link.answer_timeout_ms if ev.profile.authorises else 0  # before its own list decides
+    return max(ev.plugged_at + asks_ms, ev.since + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
 
 
 def charge_ending(ev: Evidence, t: int) -> Ending:

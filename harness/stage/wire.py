@@ -404,7 +404,7 @@ class Wire:
                 charger.connect_failed(now)
             return
         charger.answer(now, request, answer)
-        if request.action not in ("status", "meter-values"):
+        if request.action not in ("status", "meter-values") and charger.link.state == "online":
             self._heard(port, now, processed_at)
 
     # Commands.
