@@ -58,8 +58,8 @@ def _packed_footer(path: Path) -> dict[str, dict[str, object]]:
 
     last = b""
     with gzip.open(path) as lines:
-        for last in lines:
-            pass
+        for line in lines:
+            last = line
     footer: dict[str, dict[str, object]] = json.loads(last)
     return footer
 

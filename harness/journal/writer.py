@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -16,6 +16,9 @@ from harness import __version__
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, SCHEMA, Footer, Header, LastLine
 from harness.journal.records import AnyRecord
 from harness.values import Scenario
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 PACK_BEYOND_BYTES = 8 << 20
 """A journal larger than this is compressed. A smaller one stays readable by eye, ``grep`` and a diff."""
@@ -67,6 +70,9 @@ class Writer:
         self._hash = hashlib.sha256()
         self._bytes = 0
         self._counts: Counter[type[AnyRecord]] = Counter()
+        self._helper: ThreadPoolExecutor | None = None
+        self._under_way: Future[None] | None = None
+        """What the helper writes; it works on one batch at a time, so that memory stays bounded and errors are found soon."""
         try:
             self._put(self._encoder.encode_lines([Header(harness=__version__, schema=SCHEMA, scenario=scenario)]))
             with self._named():
@@ -94,17 +100,26 @@ class Writer:
             records=dict(sorted(kinds.items())),
             total=self._counts.total(),
             end_ms=end_ms,
-            digest=self._hash.hexdigest(),
+            digest=self._digest(),
             twin=twin,
         )
         self._put(self._encoder.encode_lines([LastLine(footer)]))
         self.close()
         return footer
 
+    def _digest(self) -> str:
+        self._wait()
+        return self._hash.hexdigest()
+
     def close(self) -> None:
         """Close the file as it is. Closing twice does nothing more."""
-        with self._named():
-            self._file.close()
+        try:
+            self._wait()
+        finally:
+            if self._helper is not None:
+                self._helper.shutdown()
+            with self._named():
+                self._file.close()
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -115,6 +130,18 @@ class Writer:
             raise OSError(problem.errno, problem.strerror, str(self.path)) from None
 
     def _put(self, data: bytes) -> None:
+        if self._helper is None:
+            self._store(data)
+        else:
+            self._wait()
+            self._under_way = self._helper.submit(self._store, data)
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+    def _store(self, data: bytes) -> None:
         self._hash.update(data)
         with self._named():
             self._file.write(data)
@@ -134,3 +161,7 @@ class Writer:
         self.path.unlink()
         self.path = packed
         self._pack_beyond_bytes = float("inf")
+        # Hashing and packing need no interpreter: from here on they go on beside the run.
+        from concurrent.futures import ThreadPoolExecutor
+
+        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")

@@ -31,8 +31,9 @@ class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "busy_until", "charger", "cuts", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held", "holes", "latency_ms",
-        "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp", "timers",
+        "account", "arrives", "away", "busy_until", "charger", "cuts", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
+        "timers",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:

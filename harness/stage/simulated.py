@@ -661,7 +661,8 @@ class _Stage(Wire):
                 charger.unplugged(now)
             elif kind == "swipe":
                 tag = str(given.get("tag") or charger.kit.tag)
-                self.recorder.emit(place, Action(t=now, who=charger.name, action="swipe", outcome="accepted", number=self._number(), tag=tag))
+                number = self._number()
+                self.recorder.emit(place, Action(t=now, who=charger.name, action="swipe", outcome="accepted", number=number, tag=tag))
                 charger.swiped(now, tag)
             else:
                 self._ask(port, self._deed(port, kind, step))

@@ -5,7 +5,7 @@ plugged in, answer, command …) or :meth:`Charger.wake` at its :attr:`Charger.d
 :attr:`Charger.out`: requests to send (``connect`` among them) and :data:`DROP`, to close the connection. What happened is
 told to ``emit`` as journal records.
 
-Regions: power (off, booting, on), the link (:mod:`harness.world.link`), the connector (OCPP's states; it follows from the others), the clock
+Regions: power (off, booting, on), the link (:mod:`harness.world.link`), the connector (OCPP's states), the clock
 (set, unset, or off by the server's error). Memory cells and what clears each come from the model: an event clears the
 cells that list it, and nothing else does.
 
@@ -16,9 +16,21 @@ of the limits. Each change is journalled with its reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from harness.journal.records import (
-    Attempts, Command, Current, Failed, Link, PlugIn, Power, Reason, Record, State, Stay, Transaction,
+    Attempts,
+    Command,
+    Current,
+    Failed,
+    Link,
+    PlugIn,
+    Power,
+    Reason,
+    Record,
+    State,
+    Stay,
+    Transaction,
 )  # fmt: skip
 from harness.values import ChargerModel, MemoryEvent, Period, Settings
 from harness.world.battery import UJ_PER_WH, Battery, CarType
@@ -152,19 +164,15 @@ class Charger:
     def deadline(self) -> int:
         """When the charger next acts by itself."""
         due = self._next_energy
-        if self.boots_at < due:
-            due = self.boots_at
-        if self.outbox.deadline < due:
-            due = self.outbox.deadline
-        if self._next_late < due:
-            due = self._next_late
+        due = min(due, self.boots_at)
+        due = min(due, self.outbox.deadline)
+        due = min(due, self._next_late)
         if self.routine and self._next_reading < due:
             due = self._next_reading
         link = self.link
         if link.mode != "steady" or link.state != "online":
             link_due = link.deadline()
-            if link_due < due:
-                due = link_due
+            due = min(due, link_due)
         return due
 
     def wake(self, now: int) -> None:
@@ -816,7 +824,8 @@ class Charger:
         asked = self._asked
         assert asked is not None
         self._asked = None
-        self.emit(self.index, Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why="timeout" if self.link.online else "link-lost"))
+        why: Literal["timeout", "link-lost"] = "timeout" if self.link.online else "link-lost"
+        self.emit(self.index, Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why=why))
         self.authorised = "no"
         listed = self.has_list and self.kit.tag_listed and asked.tag == self.kit.tag
         rule = self.model.server_loss.new_car

@@ -7,6 +7,7 @@ quantiles. A drawn stay that would begin before the last one ended does not take
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from harness.values import DriverModel, Quantiles, Session
@@ -24,7 +25,7 @@ def from_quantiles(quantiles: Quantiles, bits: int) -> int:
     points = ((0, quantiles.p10), (150, quantiles.p25), (400, quantiles.p50), (650, quantiles.p75), (800, quantiles.p90))
     place = (bits * 800) >> 64
     fraction = bits * 800 & ((1 << 64) - 1)
-    for (low, value), (high, following) in zip(points, points[1:], strict=False):
+    for (low, value), (high, following) in pairwise(points):
         if place < high:
             within = ((place - low) << 64) + fraction
             return value + ((following - value) * within >> 64) // (high - low)

@@ -50,8 +50,22 @@ class Link:
     """The link region of a charger: ``off`` (the charger itself is), ``waiting``, ``trying``, ``online``."""
 
     __slots__ = (
-        "answered_at", "backoff", "draws", "failed_at", "key", "keepalive_at", "mode", "model", "next_at", "patience_ms", "phase",
-        "quirks", "registers", "series", "state", "waits",
+        "answered_at",
+        "backoff",
+        "draws",
+        "failed_at",
+        "keepalive_at",
+        "key",
+        "mode",
+        "model",
+        "next_at",
+        "patience_ms",
+        "phase",
+        "quirks",
+        "registers",
+        "series",
+        "state",
+        "waits",
     )  # fmt: skip
 
     def __init__(self, model: ChargerModel, key: int) -> None:
@@ -181,8 +195,7 @@ class Link:
                 gaps.append(gap)
             else:
                 more += 1
-                if gap < least:
-                    least = gap
+                least = min(least, gap)
             last, failed_at = at, at + fails_ms
             at = failed_at + base_ms + next(draws)
             if base_ms < largest_ms:

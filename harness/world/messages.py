@@ -14,7 +14,10 @@ ROUTINE = frozenset({"keepalive", "status", "meter-values"})
 
 
 class Request:
-    """A request of a charger, and what it carries. ``connect`` is the opening of a connection, which is no message but can fail like one."""
+    """A request of a charger, and what it carries.
+
+    ``connect`` is the opening of a connection, which is no message but can fail like one.
+    """
 
     __slots__ = (
         "action", "anew", "at", "closes_stay", "count", "number", "offline", "plug_in", "sent", "seq", "stamp", "stamped", "start", "tag",
