@@ -330,7 +330,7 @@ def _record(
 ) -> tuple[Path, Footer]:
     """Simulate a scenario into a journal, and judge it on the way; returns the journal's file and footer."""
     from harness.scenario import Problem, ScenarioError
-    from harness.stage import simulated
+    from harness.stage import apart, simulated
 
     outline = judging.outline if judging else Outline()
     feed = judging.feed if judging else outline.feed
@@ -342,7 +342,17 @@ def _record(
 
         tell = progress and partial(_tell, progress, scenario.duration_ms)
         try:
-            simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+            if apart.is_worth(scenario):
+                with simulated.without_collections():
+                    decoder = msgspec.json.Decoder(AnyRecord)
+                    for lines in apart.run(scenario, simulate_all=simulate_all):
+                        batch = decoder.decode_lines(lines)
+                        journal.write_encoded(batch, lines)
+                        feed(batch)
+                        if tell:
+                            tell(batch[-1].t)
+            else:
+                simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except simulated.StageError as refusal:
             raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
         totals = _twin_totals(scenario, outline.driver_steps) if twin else None

@@ -90,8 +90,12 @@ class Writer:
 
     def write(self, batch: Sequence[AnyRecord]) -> None:
         """Append a batch of records."""
+        self.write_encoded(batch, self._encoder.encode_lines(batch))
+
+    def write_encoded(self, batch: Sequence[AnyRecord], lines: bytes) -> None:
+        """Append a batch of records that is encoded already, as ``lines``."""
         self._counts.update(map(type, batch))
-        self._put(self._encoder.encode_lines(batch))
+        self._put(lines)
 
     def finish(self, end_ms: int, *, twin: Any = None) -> Footer:
         """Write the footer and close. ``end_ms`` is the end of the run, ``twin`` the twin's totals."""

@@ -1,13 +1,14 @@
 """The simulated stage: runs a scenario's world in virtual time and hands its records to a sink.
 
 The plan is carried out here; messages travel on :class:`harness.stage.wire.Wire`. Same scenario and seed, same records, whatever the
-machine; with ``simulate_all`` every keepalive, reading and attempt happens as an event, and the records are still the same.
+machine, and however much of the traffic is computed rather than simulated.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import cast
 
 from msgspec.structs import replace
@@ -32,16 +33,28 @@ class StageError(Exception):
     """The stage cannot carry a step of the plan; says which."""
 
 
-def run(scenario: Scenario, sink: Sink, *, simulate_all: bool = False, progress: Progress | None = None) -> None:
+def run(
+    scenario: Scenario, sink: Sink, *, simulate_all: bool = False, leg_by_leg: bool = False, progress: Progress | None = None
+) -> None:  # fmt: skip
     """Run a scenario in virtual time. ``sink`` is called with batches of records in canonical order.
+
+    ``simulate_all``: no traffic is computed, each keepalive, reading and attempt happens. ``leg_by_leg``: each message and each answer
+    is on its way by itself, also where nothing can come between. Neither changes the records.
 
     ``progress`` is called now and then with the time reached, in ms. Raises :class:`StageError` where a step cannot be carried.
     """
+    with without_collections():
+        _Stage(scenario, sink, simulate_all=simulate_all, leg_by_leg=leg_by_leg, progress=progress).run()
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """No collection of garbage meanwhile: a run and its judging make no reference cycles, and so many small objects that each
+    collection is dear."""
     collects = gc.isenabled()
-    # A run makes no reference cycles, and its many small objects make each collection dear.
     gc.disable()
     try:
-        _Stage(scenario, sink, simulate_all=simulate_all, progress=progress).run()
+        yield
     finally:
         if collects:
             gc.enable()
@@ -62,7 +75,9 @@ def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink) -> None:
 class _Stage(Wire):
     """A run in progress: the plan's side."""
 
-    def __init__(self, scenario: Scenario, sink: Sink, *, simulate_all: bool, progress: Progress | None) -> None:
+    def __init__(
+        self, scenario: Scenario, sink: Sink, *, simulate_all: bool, leg_by_leg: bool, progress: Progress | None
+    ) -> None:  # fmt: skip
         for step in scenario.plan:
             if step.do not in KINDS or not KINDS[step.do].simulated:
                 raise StageError(f"step {step.id}: {step.do} cannot be simulated")
@@ -76,7 +91,8 @@ class _Stage(Wire):
         self.message_triggers = [step for step in scenario.plan if step.when is not None and step.when.message]
         emit = self._emit_watching if self.state_triggers else recorder.emit
         ports, server = build(scenario, self.cast, self.windows, emit)
-        super().__init__(ports, server, recorder, simulate_all=simulate_all)
+        super().__init__(ports, server, recorder, leg_by_leg=leg_by_leg)
+        self.simulate_all = simulate_all
         self.seen: dict[str, int] = {}
         self.ongoing: dict[str, Ongoing] = {}
         self.begun: set[str] = set()

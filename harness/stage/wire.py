@@ -25,12 +25,12 @@ from harness.world.server import Server
 class Wire:
     """Carries what chargers and server say to each other. The plan's side of the stage is in its subclass."""
 
-    def __init__(self, ports: list[Port], server: Server, recorder: Recorder, *, simulate_all: bool) -> None:
+    def __init__(self, ports: list[Port], server: Server, recorder: Recorder, *, leg_by_leg: bool) -> None:
         self.clock = Clock(self._elapsed)
         self.ports = ports
         self.server = server
         self.recorder = recorder
-        self.simulate_all = simulate_all
+        self.leg_by_leg = leg_by_leg
         self.next_change = NEVER
         """The next time that the plan may change something; −1: at any time."""
         shards = server.model.shards
@@ -70,14 +70,14 @@ class Wire:
         """Whether nothing but latency lies between this charger and its server."""
         shard = port.account.shard
         return not (
-            port.exact or port.legs or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard] or self.slow_ms[shard]
-            or self.errors[shard]
+            port.legs or port.extra_ms or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard]
+            or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
     def _undisturbed(self, port: Port, until: int) -> bool:
         """Whether nothing else happens to this charger or to the server up to ``until``."""
         return (
-            not self.simulate_all
+            not self.leg_by_leg
             and port.account.group is None
             and self.next_change > until
             and self.server.deadline > until
@@ -289,9 +289,16 @@ class Wire:
         arrives = request.sent + port.way_ms + delay_ms
         port.busy_until = max(port.busy_until, arrives + port.way_ms)
         arrives = max(arrives, self.clock.now)
+        if arrives < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
+            return
         port.arrives = max(port.arrives, arrives)
         for _ in range(copies):
             self.clock.at(arrives, ARRIVAL, port.place, self._arrives, port, request, port.epoch, lost)
+
+    def _lost_for_sure(self, port: Port) -> bool:
+        """Whether what is sent now is lost without a trace, unless something changes before it arrives."""
+        shard = port.account.shard
+        return bool(port.holes) or (not port.tcp and bool(port.cuts or port.shut or self.down[shard]))
 
     def _matching(self, port: Port, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
