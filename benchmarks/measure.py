@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import resource
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -39,18 +41,48 @@ def fleet(chargers: int, days: int, simulate_all: bool = False) -> dict[str, obj
     import harness
 
     scenario = harness.load(WORKLOAD, overrides=[f"chargers.homes.count={chargers}", f"duration={days} d"])
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _PeakMemory() as memory:
         began = time.perf_counter()
         run = harness.run(scenario, out=folder, twin=False, simulate_all=simulate_all)
         seconds = time.perf_counter() - began
         footer = json.loads(run.journal.read_bytes().splitlines()[-1]) if run.journal.suffix == ".jsonl" else _packed_footer(run.journal)
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "seconds": seconds, "charger_days": chargers * days, "peak_mib": peak_mib, "records": footer["footer"]["records"],
+        "seconds": seconds, "charger_days": chargers * days, "peak_mib": memory.peak_mib, "records": footer["footer"]["records"],
         "digest": footer["footer"]["digest"], "verdict": run.verdict,
     }  # fmt: skip
 
 
+
+
+class _PeakMemory:
+    """The most memory that this process and its children held together, pages that they share counted once."""
+
+    def __init__(self) -> None:
+        self.peak_mib = 0.0
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _PeakMemory:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.25):
+            children = [str(child.pid) for child in multiprocessing.active_children()]
+            self.peak_mib = max(self.peak_mib, sum(_proportional_mib(process) for process in ("self", *children)))
+
+
+def _proportional_mib(process: str) -> float:
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        # Not Linux, or the process is gone: what this one held at the most.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if process == "self" else 0.0
+    return int(next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))) / 1024
 
 
 def _packed_footer(path: Path) -> dict[str, dict[str, object]]:

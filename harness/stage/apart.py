@@ -17,8 +17,8 @@ import msgspec
 from harness.stage import simulated
 from harness.values import Scenario
 
-WORTH_CHARGER_DAYS = 4_000
-"""From how large a run on a process of its own is worth its start: about a second's work."""
+WORTH_CHARGER_DAYS = 1_500
+"""From how large a run on a process of its own is worth its start: about half a second of work."""
 
 _LINES, _REFUSED, _BROKEN = b"L", b"R", b"B"
 

@@ -20,17 +20,21 @@ class Timeline:
         self.starts: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.recoveries: dict[str, int] = {}
-        for _ in self.steps:
-            for step in plan:
-                if step.id not in self.starts and step.at is not None:
-                    self._learn(self.starts, step.id, self.moment(step.at))
-                if step.id not in self.ends:
-                    self._learn(self.ends, step.id, self.end_of(step))
+        while any([self._learn(step) for step in plan]):
+            pass
 
-    @staticmethod
-    def _learn(known: dict[str, int], step: str, moment: int | None) -> None:
-        if moment is not None:
-            known[step] = max(0, moment)
+    def _learn(self, step: Step) -> bool:
+        """Find out a step's start and end, where that is possible by now; says whether that brought anything new."""
+        known = len(self.starts) + len(self.ends)
+        if step.id not in self.starts and step.at is not None:
+            start = self.moment(step.at)
+            if start is not None:
+                self.starts[step.id] = max(0, start)
+        if step.id not in self.ends:
+            end = self.end_of(step)
+            if end is not None:
+                self.ends[step.id] = max(0, end)
+        return len(self.starts) + len(self.ends) > known
 
     def moment(self, moment: Moment) -> int | None:
         """The time of a moment in ms, or None while it is not known."""

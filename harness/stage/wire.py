@@ -165,7 +165,8 @@ class Wire:
         While a request is on its way to the server, its arrival sees to that, unless something is due before.
         """
         due = port.charger.deadline
-        due = min(due, port.driver.deadline)
+        if port.driver.deadline < due:
+            due = port.driver.deadline
         port.due = due
         if due < NEVER and due not in port.timers and not self.clock.now < port.arrives < due:
             port.timers.append(due)

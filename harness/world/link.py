@@ -100,7 +100,7 @@ class Link:
             if self.mode == "steady":
                 return NEVER
             notices_at = self.answered_at + self.patience_ms
-            return notices_at if self.mode == "dead" else min(notices_at, self.keepalive_at)
+            return notices_at if self.mode == "dead" or notices_at < self.keepalive_at else self.keepalive_at
         if self.state == "off" or (self.mode == "dead" and self.state == "waiting"):
             return NEVER
         return self.next_at
@@ -195,7 +195,8 @@ class Link:
                 gaps.append(gap)
             else:
                 more += 1
-                least = min(least, gap)
+                if gap < least:
+                    least = gap
             last, failed_at = at, at + fails_ms
             at = failed_at + base_ms + next(draws)
             if base_ms < largest_ms:

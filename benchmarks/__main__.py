@@ -1,0 +1,105 @@
+"""Runs the benchmarks: a line each with name, figure, limit and ok or over; exit 1 if any is over. Takes about three minutes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REFERENCE_RATE = 800_000
+"""Events per second of a bare simpy loop of 10,000 processes on the machine that the limits were written for."""
+
+DIGEST = Path(__file__).with_name("workload.digest")
+HEAVY = ("simpy", "yaml", "rich", "asyncio")
+
+
+def measure(*words: str) -> dict[str, Any]:
+    """One measurement in a fresh process."""
+    done = subprocess.run([sys.executable, "-m", "benchmarks.measure", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"benchmarks.measure {' '.join(words)} failed:\n{done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def beside_bare(*words: str) -> tuple[dict[str, Any], float]:
+    """A measurement, and the bare loop's rate just before and after it as a share of the reference."""
+    before = measure("bare")["rate"]
+    answer = measure(*words)
+    return answer, (before + measure("bare")["rate"]) / 2 / REFERENCE_RATE
+
+
+class Report:
+    """Prints a line per figure and remembers whether any is over."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def line(self, name: str, figure: float, limit: float, unit: str, *, least: bool = False, note: str = "") -> None:
+        """``least``: the limit is a lower one."""
+        fine = figure >= limit if least else figure <= limit
+        self.over = self.over or not fine
+        bound = "at least" if least else "at most"
+        print(f"{'ok  ' if fine else 'over'}  {name:<34} {figure:>9,.4g} {unit:<16} {bound} {limit:,.4g}{note and '  ' + note}", flush=True)
+
+
+def fleets(report: Report) -> None:
+    """A week of 10,000 chargers; doubling; and every message simulated."""
+    week, speed = beside_bare("fleet", "10000", "7")
+    rate = week["charger_days"] / week["seconds"]
+    note = f"computed: keepalives, readings, statuses, attempts at a dead server; bare loop {speed * REFERENCE_RATE / 1e6:.2f} M/s"
+    report.line("a fleet: 10,000 chargers, 7 days", rate, 5000 * speed, "charger-days/s", least=True, note=note)
+    report.line("a fleet: peak memory", week["peak_mib"], 200, "MiB", note="both processes, shared pages once")
+    same = DIGEST.exists() and DIGEST.read_text().strip() == week["digest"]
+    report.line("a fleet: journal as committed", int(same), 1, "", least=True, note=week["digest"][:16])
+    sizes = (("5000", "2"), ("10000", "2"), ("5000", "4"))
+    once, chargers, days = (statistics.median(measure("fleet", *size)["seconds"] for _ in range(3)) for size in sizes)
+    report.line("b twice the chargers", chargers / once, 2.3, "× the time")
+    report.line("b twice the days", days / once, 2.3, "× the time")
+    every, speed = beside_bare("fleet", "1000", "2", "all")
+    computed = measure("fleet", "1000", "2")
+    rate = every["charger_days"] / every["seconds"]
+    report.line("e every message simulated", rate, 2000 * speed, "charger-days/s", least=True, note="1,000 chargers, 2 days")
+    report.line("e same records as computed", int(every["digest"] == computed["digest"]), 1, "", least=True)
+
+
+def small(report: Report) -> None:
+    """A day of three chargers; starting up."""
+    day, speed = beside_bare("small-day")
+    report.line("c three chargers, a day", day["milliseconds"], 1.5 / speed, "ms", note=f"1.5 ms at {REFERENCE_RATE / 1e6} M/s")
+    bare = _seconds([sys.executable, "-c", "pass"])
+    command = [sys.executable, "-m", "harness"]
+    report.line("d harness --help", _seconds([*command, "--help"]) / bare, 9, "× python -c pass")
+    smallest = str(Path(__file__).with_name("smallest.yaml"))
+    report.line("d the smallest run", _seconds([*command, "run", smallest, "--no-twin"]) / bare, 18, "× python -c pass")
+    traced = [sys.executable, "-X", "importtime", *command[1:], "--help"]
+    imported = subprocess.run(traced, capture_output=True, text=True, check=True).stderr
+    modules = {line.rpartition("|")[2].strip() for line in imported.splitlines()}
+    heavy = [name for name in HEAVY if name in modules]
+    report.line("d heavy modules at --help", len(heavy), 0, "", note=", ".join(heavy))
+
+
+def _seconds(command: list[str], times: int = 11) -> float:
+    """How long a command takes as a whole process: the median."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def main() -> int:
+    """Run all benchmarks; 1 if any is over its limit."""
+    report = Report()
+    small(report)
+    fleets(report)
+    return int(report.over)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
