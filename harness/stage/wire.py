@@ -277,14 +277,7 @@ class Wire:
 
     def _send(self, port: Port, request: Request) -> None:
         """Put a request under way, leg by leg."""
-        copies, delay_ms, lost = 1, 0, ""
-        for fault in self._matching(port, "request", request.action):
-            if fault.kind == "repeat":
-                copies = 2
-            elif fault.kind == "delay":
-                delay_ms += fault.delay_ms
-            else:
-                lost = fault.kind
+        copies, delay_ms, lost = self._tampered(port, "request", request.action)
         if lost == "drop":
             return
         arrives = request.sent + port.way_ms + delay_ms
@@ -300,6 +293,18 @@ class Wire:
         """Whether what is sent now is lost without a trace, unless something changes before it arrives."""
         shard = port.account.shard
         return bool(port.holes) or (not port.tcp and bool(port.cuts or port.shut or self.down[shard]))
+
+    def _tampered(self, port: Port, direction: str, action: str) -> tuple[int, int, str]:
+        """What message faults do to a message: how many copies arrive, how much later, and the worst else that becomes of it."""
+        copies, delay_ms, lost = 1, 0, ""
+        for fault in self._matching(port, direction, action):
+            if fault.kind == "repeat":
+                copies = 2
+            elif fault.kind == "delay":
+                delay_ms += fault.delay_ms
+            else:
+                lost = fault.kind
+        return copies, delay_ms, lost
 
     def _matching(self, port: Port, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
@@ -442,14 +447,7 @@ class Wire:
 
     def _send_order(self, port: Port, now: int, order: Command) -> None:
         self.leave_mode(port, now)
-        copies, delay_ms, lost = 1, 0, ""
-        for fault in self._matching(port, "command", order.name):
-            if fault.kind == "repeat":
-                copies = 2
-            elif fault.kind == "delay":
-                delay_ms += fault.delay_ms
-            else:
-                lost = fault.kind
+        copies, delay_ms, lost = self._tampered(port, "command", order.name)
         if lost not in ("drop", "error-answer"):
             arrives = now + port.way_ms + delay_ms + self.slow_ms[port.account.shard]
             for _ in range(copies):
