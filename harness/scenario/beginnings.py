@@ -31,7 +31,7 @@ chargers:
   homes: {{count: 5, model: juicebox-40}}     # a crowd, drawn from the seed: homes-1 to homes-5
   anna:                                     # one charger; nothing about it is drawn
     model: juicebox-40                      # a shipped model, a path (./mine.yaml), or {{extends: juicebox-40, …}}
-    session: {{plug_in: 18:10, needs: 18 kWh, leave: 07:00}}
+    session: {{plug_in: 17:10, needs: 18 kWh, leave: 07:00}}      # the peak: she is held until midnight
 
 plan:                                       # what goes wrong, and what people do
   - {{id: crash, at: 17:30, do: server.crash, for: 2 h}}
@@ -40,6 +40,7 @@ plan:                                       # what goes wrong, and what people d
 
 expect:
   contract: each-maker                      # each charger is judged by its model's contract
+  exercised: [unplug-clears-schedule]       # the run proves nothing unless this was put to the test
   checks:
     reconnects-in-time: {{within: 10 min}}    # a built-in check with a bound of one's own
     anna-charges-without-the-server:        # a check of one's own
@@ -102,6 +103,15 @@ queue:
 contract:                   # what the maker promises: a check, its bound, and whose words they are
   charging-continues:
     source: "The maker's manual, section 4"
+  schedule-runs-offline:    # not can-always-charge: a stored schedule holds cars without the server too
+    assumes: [no memory-loss, no clock-lost, no wrong-clock]
+    source: "The maker's manual, section 4"
+  schedule-survives-power-cycle:
+    assumes: [no memory-loss, no clock-lost, no wrong-clock]
+    source: "OCPP 1.6 errata 3.37: profiles SHALL be persistent across reboots and power cycles"
+  settings-remembered:
+    assumes: [no memory-loss]
+    assumption: The installer's wire rating must survive every power cut; no source says so
   reconnects-in-time:
     assumes: [no firmware-update]
     assumption: The manual promises that it reconnects, and names no time

@@ -1,12 +1,13 @@
 """The examples in the documentation are right as they stand."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from small_scenario import GOOD, SMALL
 
-from harness import scenario
+from harness import cli, scenario
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,13 +47,37 @@ def test_models_on_the_page(tmp_path, text):
     assert faults(path) == []
 
 
-def test_the_walk_from_manual_to_contract(tmp_path):
-    clauses = next(text for text in blocks("models.md") if text.startswith("contract:"))
-    text = scenario.new("model", "acme-20")
-    (tmp_path / "acme-20.yaml").write_text(re.sub(r"^contract:.*?(?=^claims:)", clauses, text, flags=re.M | re.S), encoding="utf-8")
-    path = tmp_path / "acme-outage.yaml"
-    path.write_text(next(text for text in blocks("models.md") if "acme-outage" in text), encoding="utf-8")
-    assert faults(path) == []
-    assert list(scenario.load(path).models["acme-20"].contract) == ["can-always-charge", "settings-remembered"]
-    broken = scenario.load(path, overrides=["chargers.bench.model.server_loss.new_car=refused"])
-    assert broken.models["acme-20@bench"].server_loss.new_car == "refused"
+WALK = re.search(r"## A charger, from its manual.*?(?=^## )", (DOCS / "models.md").read_text(encoding="utf-8"), re.M | re.S)[0]
+COMMANDS = [line.split()[1:] for text in re.findall(r"^```sh\n(.*?)^```", WALK, re.M | re.S) for line in text.splitlines()]
+CLAUSES = next(text for text in blocks("models.md") if text.startswith("contract:"))
+
+
+@pytest.mark.parametrize("clauses", ["as the template has them", CLAUSES], ids=["template", "pasted"])
+def test_the_walk_from_manual_to_contract(tmp_path, monkeypatch, capsys, clauses):
+    """The commands of the page in their order, its blocks saved under the names that it gives them."""
+    monkeypatch.chdir(tmp_path)
+    new, lint, whole, broken = COMMANDS
+    assert cli.main(new) == 0
+    if clauses == CLAUSES:
+        model = tmp_path / "acme-20.yaml"
+        pasted = re.sub(r"^contract:.*?(?=^claims:)", CLAUSES, model.read_text(encoding="utf-8"), flags=re.M | re.S)
+        model.write_text(pasted, encoding="utf-8")
+    assert cli.main(lint) == 0
+    assert "nothing to complain about" in capsys.readouterr().out
+    outage = next(text for text in blocks("models.md") if text.startswith("# acme-outage.yaml"))
+    (tmp_path / "acme-outage.yaml").write_text(outage, encoding="utf-8")
+    assert [str(problem) for problem in scenario.lint("acme-outage.yaml")] == []
+
+    assert cli.main(whole) == 0
+    result = latest(tmp_path)
+    promised = set(scenario.load("acme-outage.yaml").models["acme-20"].contract)
+    assert promised == {check["name"] for check in result["checks"] if check["met"] and check["verdict"] == "pass"} & promised
+    assert cli.main(broken) == 1
+    failed = [check["name"] for check in latest(tmp_path)["checks"] if check["verdict"] == "fail"]
+    assert failed == ["schedule-runs-offline"]
+
+
+def latest(folder):
+    """The result of the last run."""
+    runs = folder / "reports" / "runs" / "acme-outage"
+    return json.loads((runs / (runs / "latest.txt").read_text(encoding="utf-8").strip() / "result.json").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 import pytest
 from small_scenario import GOOD, SMALL
 
+import harness
 from harness import scenario, shipped
 
 HEAD = SMALL.replace("duration: 24 h", "duration: 24 h\nseed: 1")
@@ -128,3 +129,12 @@ def test_what_new_writes_can_be_used(tmp_path):
     file.write_text(scenario.new("scenario", "first"), encoding="utf-8")
     found = scenario.load(file, overrides=[f"chargers.anna.model={tmp_path}/acme.yaml"])
     assert list(found.models) == ["juicebox-40", "acme"]
+
+
+def test_what_new_writes_puts_its_own_checks_to_the_test(tmp_path):
+    file = tmp_path / "first.yaml"
+    file.write_text(scenario.new("scenario", "first"), encoding="utf-8")
+    result = harness.run(file, twin=False)
+    assert result.verdict == "pass"
+    assert result.checks["unplug-clears-schedule"].met == 1
+    assert result.checks["anna-charges-without-the-server"].met == 1
