@@ -1,0 +1,49 @@
+"""Write the golden reports anew: ``python tests/golden/goldens.py``.
+
+``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and
+``tests/golden/street.sha256`` the digest of one small journal. Look at what ``git diff`` says before committing them: it is what a change did to
+every behaviour that the project shows.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import shipped
+from harness.api import run
+from harness.report import document, markdown
+
+HERE = Path(__file__).resolve().parent
+REPORTS = HERE.parents[1] / "reports"
+STREET = HERE / "street.yaml"
+DIGEST = HERE / "street.sha256"
+
+
+def reports_of(name: str) -> dict[Path, bytes]:
+    """The golden files of a shipped scenario, as they should be."""
+    outcome = run(name).outcome
+    return {
+        REPORTS / name / "result.json": document.render(outcome, None),
+        REPORTS / name / "report.md": markdown.render(outcome).encode(),
+    }
+
+
+def street_digest() -> str:
+    """The digest of the street's journal."""
+    return run(STREET, twin=False).outcome.digest
+
+
+def regenerate() -> None:
+    """Write all of them, and say which changed."""
+    files = {DIGEST: f"{street_digest()}\n".encode()}
+    for name in shipped.scenario_names():
+        files |= reports_of(name)
+    for path, content in files.items():
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            print(path.relative_to(REPORTS.parent))
+
+
+if __name__ == "__main__":
+    regenerate()

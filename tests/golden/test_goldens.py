@@ -1,0 +1,34 @@
+"""The reports that are shipped are those that the scenarios give today."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+
+import pytest
+from goldens import DIGEST, REPORTS, reports_of, street_digest
+
+from harness import shipped
+
+ANEW = "if this is meant, run `python tests/golden/goldens.py` and look at `git diff reports`"
+SHOWN_LINES = 40
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_a_shipped_scenario_gives_its_golden_reports(name):
+    for path, content in reports_of(name).items():
+        shown = path.relative_to(REPORTS.parent).as_posix()
+        golden = path.read_bytes() if path.is_file() else b""
+        if content != golden:
+            lines = (text.decode().splitlines() for text in (golden, content))
+            diff = list(unified_diff(*lines, f"{shown} as committed", f"{shown} as it is now", lineterm="", n=1))
+            more = f"\n… and {len(diff) - SHOWN_LINES} lines more" if len(diff) > SHOWN_LINES else ""
+            pytest.fail(f"{shown} differs; {ANEW}\n" + "\n".join(diff[:SHOWN_LINES]) + more, pytrace=False)
+
+
+def test_no_report_is_left_of_a_scenario_that_is_gone():
+    kept = {path.name for path in REPORTS.iterdir() if path.is_dir() and path.name != "runs"}
+    assert kept == set(shipped.scenario_names())
+
+
+def test_the_digest_of_a_small_journal_is_the_committed_one():
+    assert street_digest() == DIGEST.read_text().strip(), ANEW

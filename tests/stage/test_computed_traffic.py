@@ -1,0 +1,81 @@
+"""Computed traffic leaves the records, and so the verdicts, that simulated traffic leaves.
+
+Keepalives, readings and attempts that cannot change anything are worked out instead of happening one by one. Here each run is made
+twice, once with all of them happening. Takes some seconds: simulating all of it is what computing it saves.
+"""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from random_plans import MODELS, base, drawn, lines, records_of
+
+from harness import scenario, shipped
+from harness.check.judge import Judge
+from harness.values import Moment, Scenario, Step, Targets
+
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+TWO_DAYS_MS = 48 * HOUR
+SMALLER = {"reconnect-storm": ["chargers.town.count=60", "chargers.night-owls.count=40"]}
+"""What is cut away to stay quick."""
+
+PLANS = 60
+
+
+def verdicts(loaded: Scenario, records: list) -> list[object]:
+    judge = Judge(loaded)
+    judge.feed(records)
+    return list(judge.close(loaded.duration_ms))
+
+
+def agree(loaded: Scenario) -> None:
+    computed = records_of(loaded)
+    simulated = records_of(loaded, simulate_all=True)
+    assert lines(computed) == lines(simulated)
+    assert verdicts(loaded, computed) == verdicts(loaded, simulated)
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names())
+def test_in_every_shipped_scenario(name):
+    loaded = scenario.load(name, overrides=SMALLER.get(name, []))
+    loaded = replace(loaded, duration_ms=min(loaded.duration_ms, TWO_DAYS_MS))
+    assert len(loaded.names()) <= 200
+    agree(loaded)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_under_random_plans(model):
+    for seed in range(PLANS // len(MODELS)):
+        agree(drawn(model, seed, hours=24))
+
+
+def second_loss(model: str, kind: str, offset_ms: int) -> Scenario:
+    """Two outages, the second so long after the recovery from the first."""
+    whom = Targets() if kind.startswith("server") else Targets(names=("anna",))
+    plan = (
+        Step(id="first", do="server.crash", at=Moment(offset_ms=HOUR), for_ms=20 * MINUTE),
+        Step(id="second", do=kind, at=Moment(offset_ms=offset_ms, step="first", edge="recovered"), for_ms=20 * MINUTE, to=whom),
+    )
+    return replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan)
+
+
+WEBSOCKET = [model for model in MODELS if next(iter(base(model).models.values())).link.transport == "websocket"]
+DATAGRAMS = [model for model in MODELS if model not in WEBSOCKET]
+
+
+@pytest.mark.parametrize("kind", ["server.crash", "server.hang", "network.cut", "network.black-hole"])
+@pytest.mark.parametrize("model", WEBSOCKET)
+def test_when_the_server_is_lost_again_before_a_keepalive_was_answered(model, kind):
+    for offset_ms in (100, 5_000, 20_000, 45_000):
+        agree(second_loss(model, kind, offset_ms))
+
+
+@pytest.mark.xfail(
+    strict=True, reason="over datagrams no keepalive goes out when the link comes online, but one is reckoned with: noticing is a round trip late"
+)
+@pytest.mark.parametrize("kind", ["server.crash", "server.hang", "network.cut", "network.black-hole"])
+@pytest.mark.parametrize("model", DATAGRAMS)
+def test_over_datagrams_too(model, kind):
+    for offset_ms in (100, 3_000, 8_000):
+        agree(second_loss(model, kind, offset_ms))
