@@ -1,8 +1,8 @@
 """Write the golden reports anew: ``python tests/golden/goldens.py``.
 
 ``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and
-``tests/golden/street.sha256`` the digest of one small journal. Look at what ``git diff`` says before committing them: it is what a change did to
-every behaviour that the project shows.
+``tests/golden/street.sha256`` the digest of one small journal. Look at what ``git diff`` says before committing them: it is what a
+change did to every behaviour that the project shows.
 """
 
 from __future__ import annotations

@@ -72,7 +72,8 @@ def test_when_the_server_is_lost_again_before_a_keepalive_was_answered(model, ki
 
 
 @pytest.mark.xfail(
-    strict=True, reason="over datagrams no keepalive goes out when the link comes online, but one is reckoned with: noticing is a round trip late"
+    strict=True,
+    reason="over datagrams no keepalive goes out as the link comes online, but one is reckoned with: noticing is a round trip late",
 )
 @pytest.mark.parametrize("kind", ["server.crash", "server.hang", "network.cut", "network.black-hole"])
 @pytest.mark.parametrize("model", DATAGRAMS)

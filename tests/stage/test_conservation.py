@@ -38,7 +38,7 @@ def by_charger(model: str, seed: int, *kinds: type) -> dict[str, list[Any]]:
 
 def every(law):
     """Ask for a law in every run."""
-    return pytest.mark.parametrize(("model", "seed"), RUNS, ids=lambda value: str(value))(law)
+    return pytest.mark.parametrize(("model", "seed"), RUNS, ids=str)(law)
 
 
 @every

@@ -39,8 +39,9 @@ def test_what_waits_for_a_recovery_or_a_message_is_not_known_from_the_start():
 
 
 def test_an_edge_knows_the_steps_that_end_on_it():
-    timeline = Timeline([step("first", Moment(offset_ms=0), for_ms=MINUTE), step("other", Moment(offset_ms=0), until=after("first", "end"))])
-    assert [other.id for other in timeline.ends_on("first", "end")] == ["other"]
+    other = step("other", Moment(offset_ms=0), until=after("first", "end"))
+    timeline = Timeline([step("first", Moment(offset_ms=0), for_ms=MINUTE), other])
+    assert timeline.ends_on("first", "end") == [other]
     assert timeline.ends["other"] == MINUTE
 
 

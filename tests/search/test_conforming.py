@@ -1,0 +1,49 @@
+"""Every shipped charger passes its own contract on two hundred random plans, and together they put it to the test.
+
+What a contract does not promise under a kind of fault it says in ``assumes``; nothing is left out of the plans to avoid an alarm. Takes
+some seconds in all: the plans are whole runs of 30 hours with three chargers, with and without a load group by turns. With ``-s`` it
+prints how often each check was met under each kind of step.
+"""
+
+from __future__ import annotations
+
+import pytest
+from random_plans import MODELS, drawn, records_of
+
+from harness import shipped
+from harness.check.judge import Judge
+from harness.fault import KINDS
+from harness.search.coverage import Coverage
+
+PLANS = 200
+
+SELDOM = {
+    "new-session-refused-offline", "override-kept", "schedule-survives-power-cycle", "unplug-clears-schedule", "unscheduled-after-power-cut",
+}  # fmt: skip
+"""Checks that take several steps in one order within one stay: two hundred plans may decide none. The shipped scenarios and the
+hand-written timelines do."""
+
+
+def test_every_shipped_charger_is_put_to_the_test():
+    assert sorted(MODELS) == sorted(shipped.model_names("charger"))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
+    coverage = Coverage()
+    broken: list[str] = []
+    for seed in range(PLANS):
+        plan = drawn(model, seed)
+        judge = Judge(plan)
+        judge.feed(records_of(plan))
+        results = judge.close(plan.duration_ms)
+        coverage.add(plan, results)
+        broken += [
+            f"seed {seed}, {result.name}, {result.witness.charger} at {result.witness.t} ms: {result.witness.rule}"
+            for result in results if result.witness is not None
+        ]  # fmt: skip
+    print(f"\n{model}\n{coverage.table()}")  # shown with -s, and on a failure
+    assert broken == []
+    assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
+    promised = {check for contract in (plan.models[model].contract, plan.server.contract) for check in contract}
+    assert promised - SELDOM - set(coverage.checks()) == set()
