@@ -259,7 +259,7 @@ class _Case:
             scenario=self._scenario,
             judgement=judgement(
                 self._scenario,
-                judging.judge.close(end_ms),
+                judging.judge.close(end_ms, complete=footer is not None),
                 totals=judging.meter.close(end_ms),
                 twin=twin,
                 strict=self._strict,

@@ -27,7 +27,8 @@ class End(NamedTuple):
 
 
 class Machine(Generic[F]):
-    """A combinator in one scope. ``open`` begins the scope, ``shut`` ends it, ``close`` ends it because the run is over."""
+    """A combinator in one scope. ``open`` begins the scope, ``shut`` ends it, ``close`` ends it because the run is over, and
+    ``cut`` because what comes next is not known: what is open is then pending."""
 
     def open(self, t: int, facts: F) -> list[End]:
         """The scope begins."""
@@ -44,6 +45,10 @@ class Machine(Generic[F]):
     def close(self, t: int) -> list[End]:
         """The run is over."""
         return self.shut(t)
+
+    def cut(self, t: int) -> list[End]:
+        """The records end here, and the run does not."""
+        return [end if end.outcome == "cancelled" else end._replace(outcome="pending") for end in self.shut(t)]
 
 
 class _Always(Machine[F]):
@@ -148,6 +153,9 @@ class _Response(Machine[F]):
     def close(self, t: int) -> list[End]:
         return self._each(lambda one: one.close(t), t)
 
+    def cut(self, t: int) -> list[End]:
+        return self.close(t)
+
 
 def always(condition: Condition[F]) -> Machine[F]:
     """The condition holds at every instant of the scope."""
@@ -206,6 +214,10 @@ class During(Machine[F]):
     def close(self, t: int) -> list[End]:
         self._inside = False
         return self._inner.close(t)
+
+    def cut(self, t: int) -> list[End]:
+        self._inside = False
+        return self._inner.cut(t)
 
 
 def during(scope: Condition[F], inner: Machine[F]) -> Machine[F]:

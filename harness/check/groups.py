@@ -66,11 +66,14 @@ class LoadGroup:
                 rule.tally.fail(rule, ev.name, since, text, [*ev.known(), *records])
         self.over_with = []
 
-    def close(self, end_ms: int) -> None:
-        """The run is over."""
+    def close(self, end_ms: int, *, complete: bool = True) -> None:
+        """The run is over; not ``complete``: its journal was cut off here, and what has held so far is undecided."""
         self._judge(end_ms)
         rule = next((one.panel.rules[NAME] for one in self.members if NAME in one.panel.rules), None)
         if rule is not None and self.drew and not self.failed and not self.exempt:
+            if not complete:
+                rule.pending()
+                return
             rule.met()
             rule.tally.near(self.highest_ma / 1000, self.capacity_ma / 1000, "A")
 

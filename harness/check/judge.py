@@ -662,26 +662,30 @@ class Judge:
 
     # The end.
 
-    def close(self, end_ms: int) -> list[CheckResult]:
-        """The run is over at ``end_ms``: judge what is left and sum up, a result per check."""
-        if self._ev is not None:
+    def close(self, end_ms: int, *, complete: bool = True) -> list[CheckResult]:
+        """The run is over at ``end_ms``: judge what is left and sum up, a result per check.
+
+        Without ``complete`` the journal was cut off after a record of ``end_ms``: all that stands before that millisecond is known, of
+        that millisecond itself perhaps only a part, and what is still open is pending.
+        """
+        if self._ev is not None and complete:
             self._end_instant(self._ev, self._t)
-            self._ev = None
+        self._ev = None
         for ev in self._everyone:
-            while ev.wake <= end_ms:
+            while ev.wake < end_ms + complete:
                 self._wake(ev)
-            self._close(ev, end_ms)
+            self._close(ev, end_ms, complete=complete)
         for group in self._groups:
-            group.close(end_ms)
+            group.close(end_ms, complete=complete)
         for rule in self._rules.values():
             if rule.name == "random-delay-applied":
                 starts_closed(rule)
         named = set(self._scenario.expect.exercised) | {spec.name for spec in self._scenario.expect.checks}
         order = {name: place for place, name in enumerate(NAMES)}
         tallies = sorted(self._tallies.values(), key=lambda tally: (order.get(tally.name, len(order)), tally.name))
-        return [tally.result("scenario" if tally.name in named else "contract") for tally in tallies]
+        return [tally.result("scenario" if tally.name in named else "contract", complete=complete) for tally in tallies]
 
-    def _close(self, ev: Evidence, end_ms: int) -> None:
+    def _close(self, ev: Evidence, end_ms: int, *, complete: bool) -> None:
         ev.flags = 0
         ev.was_ma = ev.ma
         ev.remember()
@@ -689,14 +693,16 @@ class Judge:
         for duty in ev.live:
             if not duty.silenced:
                 self._conclude(ev, duty, duty.close(end_ms))
+        # Cut off in the midst of a recovery, or before its charger can have noticed the loss: this may be a blip.
+        maybe_blip = not complete and (not ev.outage or (ev.link_online and end_ms - ev.since <= ev.profile.noticing_ms))
         for duty, outcome, records in ev.outcomes or ():
-            self._count(ev, duty, outcome, lambda records=records: records)  # type: ignore[misc]
+            self._count(ev, duty, "pending" if maybe_blip else outcome, lambda records=records: records)  # type: ignore[misc]
         for duty, outcome in ev.parked or ():
-            self._count(ev, duty, outcome, ev.witnesses)
+            self._count(ev, duty, "pending" if maybe_blip else outcome, ev.witnesses)
         if ev.requests is not None:
-            ev.requests.close()
+            ev.requests.close(complete=complete)
         if ev.own is not None:
-            ev.own.close(ev, end_ms)
-        messages.settle_accounts(ev, ev.ledger, self._settled_at)
+            ev.own.close(ev, end_ms, complete=complete)
+        messages.settle_accounts(ev, ev.ledger, self._settled_at, complete=complete)
         if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
             ev.panel.rules["nothing-before-acceptance"].pending()

@@ -227,11 +227,18 @@ def stayed(ev: Evidence, stay: Stay) -> None:
         traffic_of(ev).stays.append(stay)
 
 
-def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int) -> None:
-    """The run is over: compare the server's books with what happened. What was over by the last settling must be there."""
+def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int, *, complete: bool = True) -> None:
+    """The run is over: compare the server's books with what happened. What was over by the last settling must be there.
+
+    The books are written down at the end of a run only: one that was cut off before (not ``complete``) leaves all of it pending.
+    """
     rule = ev.panel.rules.get("transactions-accounted")
     traffic: Traffic | None = ev.traffic
     if rule is None or traffic is None:
+        return
+    if ledger is None and not complete:
+        for _ in traffic.opened:
+            rule.pending()
         return
     entries = ledger.entries if ledger is not None else []
     booked: dict[int, list[Entry]] = {}

@@ -100,8 +100,8 @@ class Tally:
             kept = {id(record): record for record in sorted(records, key=lambda record: record.t)}
             self.witness = Witness(charger=charger, t=t, rule=text, records=list(kept.values()))
 
-    def result(self, origin: Literal["contract", "scenario"]) -> CheckResult:
-        """What the check found."""
+    def result(self, origin: Literal["contract", "scenario"], *, complete: bool = True) -> CheckResult:
+        """What the check found; ``complete``: in the whole of the run."""
         verdict: Literal["pass", "fail", "unknown"] = "fail" if self.failed else "pass" if self.met else "unknown"
         soft = all(rule.severity == "warn" for rule in self.rules) or (self.failed > 0 and not self.hard)
         idle: dict[str, bool] = {}
@@ -111,15 +111,15 @@ class Tally:
         return CheckResult(
             name=self.name, says=self.says, verdict=verdict, met=self.met, failed=self.failed, cancelled=self.cancelled,
             pending=self.pending, margin=self.margin, witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
-            origin=origin, failing=list(self.failing), why=self._why() if verdict == "unknown" else "",
+            origin=origin, failing=list(self.failing), why=self._why(complete=complete) if verdict == "unknown" else "",
             idle=[model for model, unused in idle.items() if unused],
         )  # fmt: skip
 
-    def _why(self) -> str:
+    def _why(self, *, complete: bool) -> str:
         if self.exempt:
             return f"a fault under which it is not promised ended {self.exempt} of {self.cancelled + self.pending} triggers"
         if self.pending:
-            return f"{self.pending} triggered and still undecided when the run ended"
+            return f"{self.pending} triggered and still undecided when the {'run ended' if complete else 'journal was cut off'}"
         if self.cancelled:
             return f"{self.cancelled} triggered, and ended before anything was due"
         return "nothing triggered it"

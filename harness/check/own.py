@@ -138,10 +138,10 @@ class OwnState:
         powered = ev.up_from if t < ev.up_from else FOREVER
         return min(held, powered, *self.opens)
 
-    def close(self, ev: Evidence, end_ms: int) -> None:
-        """The run is over."""
+    def close(self, ev: Evidence, end_ms: int, *, complete: bool = True) -> None:
+        """The run is over; not ``complete``: its journal was cut off here."""
         for check, machine in zip(self.checks, self.machines, strict=True):
-            self._count(ev, check, machine.close(end_ms))
+            self._count(ev, check, machine.close(end_ms) if complete else machine.cut(end_ms))
 
     def _count(self, ev: Evidence, check: OwnCheck, ends: list[End]) -> None:
         rule = check.rule

@@ -95,12 +95,15 @@ class Requests:
         self.seen = [request for request in self.seen if not request.closed]
         return duties
 
-    def close(self) -> None:
-        """The run is over: what was refused stayed refused, what was in doubt happened at most once."""
+    def close(self, *, complete: bool = True) -> None:
+        """The run is over: what was refused stayed refused, what was in doubt happened at most once.
+
+        Of a run that was cut off (not ``complete``) nobody knows yet.
+        """
         for request in self.seen:
             if request.closed:
                 continue
-            if request.pending:
+            if request.pending or not complete:
                 self.rule.pending()
             else:
                 self.rule.met()
