@@ -665,13 +665,12 @@ class _Stage(Wire):
         for place in places:
             port = self.ports[place]
             charger = port.charger
-            if kind == "plug-in":
-                if charger.battery is None:
-                    session = Session(
-                        plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"])
-                    )
-                    port.driver.joins(session)
-                    charger.plugged_in(now, session.needs_wh, session.leave_ms)
+            if kind in ("plug-in", "unplug") and (kind == "plug-in") == (charger.battery is not None):
+                self._note(step, "no-effect", [])
+            elif kind == "plug-in":
+                session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
+                port.driver.joins(session)
+                charger.plugged_in(now, session.needs_wh, session.leave_ms)
             elif kind == "unplug":
                 port.driver.leaves()
                 charger.unplugged(now)
