@@ -19,9 +19,11 @@ _OWN_ONLY = ("says", "after", "during", "whenever", "until", *_GOALS)
 class ExpectReader:
     """Reads ``expect``."""
 
-    def __init__(self, plan: PlanReader, problems: Problems) -> None:
+    def __init__(self, plan: PlanReader, problems: Problems, currency: str) -> None:
         self.plan = plan
         self.problems = problems
+        self.currency = currency
+        """The tariffs'; empty where it is not known."""
 
     def read(self, part: Part) -> Expect:
         """All of it; what is wrong is noted and left out."""
@@ -31,7 +33,10 @@ class ExpectReader:
         judged = [*check_names(), *own]
         for place, name in enumerate(part.get("exercised", ())):
             self._known(name, part.at("exercised").items[place], judged)
-        failures = [self._known_failure(failure, [*judged, *part.get("limits", {})]) for failure in part.get("known_failures", ())]
+        of_fleet = {limit.metric for limit in limits if limit is not None and limit.per == "fleet"}
+        failures = [
+            self._known_failure(failure, [*judged, *part.get("limits", {})], of_fleet) for failure in part.get("known_failures", ())
+        ]
         return Expect(
             contract=part.get("contract", "each-maker"),
             exercised=part.get("exercised", ()),
@@ -124,7 +129,7 @@ class ExpectReader:
         for key, attribute in (("min", "minimum"), ("max", "maximum")):
             if key in spec:
                 try:
-                    bounds[attribute] = amount(spec.get(key), metric.unit)
+                    bounds[attribute] = amount(spec.get(key), metric.unit, self.currency)
                 except UnitError as error:
                     self.problems.add(spec.at(key), f"`{key}` of `{name}` is not right", found=spec.at(key).shown, expected=error.expected,
                                       suggestion=error.suggestion)  # fmt: skip
@@ -139,17 +144,21 @@ class ExpectReader:
             self.problems.add(spec.at("per"), f"`{name}` is of the whole fleet", found="`driver`", expected=expected)
         return Limit(metric=name, per=spec.get("per", "fleet"), severity=spec.get("severity", "fail"), **bounds)
 
-    def _known_failure(self, part: Part, judged: list[str]) -> KnownFailure:
+    def _known_failure(self, part: Part, judged: list[str], of_fleet: set[str]) -> KnownFailure:
         if "check" in part:
             self._known(part.get("check"), part.at("check"), judged)
         charger = part.get("charger", "")
         if charger and charger not in self.plan.known:
             self.plan.roster.check(charger, part.at("charger"), self.problems, circuits=False)
+        if charger and part.get("check") in of_fleet:
+            self.problems.add(part.at("charger"), f"the limit on `{part.get('check')}` is of the whole fleet", found=f"`{charger}`",
+                              expected="no `charger`")  # fmt: skip
         return KnownFailure(check=part.get("check", ""), charger=charger, reason=part.get("reason", ""), link=part.get("link", ""))
 
 
-def amount(text: str, unit: str) -> float:
-    """A bound on a metric, in the metric's unit; a difference from the twin may be negative. Raises :class:`UnitError`."""
+def amount(text: str, unit: str, currency: str = "") -> float:
+    """A bound on a metric, in the metric's unit; a difference from the twin may be negative. Money is in ``currency`` (empty: any).
+    Raises :class:`UnitError`."""
     sign, digits = (-1, text[1:].strip()) if text.startswith("-") else (1, text)
     if unit == "kWh":
         return sign * units.parse_energy_wh(digits) / 1_000
@@ -159,7 +168,10 @@ def amount(text: str, unit: str) -> float:
         return sign * units.parse_permille(digits) / 10
     number = digits.removesuffix(unit).strip() if unit != "currency" else digits.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ").strip()
     try:
-        return sign * float(units.parse_decimal(number))
+        value = sign * float(units.parse_decimal(number))
+        if unit == "currency" and currency and digits.removeprefix(number).strip() not in ("", currency):
+            raise UnitError(text, currency)
+        return value
     except UnitError:
-        what = "an amount such as `5` or `5 USD`" if unit == "currency" else f"a number such as `3` or `3 {unit}`"
+        what = f"an amount such as `5` or `5 {currency or 'USD'}`" if unit == "currency" else f"a number such as `3` or `3 {unit}`"
         raise UnitError(text, what) from None

@@ -122,7 +122,7 @@ class FleetReader:
         self._check_settings(part, settings, model)
         self._check_shard(part)
         if count and not part.get("driver"):
-            self.problems.add(node, f"the crowd `{name}` has no `driver`", expected="`driver`: its sessions are drawn from it")
+            self.problems.add(node, f"`driver` is missing in the crowd `{name}`", expected="`driver`: its sessions are drawn from it")
         # A model under `defaults` has its problem noted once, and is missing for every entry.
         missing = any(found[key] is None for key in _KINDS if key != "driver" or "driver" in part)
         if missing or len(self.problems.found) > before:
@@ -139,7 +139,7 @@ class FleetReader:
         reference: Node | None = part.get(key)
         if reference is None:
             if required and key not in part.node.entries:
-                self.problems.add(part.node, f"a charger has no `{key}`", expected=f"`{key}`, here or under `defaults`")
+                self.problems.add(part.node, f"`{key}` is missing in a charger", expected=f"`{key}`, here or under `defaults`")
             return None
         name = model_name(reference, owner)
         # A reference in `defaults` is one node that all entries share: it is read once.

@@ -199,7 +199,7 @@ def _read_map(form: MapOf, node: Node, problems: Problems, name: str) -> Any:
     for key, (key_node, value_node) in node.entries.items():
         if names is not None and key not in names:
             expected = f"{form.what}: {listed(names)}"
-            problems.add(key_node, f"`{name}` has no `{key}`", expected=expected, suggestion=nearest(key, names))
+            problems.add(key_node, f"unknown key `{key}` in `{name}`", expected=expected, suggestion=nearest(key, names))
             continue
         if names is None and not NAME.fullmatch(key):
             problems.add(key_node, f"`{key}` is not a name", expected="letters, digits, `-` and `_`, at most 64 of them")
@@ -225,7 +225,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
             meant = nearest(key, [*known, *form.ignored])
             # `{source: Manual, 4.2}` has a key `4.2` without a value.
             hint = "; a text with a comma inside `{…}` must stand in quotes" if value_node.is_null and not meant else ""
-            problems.add(key_node, f"{what} has no `{key}`", expected=listed(known) + hint, suggestion=meant)
+            problems.add(key_node, f"unknown key `{key}` in {what}", expected=listed(known) + hint, suggestion=meant)
             complete = False
             continue
         value = read(known[key].form, value_node, problems, key)
@@ -236,7 +236,7 @@ def _read_record(form: Record, node: Node, problems: Problems, name: str) -> Any
     for missing in (candidate.key for candidate in form.fields if candidate.required and candidate.key not in node.entries):
         meant = next((key for key in node.entries if key not in known and nearest(key, [missing]) == missing), "")
         if not meant:
-            problems.add(node, f"{what} has no `{missing}`", expected=f"`{missing}`: {lowered(known[missing].doc)}")
+            problems.add(node, f"`{missing}` is missing in {what}", expected=f"`{missing}`: {lowered(known[missing].doc)}")
         complete = False
     if form.make is None:
         return Part(node, values)

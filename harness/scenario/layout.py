@@ -34,6 +34,7 @@ from harness.shipped import ModelKind
 from harness.values import Predicate, Settings, Supply
 
 MOST_CHARGERS = 1_000_000
+MOST_SEED = 2**53
 MOST_DURATION_MS = 3_660 * 86_400_000
 """Ten years: what a run lays out (tariffs, local days) must have an end."""
 
@@ -199,7 +200,7 @@ SCENARIO = Record("a scenario", (
     Field("zone", Scalar(_zone, "a time zone such as `America/Los_Angeles`", {"type": "string", "examples": ["America/Los_Angeles"]}),
           "The time zone of all local times.", True),
     Field("duration", Scalar(_run_length, units.DURATION, DURATION.schema), "How long the run lasts.", True),
-    Field("seed", count_form(0, 2**53), "Where all chance comes from; another seed gives another crowd. Absent: 1."),
+    Field("seed", count_form(0, MOST_SEED), "Where all chance comes from; another seed gives another crowd. Absent: 1."),
     Field("server", _model("server"), "The server.", True),
     Field("network", _model("network"), "The path between chargers and server, where a charger names no other."),
     Field("supply", struct_form(Supply), "The building's mains.", True),

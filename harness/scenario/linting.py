@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
 from harness.fault import KINDS
 from harness.scenario.forms import Part, Record
-from harness.scenario.models import Library, is_path, model_form
+from harness.scenario.models import Library, is_model, is_path, model_form
 from harness.scenario.nodes import Node, read_file
 from harness.scenario.plan import PlanReader
 from harness.scenario.problems import Problem, Problems, listed, nearest
 from harness.scenario.resolve import DEFAULT_SEED, Resolution
 from harness.shipped import ModelKind
-from harness.units import format_duration_ms
-from harness.values import Chargers, Scenario, Step
+from harness.units import format_clock_s, format_duration_ms
+from harness.values import ChargerModel, Chargers, Scenario, Step
 
+_BARE_CLOCK = re.compile(r"[0-9:]+")
+_HALF_A_DAY_MS = 12 * 3_600_000
+_LONG_STAY_MS = 20 * 3_600_000
 _NEEDS_CAR = ("driver.unplug", "driver.override", "driver.swipe")
 _OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage)
 _POWER_CUTS = frozenset({"station.power-cut"})
@@ -51,12 +56,17 @@ def lint_file(path: Path, shown: str) -> list[Problem]:
     """Errors and warnings of a file; a map with ``kind`` is a model, anything else a scenario. Raises :class:`ScenarioError`
     where the file is not even YAML."""
     root = read_file(path, shown)
-    if root.kind == "map" and "kind" in root.entries:
+    if is_model(root):
         return _lint_model(root, path)
     resolution = Resolution(root, path.stem, path.parent)
-    if resolution.scenario is not None and resolution.part is not None and resolution.plan is not None:
-        _ScenarioLint(resolution.scenario, resolution.part, resolution.plan, resolution.library).warn()
+    warn(resolution, seeded=False)
     return resolution.problems.in_order()
+
+
+def warn(resolution: Resolution, *, seeded: bool) -> None:
+    """Note every doubt about a scenario that can be read; ``seeded``: a seed is given besides the file."""
+    if resolution.scenario is not None and resolution.part is not None and resolution.plan is not None:
+        _ScenarioLint(resolution.scenario, resolution.part, resolution.plan, resolution.library).warn(seeded=seeded)
 
 
 def _lint_model(root: Node, path: Path) -> list[Problem]:
@@ -74,7 +84,27 @@ def _lint_model(root: Node, path: Path) -> list[Problem]:
     value = None if tree is None else library.value(kind, tree, path.stem)
     if value is not None:
         _warn_unclaimed(model_form(kind), root, problems)
+    if isinstance(value, ChargerModel):
+        for where, message in contradictions(value, value.ratings.offline_amperage_ma):
+            problems.warn(root.at(*where), message)
     return problems.in_order()
+
+
+def contradictions(model: ChargerModel, offline_amperage_ma: int | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What a charger model says in one place and takes back in another: where, and what it is. ``offline_amperage_ma`` is what is stored
+    in the charger."""
+    if model.server_loss.limit == "offline-amperage" and not offline_amperage_ma:
+        yield ("server_loss", "limit"), "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"
+    orders, schedule = model.memory.hold, model.memory.schedule
+    if model.tou in {"hold", "pause"} and schedule and not orders:
+        yield ("memory",), f"`tou: {model.tou}` is kept in `memory.hold`, which nothing clears here; `memory.schedule` is not used"
+    if model.tou == "schedule" and orders and not schedule:
+        yield ("memory",), "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"
+    if model.tou == "schedule" and "can-always-charge" in model.contract and "server-loss" not in schedule:
+        yield ("contract", "can-always-charge"), (
+            "`can-always-charge` promises current whatever the tariff says, but with `tou: schedule` the stored schedule goes on holding"
+            " cars without the server: `schedule-runs-offline` says that"
+        )
 
 
 def _warn_unclaimed(form: Record, root: Node, problems: Problems) -> None:
@@ -112,16 +142,18 @@ class _ScenarioLint:
         self.problems = library.problems
         self.entries = {entry.name: entry for entry in scenario.chargers}
 
-    def warn(self) -> None:
-        """Note every doubt."""
+    def warn(self, *, seeded: bool) -> None:
+        """Note every doubt; ``seeded``: the file needs no seed."""
         self._warn_chargers()
+        self._warn_models()
+        self._warn_known_failures()
         for step in self.scenario.plan:
             self._warn_step(step)
         self._warn_checks()
         for name in self.library.patches:
             if name not in self.library.used_patches:
                 self.problems.warn(self.part.node.at("models").entries[name][0], f"no charger is a `{name}`")
-        if "seed" not in self.part and any(entry.count for entry in self.scenario.chargers):
+        if not seeded and "seed" not in self.part and any(entry.count for entry in self.scenario.chargers):
             self.problems.warn(self.part.node, f"no `seed` is given, though crowds are drawn from it; {DEFAULT_SEED} is used")
 
     def _warn_chargers(self) -> None:
@@ -135,8 +167,61 @@ class _ScenarioLint:
             late = [session for session in entry.sessions if session.plug_in_ms >= self.scenario.duration_ms]
             if late:
                 self.problems.warn(node, f"a session of `{entry.name}` begins after the end of the run")
+            self._warn_sessions(entry, self.part.node.at("chargers", entry.name))
             if not entry.count and not entry.sessions and not self._plugs_in(entry):
                 self.problems.warn(node, f"no car ever comes to `{entry.name}`")
+
+    def _warn_sessions(self, entry: Chargers, node: Node) -> None:
+        """Sessions whose clock times may mean another day than their writer does; a repeated one ends with the run."""
+        written = [node.entries["session"][1]] if "session" in node.entries else node.at("sessions").items
+        if any("repeat" in session.entries for session in written):
+            return
+        for session, stay in zip(written, entry.sessions, strict=True):
+            if stay.plug_in_ms < self.scenario.duration_ms:
+                self._warn_wrapped(session.at("plug_in"), f"the car of `{entry.name}` comes", 0, stay.plug_in_ms)
+            if stay.plug_in_ms < self.scenario.duration_ms < stay.leave_ms:
+                leaves = f"the car of `{entry.name}` leaves after the end of the run, on {self._shown(stay.leave_ms)}"
+                self.problems.warn(session.at("leave"), f"{leaves}: what it then has is not judged")
+            elif stay.leave_ms - stay.plug_in_ms > _LONG_STAY_MS:
+                self._warn_wrapped(session.at("leave"), f"the car of `{entry.name}` leaves", stay.plug_in_ms, stay.leave_ms)
+
+    def _warn_wrapped(self, node: Node, what: str, earliest_ms: int, at_ms: int) -> None:
+        """A bare clock time whose next occurrence is more than half a day off, on another day: it may be meant to be past."""
+        calendar = self.plan.calendar
+        wrapped = _BARE_CLOCK.fullmatch(node.text) and at_ms - earliest_ms > _HALF_A_DAY_MS
+        if wrapped and calendar.date_of(at_ms) != calendar.date_of(earliest_ms):
+            shown = self._shown(at_ms)
+            self.problems.warn(node, f"{what} on {shown}, the first {node.text} after; write `{shown}` if that is meant")
+
+    def _shown(self, at_ms: int) -> str:
+        """A moment as a file would write it: ``day 2 16:30``."""
+        calendar = self.plan.calendar
+        local = datetime.fromtimestamp(calendar.start_s + at_ms // 1000, calendar.tz)
+        return f"day {(local.date() - calendar.first_day).days + 1} {format_clock_s((local.hour * 60 + local.minute) * 60 + local.second)}"
+
+    def _warn_models(self) -> None:
+        """Models that contradict themselves, each where a charger first uses it."""
+        found: set[tuple[str, str]] = set()
+        for entry in self.scenario.chargers:
+            model, own_ma = self.scenario.models[entry.model], entry.settings.offline_amperage_ma
+            stored_ma = own_ma if own_ma is not None else model.ratings.offline_amperage_ma
+            for _, message in contradictions(model, stored_ma):
+                if (entry.model, message) not in found:
+                    found.add((entry.model, message))
+                    self.problems.warn(self.part.node.at("chargers").entries[entry.name][0], f"the model `{entry.model}`: {message}")
+
+    def _warn_known_failures(self) -> None:
+        """A known failure of what nothing judges keeps nothing green."""
+        expect = self.scenario.expect
+        judged = [*(check.name for check in expect.checks), *(limit.metric for limit in expect.limits)]
+        if expect.contract == "each-maker":
+            contracts = [self.scenario.server.contract, *(model.contract for model in self.scenario.models.values())]
+            judged += [name for contract in contracts for name in contract]
+        for place, failure in enumerate(expect.known_failures):
+            if failure.check not in judged:
+                node: Node = self.part.node.at("expect", "known_failures").items[place].at("check")
+                self.problems.add(node, f"nothing judges `{failure.check}`: no contract has it, nor `checks`, nor `limits`",
+                                  suggestion=nearest(failure.check, judged), severity="warn")  # fmt: skip
 
     def _plugs_in(self, entry: Chargers) -> bool:
         return any(step.do == "driver.plug-in" and (not step.to.names or entry.name in self._singles(step)) for step in self.scenario.plan)
@@ -155,6 +240,11 @@ class _ScenarioLint:
             length = format_duration_ms(self.scenario.duration_ms)
             self.problems.warn(part.node, f"`{step.id}` comes after the end of the run, which lasts {length}")
             return
+        if "at" in part:
+            self._warn_wrapped(part.at("at"), f"`{step.id}` comes", 0, start_ms)
+        end_ms = self.plan.edge_ms(step.id, "end") if "until" in part else None
+        if end_ms is not None:
+            self._warn_wrapped(part.at("until"), f"`{step.id}` ends", start_ms, end_ms)
         if step.do not in (*_NEEDS_CAR, "driver.plug-in"):
             return
         for name in self._singles(step):

@@ -80,6 +80,23 @@ def is_path(text: str) -> bool:
     return "/" in text or text.endswith((".yaml", ".yml"))
 
 
+def is_model(root: Node) -> bool:
+    """Whether a file describes a model: it states its ``kind``, which no scenario does."""
+    return root.kind == "map" and "kind" in root.entries and "chargers" not in root.entries
+
+
+def refuse_model(root: Node) -> None:
+    """Raise :class:`ScenarioError` where a model's file stands in a scenario's place."""
+    if not is_model(root):
+        return
+    kind = root.entries["kind"][1].text
+    keys = {"charger": "model", "vehicle": "car"}
+    known = kind in shipped.FOLDERS
+    what, key = (f"a {kind} model", keys.get(kind, kind)) if known else ("a model", "model")
+    message = f"this is {what}, not a scenario; name it in a scenario's `{key}:`"
+    raise ScenarioError([Problem(file=root.file, line=root.line, column=root.column, message=message)])
+
+
 class Library:
     """The models that one scenario uses; every problem with them is noted in ``problems``."""
 
@@ -194,6 +211,8 @@ class Library:
             return False
         if tree.kind != "map":
             self.problems.add(tree, "not a model file", found=tree.shown, expected="a map that begins with `harness: 1`")
+        elif "kind" not in tree.entries and "chargers" in tree.entries:
+            self.problems.add(tree, f"this is a scenario, not a {kind} model", expected=f"a file with `kind: {kind}`")
         else:
             form = Record("a model file", (*file_fields(kind)[:2], Field("name", NAME_FORM, "The file's name without .yaml.", True)))
             header = {key: pair for key, pair in tree.entries.items() if form.field(key)}

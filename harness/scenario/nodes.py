@@ -16,7 +16,8 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.scenario.problems import Problem, Problems, ScenarioError, nearest
+from harness.scenario.problems import Problem, Problems, ScenarioError, listed, nearest
+from harness.shipped import model_names
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -143,7 +144,8 @@ def override(root: Node, text: str, number: int) -> Node:
     """The tree with one override ``path.to.key=value`` applied, as ``--set`` gives it; ``number`` counts them for messages.
 
     The value is YAML. A path goes through maps by key and through lists by ``id``, by ``name`` or by place from 1; maps that are
-    missing on the way are made, and going below the name of a model changes a copy of that model. Raises :class:`ScenarioError`.
+    missing on the way are made, and going below the name of a model changes a copy of that model. A charger, circuit or model that
+    does not exist is only made where it is given whole. Raises :class:`ScenarioError`.
     """
     where = f"--set #{number}"
 
@@ -159,6 +161,21 @@ def override(root: Node, text: str, number: int) -> Node:
         value = _relocated(read_text(value_text.strip() or "null", where), where)
     except ScenarioError as error:
         raise ScenarioError(replace(problem, line=0, column=0) for problem in error.problems) from None
+
+    def refuse_unknown(node: Node, key: str) -> None:
+        """A misspelt name must not quietly make another charger, circuit or model."""
+        if keys[0] in {"chargers", "circuits"}:
+            raise refuse(
+                f"no `{key}` in `{keys[0]}`", found=f"`{path.strip()}`",
+                expected=f"{listed(node.entries)}; a new one is given whole, as `{keys[0]}.{key}={{…}}`",
+                suggestion=nearest(key, node.entries),
+            )  # fmt: skip
+        names = [*node.entries, *model_names("charger")]
+        if keys[0] == "models" and key not in names and keys[2] != "extends":
+            raise refuse(
+                "no such charger model", found=f"`{key}`",
+                expected=f"one of {listed(names)}; a new one begins with `models.{key}.extends=NAME`", suggestion=nearest(key, names),
+            )  # fmt: skip
 
     def change(node: Node, depth: int) -> Node:
         if depth == len(keys):
@@ -182,6 +199,8 @@ def override(root: Node, text: str, number: int) -> Node:
         elif node.kind == "scalar":
             node = Node("map", where, 0, 0)
         pair = node.entries.get(key)
+        if pair is None and depth == 1 and len(keys) > 2:
+            refuse_unknown(node, key)
         below = pair[1] if pair else Node("scalar", where, 0, 0, text="")
         key_node = pair[0] if pair else Node("scalar", where, 0, 0, text=key)
         return replace(node, entries={**node.entries, key: (key_node, change(below, depth + 1))})

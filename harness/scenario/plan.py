@@ -103,6 +103,8 @@ class PlanReader:
             return Moment(offset_ms=value.offset_ms, step=value.step, edge=value.edge)  # type: ignore[arg-type]
         base_ms = self.edge_ms(value.step, value.edge)
         if base_ms is None:
+            if any(key in part.node.entries and key not in part for key in ("at", "for", "until")):
+                return None  # what would tell is wrong itself, and noted already
             self.problems.add(
                 node, f"nobody knows `{value.step}.{value.edge}` beforehand", found=node.shown, expected="a moment at or after it"
             )
@@ -115,7 +117,7 @@ class PlanReader:
     def _has_edge(self, part: Part, kind: Kind, edge: str) -> bool:
         if kind.ends == "instant":
             return edge == "recovered" and kind.family != "driver"
-        return kind.ends == "must" or (kind.ends == "may" and any(key in part for key in ("for", "until", "times")))
+        return kind.ends == "must" or (kind.ends == "may" and any(key in part.node.entries for key in ("for", "until", "times")))
 
     def edge_ms(self, step_id: str, edge: str) -> int | None:
         """When a step starts or ends, where the plan alone says so; None where only the run can tell."""
@@ -291,7 +293,7 @@ class PlanReader:
         for key, (key_node, _) in given.items():
             if key not in names:
                 expected = listed(names) or "no arguments"
-                self.problems.add(key_node, f"`{kind.name}` has no `{key}`", expected=expected, suggestion=nearest(key, names))
+                self.problems.add(key_node, f"unknown argument `{key}` of `{kind.name}`", expected=expected, suggestion=nearest(key, names))
         values: dict[str, int | str | bool | tuple[str, ...]] = {}
         for argument in kind.arguments:
             if argument.name in given:

@@ -54,7 +54,10 @@ class Resolution:
             part.get("plan", ()), self.problems, calendar=calendar, roster=roster, server=server, known=known
         )
         steps = self.plan.read()
-        expect = ExpectReader(self.plan, self.problems).read(part.get("expect")) if "expect" in part else Expect()
+        expect = Expect()
+        if "expect" in part:
+            currency = next((tariff.currency for tariff in fleet.tariffs.values()), "")
+            expect = ExpectReader(self.plan, self.problems, currency).read(part.get("expect"))
         if self.problems.any or server is None:
             return None
         return Scenario(

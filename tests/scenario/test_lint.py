@@ -1,5 +1,7 @@
 """What lint warns about, and what it leaves alone."""
 
+import time
+
 import pytest
 from small_scenario import GOOD, SMALL
 
@@ -11,12 +13,12 @@ HEAD = SMALL.replace("duration: 24 h", "duration: 24 h\nseed: 1")
 
 @pytest.fixture
 def warnings(tmp_path):
-    def lint(more, text=HEAD):
+    def lint(more, text=HEAD, *, places=False):
         file = tmp_path / "linted.yaml"
         file.write_text(text + more, encoding="utf-8")
         found = scenario.lint(file)
         assert all(problem.severity == "warn" for problem in found), [str(problem) for problem in found]
-        return [str(problem).split(": ", 1)[1] for problem in found]
+        return [str(problem) if places else str(problem).split(": ", 1)[1] for problem in found]
 
     return lint
 
@@ -82,6 +84,96 @@ def test_steps_that_find_their_car(warnings):
 def test_what_cannot_happen(warnings, more, warning):
     (found,) = warnings(more)
     assert warning in found
+
+
+@pytest.mark.parametrize(
+    ("more", "warning"),
+    [
+        (
+            "plan:\n  - {at: 16:30, do: server.hang, for: 10 min}\n",
+            "linted.yaml:14:10: warning: `step-1` comes on day 2 16:30, the first 16:30 after; write `day 2 16:30` if that is meant",
+        ),
+        ("plan:\n  - {at: 17:30, do: server.hang, until: 17:15}\n", "`step-1` ends on day 2 17:15"),
+        (
+            "  ben: {session: {plug_in: 18:10, needs: 1 kWh, leave: 18:00}}\n",
+            "linted.yaml:13:56: warning: the car of `ben` leaves after the end of the run, on day 2 18:00: what it then has is not judged",
+        ),
+        ("  ben: {session: {plug_in: 16:50, needs: 1 kWh, leave: 16:59}}\n", "the car of `ben` comes on day 2 16:50"),
+    ],
+)
+def test_clock_times_that_mean_the_next_day(warnings, more, warning):
+    (found,) = warnings(more, places=True)
+    assert found.endswith(warning) if warning.startswith("linted") else warning in found
+
+
+def test_a_stay_of_almost_a_day(warnings):
+    ben = "  ben: {session: {plug_in: 18:10, needs: 1 kWh, leave: LEAVE}}\n"
+    (found,) = warnings(ben.replace("LEAVE", "18:00"), HEAD.replace("24 h", "72 h"))
+    assert "the car of `ben` leaves on day 2 18:00" in found
+    assert warnings(ben.replace("LEAVE", "day 2 18:00"), HEAD.replace("24 h", "72 h")) == []
+
+
+def test_what_is_said_to_be_on_another_day_or_again_is_meant(warnings):
+    assert warnings("plan:\n  - {at: day 2 16:30, do: server.hang, for: 10 min}\n  - {at: 04:00, do: server.hang, for: 1 h}\n") == []
+    assert warnings("  ben: {session: {plug_in: 18:10, needs: 1 kWh, leave: 07:00, repeat: daily}}\n", HEAD.replace("24 h", "36 h")) == []
+
+
+CONTRADICTIONS = [
+    ("server_loss: {limit: offline-amperage}", "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"),
+    ("tou: schedule\ncontract: null", "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"),
+    ("memory: {hold: [], schedule: [power-cycle]}", "`tou: hold` is kept in `memory.hold`, which nothing clears here"),
+    ("tou: schedule\nmemory: {schedule: [memory-loss]}", "`can-always-charge` promises current whatever the tariff says"),
+]
+
+
+@pytest.mark.parametrize(("change", "warning"), CONTRADICTIONS)
+def test_a_model_that_contradicts_itself(warnings, tmp_path, change, warning):
+    file = tmp_path / "mine.yaml"
+    claims = "\nclaims: {server_loss: {source: me}, tou: {source: me}, memory: {source: me}}\n"
+    file.write_text(f"harness: 1\nkind: charger\nname: mine\nextends: juicebox-40\n{change}{claims}", encoding="utf-8")
+    (found,) = [str(problem) for problem in scenario.lint(file)]
+    assert warning in found
+    (found,) = warnings("  ben: {model: ./mine.yaml, session: {plug_in: 18:10, needs: 1 kWh, leave: 07:00}}\n")
+    assert found.startswith("warning: the model `mine`: ")
+    assert warning in found
+
+
+def test_an_offline_amperage_may_be_a_setting(warnings):
+    model = "{extends: juicebox-40, server_loss: {limit: offline-amperage}}"
+    ben = f"  ben: {{model: {model}, SETTINGS session: {{plug_in: 18:10, needs: 1 kWh, leave: 07:00}}}}\n"
+    assert warnings(ben.replace("SETTINGS", "settings: {offline_amperage: 10 A},")) == []
+    assert len(warnings(ben.replace("SETTINGS ", ""))) == 1
+
+
+def test_a_known_failure_of_what_nothing_judges(warnings):
+    known = "expect: {known_failures: [{check: schedule-runs-offline, reason: x}], limits: {port_uptime: {min: 90 %}}}\n"
+    (found,) = warnings(known)
+    assert found.startswith("warning: nothing judges `schedule-runs-offline`: no contract has it, nor `checks`, nor `limits`")
+    for judged in ("can-always-charge", "port_uptime", "load-group-within-capacity"):
+        assert warnings(known.replace("schedule-runs-offline", judged)) == []
+
+
+def test_doubts_are_lints_warnings_of_what_is_loaded(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(SMALL + "  homes: {count: 5}\nplan:\n  - {at: 19:00, do: server.hang, for: 1 h}\n", encoding="utf-8")
+    assert [problem.message for problem in scenario.doubts(file)] == [
+        "no `seed` is given, though crowds are drawn from it; 1 is used"
+    ]
+    assert scenario.doubts(file) == scenario.lint(file)
+    assert scenario.doubts(file, seed=3) == scenario.doubts(file, overrides=["seed=3"]) == []
+    (late,) = scenario.doubts(file, ["plan.1.at=16:30"], 3)
+    assert (late.file, late.severity) == ("--set #1", "warn")
+    assert scenario.doubts(file, ["duration=no"]) == scenario.doubts("no-such-file") == []
+
+
+def test_doubts_cost_little_more_than_loading():
+    times = {scenario.load: [], scenario.doubts: []}
+    for _ in range(7):
+        for call, spent in times.items():
+            begun = time.perf_counter()
+            call(GOOD)
+            spent.append(time.perf_counter() - begun)
+    assert min(times[scenario.doubts]) < 1.5 * min(times[scenario.load]) < 0.02
 
 
 def test_no_tou_no_hold(warnings):

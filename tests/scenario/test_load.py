@@ -92,6 +92,64 @@ def test_errors_in_overrides_name_the_override():
     assert [message.split(": ")[0] for message in messages] == ["--set #2", "--set #3"]
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "models.juicebox40.memory.hold=[departure]",
+            "--set #1: no such charger model: found `juicebox40`, expected one of `juicebox-40`, `juicebox-v09u`, "
+            "`ocpp16-strict`, `ocpp201`, `uk-smart`, `waybox`; "
+            "a new one begins with `models.juicebox40.extends=NAME`; did you mean `juicebox-40`?",
+        ),
+        (
+            "chargers.bob.model=waybox",
+            "--set #1: no `bob` in `chargers`: found `chargers.bob.model`, expected `anna`; a new one is given whole, as "
+            "`chargers.bob={…}`",
+        ),
+        ("chargers.ana.model=waybox", "--set #1: no `ana` in `chargers`: found `chargers.ana.model`, expected `anna`"),
+    ],
+)
+def test_a_misspelt_name_makes_nothing_new(override, message):
+    (found,) = refused(overrides=[override])
+    assert found.startswith(message)
+
+
+def test_what_is_given_whole_is_new():
+    bob = "chargers.bob={model: quick, session: {plug_in: 18:00, needs: 1 kWh, leave: 19:00}}"
+    quick = ["models.quick.extends=waybox", "models.quick.power_up.boot=7 s"]
+    found = small(overrides=[*quick, bob, "chargers.bob.tag=A1", "models.juicebox-40.power_up.boot=8 s"])
+    assert [(entry.name, entry.tag) for entry in found.chargers] == [("anna", ""), ("bob", "A1")]
+    assert (found.models["quick"].power_up.boot_ms, found.models["juicebox-40"].power_up.boot_ms) == (7_000, 8_000)
+
+
+def test_a_wrong_end_is_wrong_once():
+    plan = "plan:\n  - {id: up, at: 19:30, do: server.crash, for: 1 h}\n  - {at: up.end MORE, do: driver.override, to: anna}\n"
+    for more in ("+ 1 min", "- 1 min"):
+        (message,) = refused(more=plan.replace("MORE", more), overrides=["plan.up.for=3"])
+        assert message.startswith("--set #1: `for` is not right: found `3`, expected a duration")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**53 + 1])
+def test_a_seed_that_no_file_could_have(seed):
+    with pytest.raises(ScenarioError, match=rf"^--seed: `seed` is not right: found `{seed}`, expected a whole number from 0 to"):
+        scenario.load(GOOD, seed=seed)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("charger", "model"), ("vehicle", "car"), ("tariff", "tariff")])
+def test_a_model_is_not_a_scenario(kind, key):
+    path = next(iter(sorted(shipped.models_dir(kind).glob("*.yaml"))))
+    with pytest.raises(ScenarioError) as caught:
+        scenario.load(path)
+    (problem,) = caught.value.problems
+    assert problem.message == f"this is a {kind} model, not a scenario; name it in a scenario's `{key}:`"
+    assert problem.line >= 1
+
+
+def test_a_scenario_is_not_a_model():
+    (message,) = refused("model: juicebox-40", "model: ./good.yaml", folder=GOOD.parent)
+    assert message.endswith("good.yaml:1:1: this is a scenario, not a charger model: expected a file with `kind: charger`")
+
+
 def test_problems_say_all_they_know():
     with pytest.raises(ScenarioError) as caught:
         small("24 h", "24 hours")
