@@ -100,7 +100,9 @@ class Wire:
         every = link.model.keepalive_ms
         if mode == "steady":
             link.heard_by(now, 2 * way_ms)
-            port.account.heard_at = max(port.account.heard_at, link.phase + (now - 1 - way_ms - link.phase) // every * every + way_ms)
+            sent = link.phase + (now - 1 - way_ms - link.phase) // every * every
+            if sent > link.phase:
+                port.account.heard_at = max(port.account.heard_at, sent + way_ms)
             self._put_under_way(port, link.keepalive_at - every, now)
         elif link.state == "online":
             first = link.next_keepalive(port.mode_since)
@@ -120,6 +122,8 @@ class Wire:
             if link.state == "waiting" and link.next_at < now:
                 port.charger.attempt(link.next_at)
                 self.pump(port)
+            elif link.state == "trying" and link.series is not None and fails_ms == 2 * way_ms:
+                self.clock.at(link.series.last + fails_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
 
     def _keepalive(self, port: Port, sent: int) -> Request:
         return Request("keepalive", sent, port.charger.plug_in if port.charger.battery is not None else 0)
@@ -152,7 +156,7 @@ class Wire:
                     port.charger.routine = False
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
-            and port.charger.clock_set and not port.held
+            and port.charger.clock_set and not port.held and now - link.answered_at <= link.model.keepalive_ms + 2 * port.latency_ms
         ):  # fmt: skip
             link.mode = "steady"
             port.charger.routine = False
@@ -450,6 +454,7 @@ class Wire:
         copies, delay_ms, lost = self._tampered(port, "command", order.name)
         if lost not in ("drop", "error-answer"):
             arrives = now + port.way_ms + delay_ms + self.slow_ms[port.account.shard]
+            port.busy_until = max(port.busy_until, arrives + port.way_ms)
             for _ in range(copies):
                 self.clock.at(arrives, ARRIVAL, port.place, self._order_arrives, port, order, port.epoch, lost)
         self.enter_mode(port, now)

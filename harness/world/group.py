@@ -18,7 +18,7 @@ FLOOR_MA = 6000
 class Group:
     """The server's books of one load group. Members are given by their indices."""
 
-    __slots__ = ("active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "share", "waits")
+    __slots__ = ("active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "remembered", "share", "waits")
 
     def __init__(
         self, members: Sequence[int], capacity_ma: int, limits: dict[int, int], forgetful: dict[int, int], quirks: tuple[str, ...]
@@ -32,8 +32,10 @@ class Group:
         even = max(FLOOR_MA, capacity_ma // len(self.members) // 1000 * 1000)
         self.share = dict.fromkeys(self.members, even)
         """What each member was last told."""
+        self.remembered = dict.fromkeys(self.members, even)
+        """The largest share that each may remember."""
         self.at_most = {member: max(even, forgetful.get(member, 0)) for member in self.members}
-        """The most that each may remember."""
+        """The most that each may draw: by what it remembers, or, where it may have forgotten, without a share."""
         self.confirmed = set(self.members)
         self.waits: dict[int, int] = {}
         """Shares sent and not confirmed."""
@@ -43,11 +45,13 @@ class Group:
 
     def targets(self) -> dict[int, int]:
         """What each member ought to have: those with a car share what the others' floor leaves."""
-        active = len(self.active)
-        if not active or self.floored:
+        if not self.active or self.floored:
             return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
-        spare = self.capacity_ma - FLOOR_MA * (len(self.members) - active)
-        even = max(FLOOR_MA, spare // active // 1000 * 1000)
+        forgetful = self.forgetful
+        spare = self.capacity_ma - sum(max(FLOOR_MA, forgetful.get(member, 0)) for member in self.members if member not in self.active)
+        even = max(FLOOR_MA, spare // len(self.active) // 1000 * 1000)
+        while even > FLOOR_MA and sum(max(even, forgetful.get(member, 0)) for member in self.active) > spare:
+            even -= 1000
         return {
             member: max(FLOOR_MA, min(even, self.limits[member])) if member in self.active else FLOOR_MA for member in self.members
         }
@@ -57,17 +61,19 @@ class Group:
         targets = self.targets()
         lowered = [
             (member, targets[member]) for member in self.members
-            if targets[member] < self.at_most[member] and self.waits.get(member) != targets[member]
+            if targets[member] < self.remembered[member] and self.waits.get(member) != targets[member]
         ]  # fmt: skip
-        pending = lowered or any(share < self.at_most[member] for member, share in self.waits.items())
+        pending = lowered or any(share < self.remembered[member] for member, share in self.waits.items())
         unknown = len(self.confirmed) < len(self.members)
         if (pending or unknown) and "raises-share-before-lowering" not in self.quirks:
             return lowered
         spare = self.capacity_ma - sum(self.at_most.values())
         raised = []
         for member in self.members:
-            more = targets[member] - self.at_most[member]
-            if more > 0 and (more <= spare or "raises-share-before-lowering" in self.quirks) and member not in self.waits:
+            if targets[member] <= self.remembered[member] or member in self.waits:
+                continue
+            more = max(0, targets[member] - self.at_most[member])
+            if more <= spare or "raises-share-before-lowering" in self.quirks:
                 raised.append((member, targets[member]))
                 spare -= more
         return lowered + raised
@@ -76,6 +82,7 @@ class Group:
         """A share goes out: from now on the member may remember it."""
         self.waits[member] = share_ma
         self.share[member] = share_ma
+        self.remembered[member] = max(self.remembered[member], share_ma)
         self.at_most[member] = max(self.at_most[member], share_ma)
 
     def acknowledged(self, member: int, share_ma: int) -> None:
@@ -83,6 +90,7 @@ class Group:
         self.confirmed.add(member)
         if self.waits.get(member) == share_ma:
             del self.waits[member]
+            self.remembered[member] = share_ma
             self.at_most[member] = max(share_ma, self.forgetful.get(member, 0))
             if self.floored and len(self.confirmed) == len(self.members) and not self.waits:
                 self.floored = False
@@ -97,7 +105,8 @@ class Group:
             self.floored = True
             self.confirmed.clear()
             self.waits.clear()
-            self.at_most = dict.fromkeys(self.members, self.capacity_ma)
+            self.remembered = dict.fromkeys(self.members, self.capacity_ma)
+            self.at_most = dict(self.remembered)
 
     def to_repeat(self, member: int) -> int:
         """The share that a member is told when it returns."""

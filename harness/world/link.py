@@ -166,15 +166,22 @@ class Link:
         """Do the attempts that were due before ``now`` while the server could not answer.
 
         An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose
-        arrival is not before ``now`` is left to happen.
+        arrival is not before ``now`` is left to happen; one that has arrived and not yet failed is left ``trying``.
         """
-        before = now - arrives_ms
-        if self.state != "waiting" or self.next_at >= before:
+        if self.state != "waiting":
             return
-        if self.series is None:
-            began = self.next_at
-            self.attempt(began)
-            self.attempt_failed(began + fails_ms)
+        if self.next_at < now - fails_ms:
+            if self.series is None:
+                began = self.next_at
+                self.attempt(began)
+                self.attempt_failed(began + fails_ms)
+            self._fail_before(now - fails_ms, fails_ms)
+        if self.next_at < now - arrives_ms:
+            self.attempt(self.next_at)
+
+    def _fail_before(self, before: int, fails_ms: int) -> None:
+        """Do the attempts that began before ``before``, all of which failed: most of what a long outage does, so one tight loop, and
+        the same draws as attempt by attempt."""
         series = self.series
         assert series is not None
         backoff = self.backoff
@@ -186,7 +193,6 @@ class Link:
         least = series.least_gap if series.more else NEVER
         at, failed_at, last = self.next_at, self.failed_at, series.last
         count = more = 0
-        # Most of what a long outage does: one tight loop, and the same draws as attempt by attempt.
         draws = sequence_below(self.key, BACKOFF, self.draws + 1, random_ms)
         while at < before:
             count += 1
@@ -213,7 +219,7 @@ class Link:
         """Account for the keepalives that a steady link has had answered before ``now``."""
         every = self.model.keepalive_ms
         last = self.phase + (now - 1 - round_trip_ms - self.phase) // every * every
-        if last >= self.phase and last + round_trip_ms > self.answered_at:
+        if last > self.phase and last + round_trip_ms > self.answered_at:
             self.answered_at = last + round_trip_ms
         self.keepalive_at = self.next_keepalive(now)
 
