@@ -12,6 +12,7 @@ from random_plans import MODELS, base, drawn, lines, records_of
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
+from harness.journal.records import Attempts
 from harness.values import Moment, Scenario, Step, Targets
 
 MINUTE = 60_000
@@ -71,12 +72,41 @@ def test_when_the_server_is_lost_again_before_a_keepalive_was_answered(model, ki
         agree(second_loss(model, kind, offset_ms))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="over datagrams no keepalive goes out as the link comes online, but one is reckoned with: noticing is a round trip late",
-)
 @pytest.mark.parametrize("kind", ["server.crash", "server.hang", "network.cut", "network.black-hole"])
 @pytest.mark.parametrize("model", DATAGRAMS)
 def test_over_datagrams_too(model, kind):
     for offset_ms in (100, 3_000, 8_000):
         agree(second_loss(model, kind, offset_ms))
+
+
+# Found by random plans, made small.
+
+
+@pytest.mark.parametrize("model", DATAGRAMS)
+def test_when_mains_is_lost_while_an_attempt_is_under_way(model):
+    crash = Step(id="crash", do="server.crash", at=Moment(offset_ms=HOUR), for_ms=2 * HOUR)
+    calm = replace(base(model, hours=24), duration_ms=4 * HOUR, plan=(crash,))
+    attempt_at = next(record.first for record in records_of(calm) if isinstance(record, Attempts) and record.who == "anna")
+    cut = Step(id="cut", do="station.power-cut", at=Moment(offset_ms=attempt_at + 1_000), for_ms=MINUTE, to=Targets(names=("anna",)))
+    agree(replace(calm, plan=(crash, cut)))
+
+
+@pytest.mark.parametrize("model", WEBSOCKET)
+def test_when_the_keepalives_lost_last_almost_as_long_as_the_silence_that_is_noticed(model):
+    """The last lost keepalive's successor goes out in time, and its answer comes too late."""
+    plain = replace(base(model, hours=24), duration_ms=2 * HOUR)
+    drop = Step(
+        id="drop", do="message.drop", at=Moment(offset_ms=HOUR), for_ms=HOUR // 2, to=Targets(names=("anna",)), times=2,
+        arguments={"action": "keepalive", "direction": "request", "nth": 1},
+    )  # fmt: skip
+    agree(replace(plain, plan=(drop,)))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_hung_server_dies_while_attempts_wait_for_its_answer(model):
+    for dies_after_ms in (133_817, 190_000, 250_000):
+        plan = (
+            Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=5 * MINUTE),
+            Step(id="gone", do="server.gone", at=Moment(offset_ms=HOUR + dies_after_ms)),
+        )
+        agree(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))

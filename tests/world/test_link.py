@@ -153,12 +153,14 @@ def state_of(link: Link) -> list[object]:
 
 @given(
     rules=link_rules, key=st.integers(0, 2**64 - 1), quirks=st.sampled_from([(), ("no-backoff",)]), rebooted=st.booleans(),
-    arrives_ms=st.integers(0, 500), fails_ms=st.integers(0, 60_000), looks=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=4),
+    arrives_ms=st.integers(0, 500), then_ms=st.integers(0, 60_000), looks=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=4),
 )  # fmt: skip
-def test_catching_up_is_attempt_by_attempt(rules, key, quirks, rebooted, arrives_ms, fails_ms, looks):
-    """However often one looks, what was caught up with is what would have happened; an arrival from ``now`` on is left to happen."""
+def test_catching_up_is_attempt_by_attempt(rules, key, quirks, rebooted, arrives_ms, then_ms, looks):
+    """However often one looks, what was caught up with is what would have happened. An attempt that arrives from ``now`` on is left to
+    happen, and one that is known to have failed from ``now`` on is left under way."""
     model = model_like(link=rules, quirks=quirks)
     caught_up, happened = Link(model, key), Link(model, key)
+    fails_ms = arrives_ms + then_ms
     for link in (caught_up, happened):
         if rebooted:
             link.power_lost()
@@ -166,12 +168,19 @@ def test_catching_up_is_attempt_by_attempt(rules, key, quirks, rebooted, arrives
         else:
             link.lost(1_000)
     for now in sorted(looks):
+        fail_before(caught_up, now, fails_ms)
         caught_up.catch_up(now, arrives_ms=arrives_ms, fails_ms=fails_ms)
-    while happened.next_at + arrives_ms < max(looks):
-        began = happened.next_at
-        happened.attempt(began)
-        happened.attempt_failed(began + fails_ms)
+    now = max(looks)
+    while happened.state == "waiting" and happened.next_at + arrives_ms < now:
+        happened.attempt(happened.next_at)
+        fail_before(happened, now, fails_ms)
     assert state_of(caught_up) == state_of(happened)
+
+
+def fail_before(link: Link, now: int, fails_ms: int) -> None:
+    """The attempt under way, if any, fails when it does, if that is before ``now``."""
+    if link.state == "trying" and link.series is not None and link.series.last + fails_ms < now:
+        link.attempt_failed(link.series.last + fails_ms)
 
 
 @given(rules=link_rules, key=st.integers(0, 2**64 - 1), now=st.integers(1, 3_000_000), round_trip_ms=st.integers(0, 900))
@@ -179,7 +188,6 @@ def test_what_a_steady_link_heard_follows_from_the_grid(rules, key, now, round_t
     computed, asked = Link(model_like(link=rules), key), Link(model_like(link=rules), key)
     computed.mode = "steady"
     computed.heard_by(now, round_trip_ms)
-    asked.keepalive_at = asked.phase
     while asked.keepalive_at + round_trip_ms < now:
         asked.answered_at = asked.keepalive_at + round_trip_ms
         asked.keepalive_at += rules.keepalive_ms
