@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import EEXIST
 from functools import cached_property, partial
 from itertools import count, zip_longest
 from pathlib import Path
@@ -18,12 +19,13 @@ import msgspec
 
 from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
-from harness.journal.format import Footer, JournalError
+from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
 from harness.journal.records import AnyRecord
 from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
+from harness.report.stays import Stays
 from harness.values import Scenario
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ Progress = Callable[[int, int], None]
 
 REPORTS = ("result.json", "junit.xml", "report.md")
 """The files that a run leaves beside its journal."""
+_TAKEN = "the evidence of another run is kept there; name another folder, or remove it first"
 
 
 class NotRepeatableError(Exception):
@@ -51,7 +54,7 @@ class Interrupted(KeyboardInterrupt):
         self.run = run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Run:
     """A run that was judged."""
 
@@ -63,6 +66,10 @@ class Run:
     """What describes the machine and the moment, not the run."""
     _keeper: Any = None
     """Holds the temporary folder of a run without ``out`` for as long as the run is held."""
+
+    def __repr__(self) -> str:
+        """Short: a run holds a whole scenario."""
+        return f"<Run {self.scenario.name!r} seed={self.scenario.seed} verdict={self.verdict!r} journal={str(self.journal)!r}>"
 
     @property
     def scenario(self) -> Scenario:
@@ -132,18 +139,24 @@ def run(
     traffic away. ``strict`` makes contract clauses that were not exercised count. ``verify`` runs it in two fresh processes,
     compares their journals and raises :class:`NotRepeatableError` where they differ.
 
-    Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written. An
-    interruption from the keyboard leaves a journal that is recognised as cut off, and is raised as :class:`Interrupted`.
+    Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written; that is a
+    :class:`FileExistsError` where ``out`` holds a run already, which is never overwritten. An interruption from the keyboard leaves a
+    journal that is recognised as cut off, and is raised as :class:`Interrupted`.
     """
     resolved = _resolved(scenario, seed, overrides)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
-    case = _Case(resolved, repeat_command(scenario, resolved, overrides), strict=strict, keep_in=folder)
+    source = _source(scenario)
+    if source:
+        command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict)
+    else:  # what the file was changed by when it was loaded nobody knows any more
+        command = check_command(folder, strict=strict) if folder else ""
+    case = _Case(resolved, command, strict=strict, keep_in=folder)
     try:
         if verify:
-            order = _Order(scenario=scenario if isinstance(scenario, Scenario) else None, source=_source(scenario), seed=seed,
+            order = _Order(scenario=scenario if isinstance(scenario, Scenario) else None, source=source, seed=seed,
                            overrides=list(overrides), twin=twin, simulate_all=simulate_all)  # fmt: skip
             _record_twice(order, case.folder)
-            return case.judged_from(Journal(case.folder))
+            return case.judged_from(Journal(case.folder), verified=True)
         judging = _Judging(resolved)
         journal, footer = _record(
             resolved, case.folder, twin=twin, simulate_all=simulate_all, judging=judging, progress=progress
@@ -152,7 +165,7 @@ def run(
     except KeyboardInterrupt as stop:
         try:
             journal_so_far = Journal(case.folder)
-        except JournalError:
+        except (JournalError, OSError):
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.judged_from(journal_so_far)) from None
@@ -164,10 +177,8 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     ``journal`` is the file or the folder of a run. One that was cut off is judged as far as it goes, with the verdict
     ``interrupted``. Raises :class:`harness.journal.format.JournalError` for what is no journal.
     """
-    import shlex
-
     opened = Journal(journal)
-    return _Case(opened.scenario, shlex.join(["harness", "check", str(journal)]), strict=strict).judged_from(opened)
+    return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
 
 
 def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path:
@@ -184,13 +195,23 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
     return folder
 
 
-def repeat_command(scenario: Scenario | str | Path, resolved: Scenario, overrides: Sequence[str]) -> str:
-    """The one-line command that repeats a run."""
+def repeat_command(
+    source: str, resolved: Scenario, overrides: Sequence[str], *, twin: bool = True, simulate_all: bool = False, strict: bool = False
+) -> str:
+    """The one-line command that repeats the run of a file, or of a shipped scenario: with all that decides its journal and verdict."""
     import shlex
 
-    source = _source(scenario) or resolved.name
     sets = [part for override in overrides for part in ("--set", override)]
-    return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets])
+    flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
+    given = [flag for flag, on in flags.items() if on]
+    return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
+
+
+def check_command(journal: str | Path, *, strict: bool = False) -> str:
+    """The one-line command that judges a journal again."""
+    import shlex
+
+    return shlex.join(["harness", "check", str(journal), *(["--strict"] if strict else [])])
 
 
 class _Judging:
@@ -201,6 +222,7 @@ class _Judging:
         from harness.check.metrics import Meter
 
         self.outline = Outline()
+        self.stays = Stays(scenario)
         self.judge = Judge(scenario)
         self.meter = Meter(scenario)
         self.last_ms = 0
@@ -211,6 +233,7 @@ class _Judging:
             self.judge.feed(batch)
             self.meter.feed(batch)
             self.outline.feed(batch)
+            self.stays.feed(batch)
             self.last_ms = batch[-1].t
             self.records += len(batch)
 
@@ -229,25 +252,30 @@ class _Case:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the journal is to go, made when first asked for; a temporary folder where nothing is to be kept."""
+        """Where the journal is to go, made when first asked for; a temporary folder where nothing is to be kept.
+
+        Raises :class:`FileExistsError` where a run is kept there already: its evidence is not ours to destroy.
+        """
         if self._keep_in is None:
             from tempfile import TemporaryDirectory
 
             self._keeper = TemporaryDirectory(prefix="harness-")
             return Path(self._keeper.name)
         self._keep_in.mkdir(parents=True, exist_ok=True)
-        for name in REPORTS:  # those of an earlier run must not stand beside this journal, should it be cut off
-            (self._keep_in / name).unlink(missing_ok=True)
+        if any((self._keep_in / name).is_file() for name in (PLAIN_NAME, PACKED_NAME, *REPORTS)):
+            raise FileExistsError(EEXIST, _TAKEN, str(self._keep_in))
         return self._keep_in
 
-    def judged_from(self, journal: Journal) -> Run:
+    def judged_from(self, journal: Journal, *, verified: bool = False) -> Run:
         """Judge what stands in a journal."""
         judging = _Judging(journal.scenario)
         for batch in journal.batches():
             judging.feed(batch)
-        return self.judged(judging, journal.path, journal.footer, journal.harness)
+        return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified)
 
-    def judged(self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__) -> Run:
+    def judged(
+        self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False
+    ) -> Run:
         """Close the judging and write the reports. Without a footer the run was cut off after its last record."""
         from harness.check.metrics import Totals
         from harness.check.verdict import judgement
@@ -271,6 +299,8 @@ class _Case:
             digest=footer.digest if footer else "",
             command=self._command,
             folder=str(self._keep_in or ""),
+            stays=judging.stays,
+            verified=verified,
         )
         run = Run(outcome=outcome, journal=journal, machine=self._machine(), _keeper=self._keeper)
         if self._keep_in is not None:

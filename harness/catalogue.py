@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from typing import get_args
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args, get_origin, get_type_hints
+
+from msgspec import Meta, Struct
 
 from harness import shipped
-from harness.check.catalogue import NAMES
+from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.metrics import METRICS
+from harness.check.result import BEHAVIOURS
 from harness.fault import KINDS, Argument, Kind
 from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
-from harness.scenario.models import Library
+from harness.scenario.models import Library, is_path
 from harness.scenario.nodes import Node, read_file
-from harness.scenario.problems import Problems, ScenarioError
+from harness.scenario.problems import Problem, Problems, ScenarioError
 from harness.units import format_current, format_duration_ms, format_energy
+from harness.values import ChargerModel, DriverModel, NetworkModel, ServerModel, VehicleModel
 
-_WIDTH = 100
+_LABEL = re.compile(r" *[\w.-]+( bound)?: |  [\w.-]+ \([^)]*\): ")
+"""How a line begins that says what something is: ``When: ``, ``  link.keepalive: ``, ``  delay (duration, required): ``."""
 _ENDS = {
     "must": "It needs `for`, `until` or `times`.",
     "may": "It lasts `for` or `until`, or else to the end of the run.",
@@ -44,28 +51,60 @@ def groups() -> dict[str, Callable[[], Mapping[str, str]]]:
 
 def all_names() -> list[str]:
     """Every name that :func:`explain` knows."""
-    return [*groups(), *(name for group in groups().values() for name in group())]
+    listed = (name for group in groups().values() for name in group())
+    return [*groups(), *listed, *BEHAVIOURS, *MEMORY_EVENTS, *(path.rpartition(".")[2] for path in _vocabulary())]
 
 
-def explain(name: str) -> str | None:
-    """What ``name`` means, in some lines; None where nothing is called so."""
+def explain(name: str, *, width: int = 100) -> str | None:
+    """What ``name`` means, in lines of at most ``width`` characters; None where nothing is called so.
+
+    ``name`` may be the path of a scenario or model file. Raises :class:`ScenarioError` for a file that cannot be read.
+    """
+    lines = _file(name) if is_path(name) else _explained(name)
+    return None if lines is None else "\n".join(folded for line in lines for folded in _fold(line, width))
+
+
+def _explained(name: str) -> Iterator[str] | None:
     if name in groups():
-        return "\n".join(f"{entry}: {text}" for entry, text in groups()[name]().items())
+        return (f"{entry}: {text}" for entry, text in groups()[name]().items())
     if name in NAMES:
-        return "\n".join(_check(name))
+        return _check(name)
     if name in METRICS:
-        return "\n".join(_metric(name))
+        return _metric(name)
     if name in KINDS:
-        return "\n".join(_kind(KINDS[name]))
+        return _kind(KINDS[name])
     for of, quirks in (("chargers", CHARGER_QUIRKS), ("servers", SERVER_QUIRKS)):
         if name in quirks:
-            return "\n".join([f"{name}: a known wrong behaviour of {of}", "", *_wrapped(quirks[name])])
+            return iter((f"{name}: a known wrong behaviour of {of}", "", quirks[name]))
     if path := shipped.scenario_path(name):
-        return "\n".join(_scenario(name, read_file(path, path.name)))
+        return _scenario(name, read_file(path, path.name))
     for kind in get_args(shipped.ModelKind):
         if shipped.model_path(kind, name):
-            return "\n".join(_model(kind, name))
-    return None
+            return _model(kind, name, name)
+    for behaviour in BEHAVIOURS:
+        if name.lower() == behaviour.lower():
+            return _behaviour(behaviour)
+    return _word(name)
+
+
+def _file(name: str) -> Iterator[str]:
+    """A scenario or a model by its path."""
+    path = Path(name)
+    tree = read_file(path, name)
+    if tree.get("kind") is None:
+        return _scenario(name, tree)
+    kind = _text(tree, "kind")
+    if kind not in get_args(shipped.ModelKind):
+        raise ScenarioError([Problem(file=name, line=1, column=1, message=f"no such kind of model: `{kind}`")])
+    return _model(cast(shipped.ModelKind, kind), name if path.is_absolute() else f"./{path}", name)
+
+
+def _fold(line: str, width: int) -> list[str]:
+    """A line, broken to the width with its own indentation; what belongs to a label hangs below it."""
+    indent = line[: len(line) - len(line.lstrip())]
+    if _LABEL.match(line):
+        indent += "  "
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False) or [""]
 
 
 def _scenarios() -> dict[str, str]:
@@ -86,10 +125,30 @@ def _models() -> dict[str, str]:
     }
 
 
+def _behaviour(name: str) -> Iterator[str]:
+    yield f"{name}: one of the four behaviours that every report shows first"
+    yield ""
+    yield "It is as its checks are:"
+    for check in BEHAVIOURS[name]:
+        yield f"  {check}"
+        yield f"    {NAMES[check]}"
+    yield ""
+    yield f"See: harness explain {BEHAVIOURS[name][0]}"
+
+
 def _check(name: str) -> Iterator[str]:
     yield f"{name}: a check"
     yield ""
-    yield from _wrapped(NAMES[name])
+    yield NAMES[name]
+    yield ""
+    meaning = EXPLANATIONS[name]
+    for label, text in (
+        ("When", meaning.trigger), ("Then", meaning.follows), ("Evidence", meaning.evidence), ("Default bound", meaning.bound),
+        ("Source", meaning.source),
+    ):  # fmt: skip
+        yield f"{label}: {text}"
+    shown = [behaviour for behaviour, checks in BEHAVIOURS.items() if name in checks]
+    yield from (f"Judges the behaviour: {behaviour}" for behaviour in shown)
     promises = [(model, entry) for model, entry in _clauses() if name in entry.entries]
     if promises:
         yield ""
@@ -98,36 +157,36 @@ def _check(name: str) -> Iterator[str]:
         clause = contract.get(name)
         assert clause is not None
         yield f"  {model}"
-        yield from _wrapped(_claim(clause), 4)
+        yield f"    {_claim(clause)}"
         if (assumes := clause.get("assumes")) is not None:
-            yield from _wrapped("not under " + ", ".join(item.text.removeprefix("no ") for item in assumes.items), 4)
+            yield "    not under " + ", ".join(item.text.removeprefix("no ") for item in assumes.items)
 
 
 def _metric(name: str) -> Iterator[str]:
     metric = METRICS[name]
     yield f"{name}: a metric, in {metric.unit}"
     yield ""
-    yield from _wrapped(metric.doc)
+    yield metric.doc
     if metric.difference:
-        yield from _wrapped("Its value is the run's figure less the twin's: the same run without its faults.")
+        yield "Its value is the run's figure less the twin's: the same run without its faults."
     if metric.per_driver:
-        yield from _wrapped("A limit on it may be `per: driver`.")
+        yield "A limit on it may be `per: driver`."
 
 
 def _kind(kind: Kind) -> Iterator[str]:
     yield f"{kind.name}: a {'human action' if kind.family == 'driver' else 'fault'}"
     yield ""
-    yield from _wrapped(" ".join([kind.doc, _AIMS[kind.aims], _ENDS[kind.ends]]))
+    yield " ".join([kind.doc, _AIMS[kind.aims], _ENDS[kind.ends]])
     if kind.arguments:
         yield ""
         yield "with:"
     for argument in kind.arguments:
-        yield from _wrapped(f"{argument.name} ({argument.unit}, {_default(argument)}): {argument.doc}", 2)
+        yield " " * 2 + f"{argument.name} ({argument.unit}, {_default(argument)}): {argument.doc}"
     if kind.live:
         yield ""
-        yield from _wrapped(f"Against real systems it is carried by: {kind.live}.")
+        yield f"Against real systems (planned; this version simulates) it will be carried by: {kind.live}."
     if kind.source:
-        yield from _wrapped(f"Source: {kind.source}")
+        yield f"Source: {kind.source}"
 
 
 def _default(argument: Argument) -> str:
@@ -145,24 +204,45 @@ def _default(argument: Argument) -> str:
 def _scenario(name: str, tree: Node) -> Iterator[str]:
     yield f"{name}: a scenario; {_text(tree, 'title')}"
     yield ""
-    yield from _wrapped(_text(tree, "why"))
+    yield _text(tree, "why")
     yield ""
     yield f"Run it: harness run {name}"
 
 
-def _model(kind: shipped.ModelKind, name: str) -> Iterator[str]:
+def _model(kind: shipped.ModelKind, name: str, shown: str) -> Iterator[str]:
     tree = _tree(kind, name)
     assert tree is not None
-    yield f"{name}: a model of a {kind}; {_text(tree, 'title') or name}"
-    for heading, key in (("It promises:", "contract"), ("Where its values come from:", "claims")):
-        part = tree.get(key)
-        if part is None or not part.entries:
-            continue
-        yield ""
-        yield heading
-        for entry, (_, value) in part.entries.items():
+    yield f"{shown}: a model of a {kind}; {_text(tree, 'title') or shown}"
+    contract = tree.get("contract")
+    if contract is not None and contract.entries:
+        yield from ("", "It promises:")
+        for entry, (_, clause) in contract.entries.items():
             yield f"  {entry}"
-            yield from _wrapped(_claim(value), 4)
+            yield f"    {_claim(clause)}"
+    claims = tree.get("claims")
+    if claims is not None and claims.entries:
+        yield from ("", "Its values, and where they come from:")
+        for path, (_, claim) in claims.entries.items():
+            yield f"  {path}: {_shown(_at(tree, path))} — {_claim(claim)}"
+
+
+def _at(tree: Node, path: str) -> Node | None:
+    """The value under a dotted path; None where there is none."""
+    found: Node | None = tree
+    for key in path.split("."):
+        found = found.get(key) if found is not None else None
+    return found
+
+
+def _shown(node: Node | None) -> str:
+    """A value as it would be written in one line of a file."""
+    if node is None:
+        return "not given"
+    if node.kind == "list":
+        return f"[{', '.join(map(_shown, node.items))}]"
+    if node.kind == "map":
+        return f"{{{', '.join(f'{key}: {_shown(value)}' for key, (_, value) in node.entries.items())}}}"
+    return " ".join(node.text.split())
 
 
 def _tree(kind: shipped.ModelKind, name: str) -> Node | None:
@@ -195,5 +275,54 @@ def _text(node: Node, key: str) -> str:
     return " ".join(value.text.split()) if value is not None and value.kind == "scalar" else ""
 
 
-def _wrapped(text: str, indent: int = 0) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=" " * indent, subsequent_indent=" " * indent, break_on_hyphens=False)
+MEMORY_EVENTS: dict[str, str] = {
+    "departure": "The car leaves, or another comes.",
+    "server-loss": "The charger takes itself to be offline.",
+    "network-reboot": "The charger's network part restarts; the rest of it goes on.",
+    "power-cycle": "The station loses mains, or restarts.",
+    "memory-loss": "The station loses all its memory (step station.memory-loss).",
+}
+"""What may clear a cell of a charger's memory."""
+_SUFFIXES = ("_permille", "_ms", "_ma", "_wh", "_min")
+"""Units at the end of a resolved field's name, which files write behind the quantity."""
+
+
+def _vocabulary() -> dict[str, str]:
+    """The words of model files: ``kind: path`` → what it means, as editors show it."""
+    forms: dict[str, type[Struct]] = {
+        "charger": ChargerModel, "server": ServerModel, "network": NetworkModel, "vehicle": VehicleModel, "driver": DriverModel,
+    }  # fmt: skip
+    return {f"{kind}.{path}": text for kind, form in forms.items() for path, text in _fields(form)}
+
+
+def _fields(form: type[Struct], above: str = "") -> Iterator[tuple[str, str]]:
+    for name, hint in get_type_hints(form, include_extras=True).items():
+        if get_origin(hint) is not Annotated:
+            continue
+        inner, *notes = get_args(hint)
+        path = above + next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(suffix)), name)
+        yield path, next(note.description or "" for note in notes if isinstance(note, Meta))
+        below: Any = inner
+        if isinstance(below, type) and issubclass(below, Struct):
+            yield from _fields(below, f"{path}.")
+
+
+def _word(name: str) -> Iterator[str] | None:
+    """A word of model files: a field by its path or the end of it, or an event that clears memory."""
+    found = {path: text for path, text in _vocabulary().items() if path.endswith(f".{name}")}
+    if not found and name not in MEMORY_EVENTS:
+        return None
+    return _told_word(name, found)
+
+
+def _told_word(name: str, found: Mapping[str, str]) -> Iterator[str]:
+    if name in MEMORY_EVENTS:
+        yield f"{name}: an event that can clear a charger's memory"
+        yield ""
+        yield MEMORY_EVENTS[name]
+    for path, text in found.items():
+        kind, _, place = path.partition(".")
+        yield f"{place}: in the file of a {kind}"
+        yield f"  {text}"
+        if place.startswith("memory."):
+            yield "  It is cleared by the events that are listed for it: " + ", ".join(MEMORY_EVENTS) + "."

@@ -24,6 +24,7 @@ INTERRUPTED = 2
 _WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
 """Exit codes by weight: of several runs the weightiest counts."""
 
+_JOURNAL = "a journal, the folder of a run, or the folder of a scenario's runs (its latest.txt names the run)"
 _EPILOG = """\
 exit codes:
   0  pass
@@ -102,10 +103,16 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
     _run_options(command("run", _run, "simulate scenarios and judge them"))
     check = command("check", _check, "judge a saved journal again")
-    check.add_argument("journal", metavar="JOURNAL", help="a journal, or the folder of a run")
+    check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
-    explain = command("explain", _explain, "tell what a check, model, metric, fault kind, quirk or scenario means, with its source")
-    explain.add_argument("name", metavar="NAME")
+    timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
+    timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
+    timeline.add_argument("chargers", nargs="*", metavar="CHARGER", help="a charger or a crowd; all that are not of a crowd by default")
+    explain = command("explain", _explain, "tell what a name means, with its source")
+    explain.add_argument(
+        "name", nargs="+", metavar="NAME",
+        help="a check, behaviour, model, metric, fault kind, quirk, scenario, word of a model file, or the path of a file",
+    )  # fmt: skip
     listing = command("list", _list, "list what there is")
     listing.add_argument("what", nargs="?", metavar="WHAT", help="scenarios, models, checks, metrics, faults or quirks; all by default")
     lint = command("lint", _lint, "check scenario and model files without running them")
@@ -127,8 +134,14 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     run.add_argument("--verify", action="store_true", help="run twice in fresh processes and compare the journals")
     run.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
-    run.add_argument("--out", metavar="DIR", help="where the journal and the reports go; reports/runs/SCENARIO/START-SEED by default")
-    run.add_argument("--no-twin", action="store_true", help="do not run the scenario again without its faults: metrics show no differences")
+    run.add_argument(
+        "--out", metavar="DIR",
+        help="where the journal and the reports go, a folder that holds no other run; reports/runs/SCENARIO/START-SEED by default",
+    )  # fmt: skip
+    run.add_argument(
+        "--no-twin", action="store_true",
+        help="do not run the scenario again without its faults: differences are not measured, and limits on them stay unknown (exit 5)",
+    )  # fmt: skip
     run.add_argument("--simulate-all", action="store_true", help="simulate every message and every attempt instead of computing some")
 
 
@@ -137,20 +150,36 @@ def _run(arguments: argparse.Namespace) -> int:
         run, code = _run_one(arguments, arguments.sources[0], arguments.out)
         if run:
             _print_run(run)
+            _warn_of_no_twin(arguments, run)
         return code
     codes = []
     runs = []
-    for source in arguments.sources:
-        out = arguments.out and os.path.join(arguments.out, Path(source).stem)
+    for source, out in zip(arguments.sources, _places(arguments.sources, arguments.out), strict=True):
         run, code = _run_one(arguments, source, out)
         codes.append(code)
+        _print_brief(source, run)
         if run:
-            _print_brief(run)
+            _warn_of_no_twin(arguments, run)
             runs.append(run)
         if code == INTERRUPTED:
             break
     _print_total(runs, len(arguments.sources))
     return max(codes, key=_WORST_LAST.index)
+
+
+def _places(sources: Sequence[str], out: str | None) -> list[str | None]:
+    """A folder below ``out`` for each of several scenarios, named after its file, and numbered where another has that name."""
+    if out is None:
+        return [None] * len(sources)
+    stems = [Path(source).stem for source in sources]
+    names: list[str] = []
+    for stem in stems:
+        name, number = stem, 1
+        while name in names or (number > 1 and name in stems):
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return [os.path.join(out, name) for name in names]
 
 
 def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tuple[Run | None, int]:
@@ -177,9 +206,15 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
         if arguments.debug:
             raise
         return None, _explain_failure(problem)
-    if arguments.verify:
-        _say(f"verified: two fresh processes wrote the same journal, {run.outcome.records} records, digest {run.outcome.digest}")
     return run, run.exit_code
+
+
+def _warn_of_no_twin(arguments: argparse.Namespace, run: Run) -> None:
+    """Say why limits stay unknown that ``--no-twin`` took the measure from."""
+    unknown = [result.name for result in run.judgement.checks if result.origin == "limit" and result.verdict == "unknown"]
+    lost = [name for name in unknown if name in run.metrics and run.metrics[name].run is not None]
+    if arguments.no_twin and lost:
+        _complain(f"{', '.join(lost)}: a limit on the difference from a run without the faults, which --no-twin left out; run without it")
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -193,12 +228,35 @@ def _check(arguments: argparse.Namespace) -> int:
     return run.exit_code
 
 
+def _timeline(arguments: argparse.Namespace) -> int:
+    from harness.journal.reader import Journal
+    from harness.report import timeline
+
+    journal = Journal(arguments.journal)
+    scenario = journal.scenario
+    known = [*(entry.name for entry in scenario.chargers), *scenario.names()]
+    try:
+        names = timeline.whose(scenario, arguments.chargers)
+    except KeyError as unknown:
+        name = unknown.args[0]
+        raise _UsageError(f"{scenario.name} has no charger `{name}`{_did_you_mean(name, known)}") from None
+    if not names:
+        raise _UsageError(f"all chargers of {scenario.name} belong to a crowd: name one, such as `{scenario.names()[0]}`")
+    for line in timeline.lines(scenario, journal.records(), names):
+        _say(line)
+    if not journal.complete:
+        _complain(f"this journal was cut off: {journal.cut}")
+        return INTERRUPTED
+    return 0
+
+
 def _explain(arguments: argparse.Namespace) -> int:
     from harness import catalogue
 
-    text = catalogue.explain(arguments.name)
+    name = " ".join(arguments.name)
+    text = catalogue.explain(name, width=min(_width(), 100))
     if text is None:
-        raise _UsageError(f"nothing is called `{arguments.name}`{_did_you_mean(arguments.name, catalogue.all_names())}; see `harness list`")
+        raise _UsageError(f"nothing is called `{name}`{_did_you_mean(name, catalogue.all_names())}; see `harness list`")
     _say(text)
     return 0
 
@@ -208,7 +266,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
     groups = catalogue.groups()
     if arguments.what is not None and arguments.what not in groups:
-        raise _UsageError(f"nothing to list called `{arguments.what}`{_did_you_mean(arguments.what, groups)}")
+        near = _did_you_mean(arguments.what, groups)
+        raise _UsageError(f"nothing to list called `{arguments.what}`{near} (there are {', '.join(groups)})")
     wanted = [arguments.what] if arguments.what else list(groups)
     for number, group in enumerate(wanted):
         entries = groups[group]()
@@ -216,8 +275,19 @@ def _list(arguments: argparse.Namespace) -> int:
             _say(("\n" if number else "") + group)
         column = max(map(len, entries), default=0)
         for name, text in entries.items():
-            _say(f"  {name:{column}}  {text}")
+            _say(_entry(name, text, column))
     return 0
+
+
+def _entry(name: str, text: str, column: int) -> str:
+    """A name and what it means: broken to the width of a terminal, in one line for a pipe, where each line is to be a name."""
+    line = f"  {name:{column}}  {text}"
+    if not sys.stdout.isatty():
+        return line
+    import textwrap
+
+    indent = " " * (column + 4 if column + 4 < _width() // 2 else 6)
+    return textwrap.fill(line, _width(), subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _lint(arguments: argparse.Namespace) -> int:
@@ -278,11 +348,11 @@ def _print_run(run: Run) -> None:
     _print(terminal.lines(run.outcome, width=_width()))
 
 
-def _print_brief(run: Run) -> None:
-    """One of several runs: a line, and where it did not pass what to look at."""
+def _print_brief(source: str, run: Run | None) -> None:
+    """One of several runs: a line and where its reports are, and where it did not pass what to look at."""
     from harness.report import terminal
 
-    _print(terminal.brief(run.outcome, width=_width()))
+    _print(terminal.brief(run.outcome, width=_width()) if run else [terminal.missing(source)])
 
 
 def _print_total(runs: Sequence[Run], wanted: int) -> None:
@@ -414,8 +484,9 @@ class _Progress:
 
     def _start(self) -> None:
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        self._bar = Progress(console=Console(stderr=True), transient=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("left"))
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._task = self._bar.add_task(self._source, total=None)
         self._bar.start()

@@ -17,13 +17,15 @@ Condition = Callable[[F], bool]
 
 
 class End(NamedTuple):
-    """How an obligation ended. ``took_ms`` of ``bound_ms`` where it had a bound in time."""
+    """How an obligation ended. ``took_ms`` of ``bound_ms`` where it had a bound in time; ``goal_from``: when its goal last
+    became true, −1 if it never did."""
 
     outcome: Outcome
     began: int
     at: int
     took_ms: int = 0
     bound_ms: int = 0
+    goal_from: int = -1
 
 
 class Machine(Generic[F]):
@@ -139,7 +141,7 @@ class _Response(Machine[F]):
             outcome = step(one)
             if outcome:
                 at = one.failed_at if outcome == "failed" else t
-                ends.append(End(outcome, one.began, at, one.worst or t - one.began, self._within_ms))
+                ends.append(End(outcome, one.began, at, one.worst or t - one.began, self._within_ms, one.level_from))
             else:
                 kept.append(one)
         self._open = kept

@@ -14,7 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 from harness.check.obligation import FOREVER, Obligation, Outcome, Rule
-from harness.journal.records import Action, AnyRecord, Command, Current, Ledger, Loss, PlugIn, Power
+from harness.check.witness import story
+from harness.journal.records import AnyRecord, Command, Ledger, Loss, Power
 from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
@@ -46,6 +47,8 @@ FLOOR_MA = 6000
 """The lowest share of a load group (IEC 61851-1's least current)."""
 
 Windows = Sequence[tuple[int, int]]
+Violation = tuple[str, list[AnyRecord]]
+"""What should have happened and what did, and the records that show it."""
 
 
 class Panel:
@@ -117,7 +120,7 @@ class Profile:
 class Shard:
     """A part of the server, as its records tell."""
 
-    __slots__ = ("acting", "back_at", "state")
+    __slots__ = ("acting", "back_at", "log", "state")
 
     def __init__(self) -> None:
         self.acting: set[str] = set()
@@ -125,6 +128,8 @@ class Shard:
         self.state = "up"
         self.back_at = -1
         """When it last came back, or the last trouble ended."""
+        self.log: list[AnyRecord] = []
+        """Its last changes."""
 
 
 class Evidence(Struct, eq=False):
@@ -145,7 +150,6 @@ class Evidence(Struct, eq=False):
 
     connected: bool = False
     plug_in: int = 0
-    plug: PlugIn | None = None
     plugged_at: int = 0
     full: bool = False
     authorised_at: int = -1
@@ -159,8 +163,6 @@ class Evidence(Struct, eq=False):
     state: str = "Available"
     announced: int = 0
     """The last plug-in that the server was told of, by a transaction's start or at a return."""
-    drawn: Current | None = None
-    """The last record of the current."""
     drew: bool = False
     """Current has flowed in this stay."""
 
@@ -198,7 +200,6 @@ class Evidence(Struct, eq=False):
     """When a charger with a stored schedule acknowledged that it is to charge this car now."""
     override_at: int = -1
     """When the server accepted the override of this plug-in, as long as it remembers it."""
-    asked: Action | None = None
     tou_on: bool = False
     windows: Windows = ()
     scheduled: Windows | None = None
@@ -218,8 +219,8 @@ class Evidence(Struct, eq=False):
     limit_ma: int = 0
     """The limit that binds now."""
 
-    before: tuple[AnyRecord | None, ...] = ()
-    """What bore on this charger before this instant."""
+    log: list[AnyRecord] = []
+    """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
     live: list[Duty] = []
     busy: int = 0
     """The bits of the checks that have an obligation in ``live``."""
@@ -227,7 +228,7 @@ class Evidence(Struct, eq=False):
     """The bits of the checks that start no obligation in this instant, as one has just ended."""
     parked: list[tuple[Duty, Outcome]] | None = None
     """What the loss ended, and how, unless it turns out to be a blip."""
-    outcomes: list[tuple[Duty, Outcome, list[AnyRecord]]] | None = None
+    outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
     """What this outage has yielded, until it is known not to be a blip."""
     over_since: int = -1
     """Since when the current has been above its limit; −1: it is not."""
@@ -294,19 +295,9 @@ class Evidence(Struct, eq=False):
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
         return self.released_at >= 0
 
-    def remember(self) -> None:
-        """Keep what bears on the stretch of time that this instant ends, before the instant changes it."""
-        hold = self.held_by if self.cut_hold is None else self.cut_hold[0]
-        self.before = (self.plug, hold, self.loss, *self.power, self.asked, self.drawn)
-
-    def known(self) -> list[AnyRecord]:
-        """The latest records of each kind that bear on what this charger does now."""
-        self.remember()
-        return self.witnesses()
-
-    def witnesses(self) -> list[AnyRecord]:
-        """The latest records of each kind that bear on what this charger should have done up to this instant."""
-        return [record for record in self.before if record is not None]
+    def story(self, began: int, at: int, *extra: AnyRecord | None) -> list[AnyRecord]:
+        """The records that show what went wrong between ``began`` and ``at``, with ``extra`` in any case."""
+        return story([*self.shard.log, *self.log], began, at, extra=extra)
 
 
 class Duty(Obligation):
@@ -335,6 +326,12 @@ class Duty(Obligation):
         """What triggered it, where that is not among the usual witnesses."""
         self.silenced = False
         """Its outcome is counted; it stands only so that the same stretch of time triggers nothing again."""
+
+    def bound(self) -> tuple[float, str] | None:
+        """The bound that it is measured against, with its unit; None: it has none, or only a known end."""
+        if self.limit_ma:
+            return self.limit_ma / 1000, "A"
+        return (self.bound_ms / 1000, "s") if self.bound_ms and (self.draws or self.once) else None
 
     def demand(self, t: int, base: int, bound_ms: int, *, level: bool) -> None:
         """From now on the goal is that the car draws ``bound_ms`` after ``base``."""

@@ -50,6 +50,10 @@ class LoadGroup:
         if record.t == self.over_since and record.ma > ev.ma:
             self.over_with.append((ev, record))
 
+    @property
+    def _bound(self) -> tuple[float, str]:
+        return self.capacity_ma / 1000, "A"
+
     def _judge(self, t: int) -> None:
         """The sum was over the capacity until ``t``: a violation, if that took any time."""
         if self.over_since < 0 or t <= self.over_since or self.exempt:
@@ -63,7 +67,7 @@ class LoadGroup:
                 carries = f"its circuit carries {self.capacity_ma / 1000:g} A"
                 text = f"{self.name} drew {self.total_ma / 1000:g} A from {moment(since)} on; {carries}"
                 records = [record for _, record in self.over_with]
-                rule.tally.fail(rule, ev.name, since, text, [*ev.known(), *records])
+                rule.tally.fail(rule, ev.name, since, text, ev.story(since, since, *records), bound=self._bound)
         self.over_with = []
 
     def close(self, end_ms: int, *, complete: bool = True) -> None:
@@ -75,7 +79,7 @@ class LoadGroup:
                 rule.pending()
                 return
             rule.met()
-            rule.tally.near(self.highest_ma / 1000, self.capacity_ma / 1000, "A")
+            rule.near(self.highest_ma / 1000, *self._bound)
 
 
 NAME = "load-group-within-capacity"

@@ -16,7 +16,7 @@ from typing import Any
 from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
-from harness.check.evidence import Duty, Evidence, Panel, Profile, Shard
+from harness.check.evidence import Duty, Evidence, Panel, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
 from harness.check.outage import CHECKS, Check, SettingsConverge
@@ -25,6 +25,7 @@ from harness.check.requests import Requests
 from harness.check.result import CheckResult
 from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
+from harness.check.witness import LOG_LENGTH, prune
 from harness.check.words import moment
 from harness.journal.records import (
     Action,
@@ -78,7 +79,7 @@ class Judge:
         self._ev: Evidence | None = None
         self._handlers: dict[type, Callable[[Any, Any], None]] = {
             PlugIn: self._plugged_in, Stay: self._stay, Current: self._current, Power: self._power, Link: self._link,
-            Attempts: messages.attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
+            Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
             Discard: messages.discarded, Transaction: messages.transaction, Ledger: self._ledger, Command: self._command,
             Action: self._action, Fault: self._fault, Server: self._server, Settled: self._settle,
         }  # fmt: skip
@@ -187,8 +188,8 @@ class Judge:
                         self._wake(ev)
                     ev.was_ma = ev.ma
                     ev.flags = 0
-                    if ev.live or ev.over_since >= 0:
-                        ev.remember()
+                    if len(ev.log) > LOG_LENGTH:
+                        prune(ev.log)
             handler = handlers.get(type(record))
             if handler is not None:
                 handler(ev, record)
@@ -197,7 +198,9 @@ class Judge:
     def _plugged_in(self, ev: Evidence, record: PlugIn) -> None:
         ev.flags |= ev_.PLUGGED
         ev.connected = True
-        ev.plug = record
+        if ev.mains and not (ev.live or ev.outage):
+            ev.log.clear()
+        ev.log.append(record)
         ev.plug_in = record.plug_in
         ev.plugged_at = record.t
         ev.full = False
@@ -209,6 +212,7 @@ class Judge:
             ev.authorised_at = record.t if listed else -1
 
     def _stay(self, ev: Evidence, record: Stay) -> None:
+        ev.log.append(record)
         messages.stayed(ev, record)
         rule = ev.panel.current
         if rule is not None and ev.drew and not ev.over_failed and ev.over_since < 0:
@@ -231,13 +235,14 @@ class Judge:
             ev.ma = ma
             if ma:
                 ev.drew = True
-        ev.drawn = record
+        ev.log.append(record)
         ev.state = record.state
         if record.full and not ev.full and ev.connected:
             ev.full = True
 
     def _power(self, ev: Evidence, record: Power) -> None:
         t = record.t
+        ev.log.append(record)
         if record.state == "on":
             ev.flags |= ev_.UP
             ev.up_from = min(ev.up_from, t)
@@ -267,6 +272,7 @@ class Judge:
 
     def _link(self, ev: Evidence, record: Link) -> None:
         ev.flags |= ev_.LINKED
+        ev.log.append(record)
         ev.link_online = record.state == "online"
         ev.link_at = record.t
         if record.cause == "registered":
@@ -274,8 +280,13 @@ class Judge:
         if "offline-flag" in ev.panel.rules:
             messages.link_changed(ev, record.t, online=ev.link_online)
 
+    def _attempts(self, ev: Evidence, record: Attempts) -> None:
+        ev.log.append(record)
+        messages.attempts(ev, record)
+
     def _lost(self, ev: Evidence, record: Loss) -> None:
         ev.flags |= ev_.LOSS
+        ev.log.append(record)
         ev.outage = True
         ev.since = record.t
         ev.loss = record
@@ -285,6 +296,7 @@ class Judge:
 
     def _recovered(self, ev: Evidence, record: Recovery) -> None:
         ev.outage = False
+        ev.log.append(record)
         ev.flags |= ev_.RECOVERY
         if record.blip:
             ev.flags |= ev_.BLIP
@@ -312,6 +324,7 @@ class Judge:
             ev.announced = max(ev.announced, record.plug_in)
         messages.taken_in(ev, record)
         if ev.own is not None:
+            ev.log.append(record)
             ev.own.happened("message", record.action)
 
     def _ledger(self, ev: Evidence, record: Ledger) -> None:
@@ -319,6 +332,7 @@ class Judge:
 
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED
+        ev.log.append(record)
         command = record.command
         if command in ("amperage", "share", "schedule"):
             ev.ordered_at = record.t
@@ -353,7 +367,7 @@ class Judge:
             ev.own.happened("command", command)
 
     def _action(self, ev: Evidence, record: Action) -> None:
-        ev.asked = record
+        ev.log.append(record)
         if ev.own is not None:
             ev.own.happened("action", record.action)
         rule = ev.panel.rules.get("tou-suspended")
@@ -404,6 +418,7 @@ class Judge:
         if kind.startswith("driver.") or record.edge not in ("start", "end"):
             return
         ev.flags |= ev_.FAULTED
+        ev.log.append(record)
         if ev.acting is None:
             ev.acting = set()
         if record.edge == "start":
@@ -435,7 +450,6 @@ class Judge:
                     self._wake(ev)
                 ev.was_ma = ev.ma
                 ev.flags = ev_.FAULTED
-                ev.remember()
                 self._end_instant(ev, record.t)
 
     def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
@@ -473,6 +487,9 @@ class Judge:
         if shard.state != "up":
             return
         shard.back_at = record.t
+        shard.log.append(record)  # that it went down, the losses of its chargers tell
+        if len(shard.log) > LOG_LENGTH:
+            prune(shard.log)
         if record.state == "up":
             return
         # A shard that restarts without having been down is upgraded in its turn: its chargers move on to the next.
@@ -516,7 +533,6 @@ class Judge:
         t = ev.wake
         ev.was_ma = ev.ma
         ev.flags = 0
-        ev.remember()
         ev.wake = FOREVER
         self._end_instant(ev, t)
 
@@ -558,7 +574,7 @@ class Judge:
         if since >= 0 and due < t and not ev.over_failed:
             ev.over_failed = True
             text = f"from {moment(due)} on the current was above the least of the limits acknowledged, {ev.limit_ma / 1000:g} A"
-            rule.tally.fail(rule, ev.name, due, text, ev.witnesses())
+            rule.tally.fail(rule, ev.name, due, text, ev.story(since, due))
         ev.over_since = (since if since >= 0 else t) if ev.ma > ev.limit_ma else -1
 
     def _step(self, ev: Evidence, t: int) -> None:
@@ -597,23 +613,27 @@ class Judge:
         if duty.check.scope == "outage" and ev.outage | bool(ev.flags & ev_.RECOVERY) and not exempt:
             if ev.outcomes is None:
                 ev.outcomes = []
-            ev.outcomes.append((duty, outcome, ev.witnesses() if outcome == "failed" else []))
+            ev.outcomes.append((duty, outcome, self._violation(ev, duty) if outcome == "failed" else None))
         else:
-            self._count(ev, duty, outcome, ev.witnesses, exempt=exempt)
+            self._count(ev, duty, outcome, exempt=exempt)
 
-    def _count(
-        self, ev: Evidence, duty: Duty, outcome: Outcome, records: Callable[[], list[AnyRecord]], *, exempt: bool = False
-    ) -> None:  # fmt: skip
+    @staticmethod
+    def _violation(ev: Evidence, duty: Duty) -> Violation:
+        """What an obligation that fails now has to tell."""
+        check: Check = duty.check
+        shown_to = ev.t if check.aftermath else duty.failed_at
+        return check.text(ev, duty), ev.story(duty.began, max(shown_to, duty.failed_at), duty.record)
+
+    def _count(self, ev: Evidence, duty: Duty, outcome: Outcome, violation: Violation | None = None, *, exempt: bool = False) -> None:
         rule = duty.rule
         if outcome == "met":
+            bound = duty.bound()
             rule.met()
-            if duty.bound_ms and not duty.limit_ma and (duty.draws or duty.once):
-                rule.tally.near(max(0, duty.worst) / 1000, duty.bound_ms / 1000, "s")
-            elif duty.limit_ma:
-                rule.tally.near(duty.seen_ma / 1000, duty.limit_ma / 1000, "A")
+            if bound is not None:
+                rule.near((duty.seen_ma if duty.limit_ma else max(0, duty.worst)) / 1000, *bound)
         elif outcome == "failed":
-            extra = [duty.record] if duty.record is not None else []
-            rule.tally.fail(rule, ev.name, duty.failed_at, duty.check.text(ev, duty), [*records(), *extra])
+            text, records = violation or self._violation(ev, duty)
+            rule.tally.fail(rule, ev.name, duty.failed_at, text, records, bound=duty.bound())
         elif outcome == "pending":
             rule.pending()
         else:
@@ -647,8 +667,8 @@ class Judge:
 
     def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
         outcomes, ev.outcomes = ev.outcomes, None
-        for duty, outcome, records in outcomes or ():
-            self._count(ev, duty, "cancelled" if blip else outcome, lambda records=records: records)  # type: ignore[misc]
+        for duty, outcome, violation in outcomes or ():
+            self._count(ev, duty, "cancelled" if blip else outcome, violation)
         parked, ev.parked = ev.parked, None
         for duty, outcome in parked or ():
             if blip and outcome != "failed" and t < duty.until_at:
@@ -656,7 +676,7 @@ class Judge:
                 ev.live.append(duty)
                 ev.busy |= duty.check.bit
             else:
-                self._count(ev, duty, outcome, ev.witnesses)
+                self._count(ev, duty, outcome)
         if ev.requests is not None:
             ev.live.extend(ev.requests.recovered(ev, t, blip=blip))
 
@@ -688,17 +708,16 @@ class Judge:
     def _close(self, ev: Evidence, end_ms: int, *, complete: bool) -> None:
         ev.flags = 0
         ev.was_ma = ev.ma
-        ev.remember()
         self._over(ev, end_ms)
         for duty in ev.live:
             if not duty.silenced:
                 self._conclude(ev, duty, duty.close(end_ms))
         # Cut off in the midst of a recovery, or before its charger can have noticed the loss: this may be a blip.
         maybe_blip = not complete and (not ev.outage or (ev.link_online and end_ms - ev.since <= ev.profile.noticing_ms))
-        for duty, outcome, records in ev.outcomes or ():
-            self._count(ev, duty, "pending" if maybe_blip else outcome, lambda records=records: records)  # type: ignore[misc]
+        for duty, outcome, violation in ev.outcomes or ():
+            self._count(ev, duty, "pending" if maybe_blip else outcome, violation)
         for duty, outcome in ev.parked or ():
-            self._count(ev, duty, "pending" if maybe_blip else outcome, ev.witnesses)
+            self._count(ev, duty, "pending" if maybe_blip else outcome)
         if ev.requests is not None:
             ev.requests.close(complete=complete)
         if ev.own is not None:

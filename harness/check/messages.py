@@ -71,10 +71,10 @@ def taken_in(ev: Evidence, message: Message) -> None:
         off_ms = abs(message.stamp - message.at)
         if off_ms > rule.bound_ms:
             text = f"{action} tells of an event at {moment(message.at)} and says {_stamp(message.stamp)}"
-            _fail(ev, rule, message.t, text, message)
+            rule.tally.fail(rule, ev.name, message.t, text, [message], bound=(rule.bound_ms / 1000, "s"))
         else:
             rule.met()
-            rule.tally.near(off_ms / 1000, rule.bound_ms / 1000, "s")
+            rule.near(off_ms / 1000, rule.bound_ms / 1000, "s")
     if message.repeat:
         return
     numbered = ev.profile.model.protocol == "ocpp2.0.1"
@@ -216,7 +216,7 @@ def attempts(ev: Evidence, record: Attempts) -> None:
     for gap, least in gaps:
         if gap < least:
             text = f"an attempt came {span(gap)} after the last had failed; the back-off is at least {span(least)}"
-            _fail(ev, rule, record.t, text, ev.loss, record)
+            rule.tally.fail(rule, ev.name, record.t, text, ev.story(record.first, record.t, ev.loss, record))
             return
     rule.met()
 

@@ -20,6 +20,8 @@ from harness.journal.records import AnyRecord
 FOREVER = 1 << 62
 """Later than any time."""
 
+Bound = tuple[float, str]
+"""A bound and its unit."""
 Outcome = Literal["", "met", "failed", "cancelled", "pending"]
 Ending = Literal["", "end", "cancel"]
 """What an instant means for an obligation: nothing; its until-event came; its premise is gone."""
@@ -28,7 +30,7 @@ Ending = Literal["", "end", "cancel"]
 class Obligation:
     """One obligation over a level that changes at instants. Times in ms since the start."""
 
-    __slots__ = ("base", "began", "deadline", "early", "failed_at", "level", "once", "since", "worst")
+    __slots__ = ("base", "began", "deadline", "early", "failed_at", "level", "level_from", "once", "since", "worst")
 
     def __init__(self, began: int, *, level: bool, deadline: int, base: int | None = None, once: bool = False, early: bool = True) -> None:
         """``level``: whether the goal holds from ``began`` on. ``base``: from when the time to the goal counts, for the margin.
@@ -41,6 +43,8 @@ class Obligation:
         self.level = level
         self.since = began
         self.failed_at = -1
+        self.level_from = began if level else -1
+        """When the goal's level last became true; −1: it never was."""
         self.worst = 0
         """The longest that it took from the base to the goal."""
 
@@ -60,6 +64,7 @@ class Obligation:
             self.level = level
             self.since = t
             if level:
+                self.level_from = t
                 self.worst = max(self.worst, t - self.base)
         return "met" if self.once and level else ""
 
@@ -71,7 +76,7 @@ class Obligation:
 class Tally:
     """The counts of one check over all chargers that it judges, and its first violation."""
 
-    __slots__ = ("cancelled", "exempt", "failed", "failing", "hard", "margin", "met", "name", "pending", "rules", "says", "witness")
+    __slots__ = ("broken", "cancelled", "exempt", "failed", "failing", "hard", "met", "name", "pending", "rules", "says", "witness")
 
     def __init__(self, name: str, says: str) -> None:
         self.name = name
@@ -80,17 +85,14 @@ class Tally:
         self.hard = 0
         """Of the failed ones, those under a rule of severity ``fail``."""
         self.failing: dict[str, None] = {}
-        self.margin: Margin | None = None
         self.witness: Witness | None = None
         self.rules: list[Rule] = []
+        self.broken: tuple[Rule, Bound | None] | None = None
+        """Whose violation the witness shows, and the bound that it broke."""
 
-    def near(self, worst: float, bound: float, unit: str) -> None:
-        """Note how near an obligation came to its bound; the nearest by ratio is kept."""
-        known = self.margin
-        if bound > 0 and (known is None or worst * known.bound > known.worst * bound):
-            self.margin = Margin(worst=worst, bound=bound, unit=unit)
-
-    def fail(self, rule: Rule, charger: str, t: int, text: str, records: Sequence[AnyRecord]) -> None:
+    def fail(
+        self, rule: Rule, charger: str, t: int, text: str, records: Sequence[AnyRecord], *, bound: Bound | None = None
+    ) -> None:  # fmt: skip
         """Count a failed obligation and keep the earliest violation, with its witnesses in time order."""
         self.failed += 1
         self.hard += rule.severity == "fail"
@@ -98,6 +100,7 @@ class Tally:
         self.failing[charger] = None
         if self.witness is None or t < self.witness.t:
             kept = {id(record): record for record in sorted(records, key=lambda record: record.t)}
+            self.broken = (rule, bound)
             self.witness = Witness(charger=charger, t=t, rule=text, records=list(kept.values()))
 
     def result(self, origin: Literal["contract", "scenario"], *, complete: bool = True) -> CheckResult:
@@ -110,10 +113,17 @@ class Tally:
                 idle[rule.promised_by] = idle.get(rule.promised_by, True) and not rule.exercised
         return CheckResult(
             name=self.name, says=self.says, verdict=verdict, met=self.met, failed=self.failed, cancelled=self.cancelled,
-            pending=self.pending, margin=self.margin, witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
+            pending=self.pending, margin=self._margin(), witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
             origin=origin, failing=list(self.failing), why=self._why(complete=complete) if verdict == "unknown" else "",
             idle=[model for model, unused in idle.items() if unused],
         )  # fmt: skip
+
+    def _margin(self) -> Margin | None:
+        """How near the nearest met obligation came to its bound, by ratio; of a failed check only of the bound that was broken."""
+        if self.broken is not None:
+            rule, bound = self.broken
+            return _nearest({bound: rule.margins[bound]}) if bound is not None and bound in rule.margins else None
+        return _nearest(*(rule.margins for rule in self.rules))
 
     def _why(self, *, complete: bool) -> str:
         if self.exempt:
@@ -125,10 +135,19 @@ class Tally:
         return "nothing triggered it"
 
 
+def _nearest(*margins: dict[Bound, float]) -> Margin | None:
+    found = None
+    for near in margins:
+        for (bound, unit), worst in near.items():
+            if bound > 0 and (found is None or worst * found.bound > found.worst * bound):
+                found = Margin(worst=worst, bound=bound, unit=unit)
+    return found
+
+
 class Rule:
     """A check as it applies to some chargers: its bounds, what it assumes, and where it counts."""
 
-    __slots__ = ("assumes", "bound_ma", "bound_ms", "exercised", "memo", "name", "promised_by", "severity", "tally")
+    __slots__ = ("assumes", "bound_ma", "bound_ms", "exercised", "margins", "memo", "name", "promised_by", "severity", "tally")
 
     def __init__(
         self, tally: Tally, *, bound_ms: int, bound_ma: int | None = None, assumes: frozenset[str] = frozenset(),
@@ -143,6 +162,8 @@ class Rule:
         self.promised_by = promised_by
         """The model whose contract this is; empty where the scenario names the check."""
         self.exercised = 0
+        self.margins: dict[Bound, float] = {}
+        """Bound → the worst figure of an obligation that was met within it."""
         self.memo: Any = None
         """What the check remembers of all chargers under this rule."""
         tally.rules.append(self)
@@ -151,6 +172,12 @@ class Rule:
         """Count an obligation that was met."""
         self.tally.met += 1
         self.exercised += 1
+
+    def near(self, worst: float, bound: float, unit: str) -> None:
+        """Note how near an obligation that was met came to its bound."""
+        key = (bound, unit)
+        if worst >= self.margins.get(key, 0):
+            self.margins[key] = worst
 
     def cancelled(self, *, exempt: bool = False) -> None:
         """Count an obligation that was cancelled; ``exempt``: by a fault under which it is not promised."""

@@ -31,6 +31,8 @@ class Check:
     """It sees every instant of an outage at which a car wants energy."""
     again: ClassVar[bool] = True
     """It may start an obligation in the instant in which one ends."""
+    aftermath: ClassVar[bool] = False
+    """What ended a violation is shown with it."""
     bit: int = 0
     """Its place among the checks that have obligations."""
 
@@ -488,6 +490,7 @@ class ReconnectsInTime(Check):
     """Server, path and power are back → the charger is online, registered if it restarted, within the bound."""
 
     name = "reconnects-in-time"
+    aftermath = True
     scope = "always"
     again = False
     sees = ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART
@@ -521,7 +524,8 @@ class ReconnectsInTime(Check):
             duty.deadline = ev.up_from + duty.bound_ms
 
     def text(self, ev: Evidence, duty: Duty) -> str:
-        return f"server, path and power were back at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}"
+        late = f", but at {moment(ev.t)}" if self.online(ev) else ""
+        return f"server, path and power were back at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}{late}"
 
 
 CHECKS: dict[str, Check] = {

@@ -9,8 +9,9 @@ from harness.check.catalogue import NAMES
 from harness.check.combinators import End, Machine, after, always, during, leads_to, never, sometimes, until
 from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule, Tally
-from harness.check.words import moment
-from harness.journal.records import Fault
+from harness.check.words import moment, span
+from harness.journal.records import Current, Fault
+from harness.units import format_current
 from harness.values import CheckSpec, Predicate, Scenario
 
 Facts = tuple[Evidence, "OwnState"]
@@ -19,13 +20,16 @@ Facts = tuple[Evidence, "OwnState"]
 class Steps:
     """Which steps of the plan act now."""
 
-    __slots__ = ("acting",)
+    __slots__ = ("acting", "edges")
 
     def __init__(self) -> None:
         self.acting: set[str] = set()
+        self.edges: dict[tuple[str, str], Fault] = {}
+        """(step, edge) → the record of when that last happened."""
 
     def edge(self, record: Fault) -> None:
         """A step began or ended."""
+        self.edges[record.step, record.edge] = record
         if record.edge == "start":
             self.acting.add(record.step)
         elif record.edge == "end":
@@ -62,6 +66,52 @@ def condition(predicate: Predicate) -> Callable[[Facts], bool]:
     return lambda facts: all(part(*facts) for part in parts)
 
 
+LEVELS: dict[str, tuple[str, str]] = {
+    "connected": ("have a car", "have no car"), "online": ("be online", "be offline"), "powered": ("have power", "have no power"),
+    "outage": ("be in an outage", "be in touch with its server"), "held": ("be held", "be free of a hold"),
+}  # fmt: skip
+"""A predicate's parts that are true or false → what they ask for, either way."""
+THIRD_PERSON = {"be": "is", "draw": "draws", "have": "has", "send": "sends", "see": "sees"}
+
+
+def wanted(predicate: Predicate) -> list[str]:
+    """What a predicate asks for, part by part: ``be Charging``, ``draw more than 16 A``."""
+    parts = [f"be {' or '.join(predicate.state)}"] if predicate.state else []
+    if predicate.draws is not None:
+        parts.append("draw current" if predicate.draws else "draw nothing")
+    if predicate.above_ma is not None:
+        parts.append(f"draw more than {format_current(predicate.above_ma)}")
+    if predicate.below_ma is not None:
+        parts.append(f"draw less than {format_current(predicate.below_ma)}")
+    for name, (yes, no) in LEVELS.items():
+        level = getattr(predicate, name)
+        if level is not None:
+            parts.append(yes if level else no)
+    parts += [f"send {predicate.message}"] if predicate.message else []
+    parts += [f"be told {predicate.command}"] if predicate.command else []
+    parts += [f"see its driver ask for {predicate.action}"] if predicate.action else []
+    return parts
+
+
+def infinitive(predicate: Predicate) -> str:
+    """``be Charging and draw more than 16 A``."""
+    return " and ".join(wanted(predicate))
+
+
+def third_person(predicate: Predicate) -> str:
+    """``is Charging and draws more than 16 A``."""
+    parts = [part.partition(" ") for part in wanted(predicate)]
+    return " and ".join(f"{THIRD_PERSON[verb]} {rest}" for verb, _, rest in parts)
+
+
+def found(ev: Evidence, predicate: Predicate, at: int) -> str:
+    """What the charger did at ``at``, in brackets, where the predicate is about its connector or its current."""
+    if not predicate.state and predicate.draws is None and predicate.above_ma is None and predicate.below_ma is None:
+        return ""
+    last = next((record for record in reversed(ev.log) if isinstance(record, Current) and record.t <= at), None)
+    return f" ({last.state}, {format_current(last.ma)})" if last is not None else " (Available, no car yet)"
+
+
 def _level(level: Callable[[Evidence], bool], wanted: bool, ev: Evidence, _: OwnState) -> bool:
     return level(ev) == wanted
 
@@ -77,6 +127,36 @@ class OwnCheck:
         self.spec = spec
         self.rule = rule
         self._steps = steps
+
+    def violation(self, ev: Evidence, end: End) -> str:
+        """What was wanted of a charger, and what was found."""
+        spec = self.spec
+        during = f" while {spec.during} acts" if spec.during else ""
+        at = moment(end.at)
+        if spec.always is not None:
+            return f"the charger should always {infinitive(spec.always)}{during}; at {at} it did not{found(ev, spec.always, end.at)}"
+        if spec.never is not None:
+            return f"the charger should never {infinitive(spec.never)}{during}; at {at} it did{found(ev, spec.never, end.at)}"
+        if spec.sometimes is not None:
+            return f"the charger should {infinitive(spec.sometimes)} at some time{during or ' of the run'}; it never did"
+        assert spec.then is not None
+        due = end.began + spec.within_ms
+        state = found(ev, spec.then, end.at)
+        terms = f"within {span(spec.within_ms)}" if spec.within_ms else "at once"
+        terms += f" and until it {third_person(spec.until)}" if spec.until is not None else ""
+        what = f"after {moment(end.began)} the charger should {infinitive(spec.then)} {terms}{during}"
+        if end.goal_from < 0:
+            return f"{what}; by {moment(due)} it had not{state}"
+        ceased = "ceased at" if end.at > due else "no longer did at"
+        return f"{what}; it did from {moment(end.goal_from)} and {ceased} {at}{state}"
+
+    def triggers(self, end: End) -> list[Fault]:
+        """The edges of steps that this obligation hung on."""
+        after_ = self.spec.after
+        keys = [(after_.step, after_.edge)] if after_ is not None else []
+        keys += [(self.spec.during, "start")] if self.spec.during else []
+        edges = self._steps.edges
+        return [edges[key] for key in keys if key in edges and edges[key].t <= end.at]
 
     def machine(self) -> Machine[Facts]:
         """The check's combinator for one charger."""
@@ -151,10 +231,11 @@ class OwnState:
             elif end.outcome == "met":
                 rule.met()
                 if end.bound_ms:
-                    rule.tally.near(end.took_ms / 1000, end.bound_ms / 1000, "s")
+                    rule.near(end.took_ms / 1000, end.bound_ms / 1000, "s")
             elif end.outcome == "failed":
-                text = f"{rule.tally.says}: triggered at {moment(end.began)}, not so at {moment(end.at)}"
-                rule.tally.fail(rule, ev.name, end.at, text, ev.known())
+                bound = (end.bound_ms / 1000, "s") if end.bound_ms else None
+                story = ev.story(end.began, end.at, *check.triggers(end))
+                rule.tally.fail(rule, ev.name, end.at, check.violation(ev, end), story, bound=bound)
             elif end.outcome == "pending":
                 rule.pending()
             else:

@@ -111,7 +111,8 @@ class Requests:
     def _fail(self, ev: Evidence, request: Request, text: str, record: AnyRecord) -> None:
         if not request.closed:
             request.closed = True
-            self.rule.tally.fail(self.rule, ev.name, record.t, text, [*ev.known(), request.asked, record])
+            story = ev.story(request.asked.t, record.t, request.asked, record)
+            self.rule.tally.fail(self.rule, ev.name, record.t, text, story)
 
 
 class _Effect(Check):

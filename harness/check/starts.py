@@ -47,19 +47,20 @@ def started(ev: Evidence, record: Current) -> None:
     permitted = max(surely, ev.ordered_at)  # an order may have permitted it, or may have changed nothing
     delayed_ms = record.t - surely - profile.model.power_up.start_delay_ms
     slack_ms = profile.model.link.answer_timeout_ms + 2 * profile.latency_ms + (profile.noticing_ms if ev.outage else 0)
+    bound = (longest_ms / 1000, "s")
     starts.seen += 1
     if record.t - permitted > rule.bound_ms + slack_ms:
         text = f"permitted at {moment(permitted)}, the car drew {span(delayed_ms)} later; at most {span(longest_ms)} were due"
-        rule.tally.fail(rule, ev.name, record.t, text, [*ev.known(), record])
+        rule.tally.fail(rule, ev.name, record.t, text, ev.story(permitted, record.t, record), bound=bound)
     elif delayed_ms * QUICK_SHARE <= longest_ms + 2 * profile.latency_ms * QUICK_SHARE:
         starts.quick += 1
         if starts.conspicuous():
             starts.failed = True
             text = f"the start at {moment(record.t)} is one of {starts.quick} of {starts.seen} that came without a random delay"
-            rule.tally.fail(rule, ev.name, record.t, text, [*ev.known(), record])
+            rule.tally.fail(rule, ev.name, record.t, text, ev.story(permitted, record.t, record), bound=bound)
     else:
         rule.met()
-        rule.tally.near(delayed_ms / 1000, longest_ms / 1000, "s")
+        rule.near(delayed_ms / 1000, *bound)
 
 
 def closed(rule: Rule) -> None:

@@ -18,13 +18,16 @@ _CHUNK_BYTES = 1 << 20
 _LONGEST_LINE_BYTES = 64 << 20
 _BROKEN = "its last line is broken off"
 _GZIP_MAGIC = b"\x1f\x8b"
+_LATEST_NAME = "latest.txt"
+"""Beside the runs of a scenario: the name of the newest one's folder."""
 
 
 class Journal:
     """A journal on disk.
 
-    ``source`` is the file, or the folder of a run. Opening reads the header and raises :class:`JournalError` where the file is no
-    journal, and :class:`OSError` where it cannot be read. :meth:`batches` may be called any number of times; each reads the file anew.
+    ``source`` is the file, the folder of a run, or a folder of runs whose ``latest.txt`` names one. Opening reads the header and raises
+    :class:`JournalError` where the file is no journal, and :class:`OSError` where it cannot be read. :meth:`batches` may be
+    called any number of times; each reads the file anew.
     """
 
     def __init__(self, source: str | Path) -> None:
@@ -106,6 +109,10 @@ class Journal:
         try:
             schema = msgspec.json.decode(head, type=_SchemaOnly).schema
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+            if self.path.suffix in {".yaml", ".yml"}:
+                raise JournalError(
+                    f"{self.path}: this is a scenario or a model, not a journal: simulate it with `harness run`, and judge what that leaves"
+                ) from None
             found = "an empty file" if not head else repr(head[:60].decode(errors="replace"))
             raise self._error(1, f"found {found}, expected a journal's header ({problem})") from None
         if schema != SCHEMA:
@@ -197,10 +204,17 @@ class _SchemaOnly(msgspec.Struct):
 
 
 def _find(source: Path) -> Path:
-    """The journal in the folder of a run, or the file itself."""
+    """The journal in the folder of a run, that of the newest one in a folder of runs, or the file itself."""
     if source.is_dir():
         for name in (PLAIN_NAME, PACKED_NAME):
             if (source / name).is_file():
                 return source / name
+        latest = source / _LATEST_NAME
+        if latest.is_file():
+            name = latest.read_text(encoding="utf-8", errors="replace").strip()
+            # One name of a folder beside it, never a path: the file may have come with the folder from elsewhere.
+            if name and Path(name).name == name and name != ".." and not (source / name / _LATEST_NAME).exists():
+                return _find(source / name)
+            raise JournalError(f"{latest}: found {name[:60]!r}, expected the name of a run's folder beside it")
         raise JournalError(f"{source}: found a folder without {PLAIN_NAME} or {PACKED_NAME}, expected a run's folder or a journal")
     return source

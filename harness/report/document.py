@@ -63,7 +63,9 @@ class Result(Struct, kw_only=True):
     checks: list[Check]
     unexercised: Annotated[list[str], Meta(description="Contract clauses that nothing triggered.")]
     metrics: dict[str, Metric]
-    command: Annotated[str, Meta(description="The command that repeats the run.")]
+    command: Annotated[str, Meta(description="The command that repeats the run, or judges its journal again; empty where there is none.")]
+    complete: Annotated[bool, Meta(description="The run came to its end; false: it was cut off, and this judges it as far as it went.")]
+    verified: Annotated[bool, Meta(description="It was run in two fresh processes, which wrote the same journal.")]
     journal: Journal
     machine: Machine | None
 
@@ -89,6 +91,8 @@ def render(outcome: Outcome, machine: Machine | None) -> bytes:
             for name, metric in judgement.metrics.items()
         },
         command=outcome.command,
+        complete=judgement.verdict != "interrupted",
+        verified=outcome.verified,
         journal=Journal(records=outcome.records, digest=outcome.digest),
         machine=machine,
     )

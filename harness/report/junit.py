@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
 from harness.report.clock import Clock
-from harness.report.outcome import Outcome, counts_text, mark
+from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, mark
 from harness.report.words import tell
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -40,6 +40,8 @@ def _suite(outcome: Outcome) -> Element:
         ("harness", outcome.harness),
         ("digest", outcome.digest),
         ("command", outcome.command),
+        *([("cut off", cut)] if (cut := cut_note(outcome)) else []),
+        *([("verified", VERIFIED)] if outcome.verified else []),
     ):
         SubElement(properties, "property", name=name, value=_clean(value))
     clock = Clock(outcome.scenario)
@@ -75,7 +77,7 @@ def _run_case(outcome: Outcome) -> Element:
     if judgement.verdict == "pass" or explained:
         SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
     else:
-        reasons = "\n".join(judgement.reasons)
+        reasons = "\n".join(filter(None, (cut_note(outcome), *judgement.reasons)))
         SubElement(case, "error", type=judgement.verdict, message=_clean(judgement.verdict)).text = _clean(reasons)
     return case
 

@@ -6,7 +6,24 @@ from collections.abc import Iterator
 
 from harness.check.result import BEHAVIOURS, CheckResult
 from harness.report.clock import Clock
-from harness.report.outcome import Outcome, behaviour_verdict, counts_text, margin_text, mark, number, times
+from harness.report.outcome import (
+    NO_COMMAND,
+    VERIFIED,
+    Outcome,
+    behaviour_verdict,
+    counts_text,
+    cut_note,
+    difference_text,
+    judged_by,
+    margin_text,
+    mark,
+    number,
+    repeat_label,
+    sentence,
+    times,
+    unit_text,
+)  # fmt: skip
+from harness.report.stays import charged, crowd, got, left, more, outages
 from harness.report.words import tell
 
 LARGEST_BYTES = 1_000_000
@@ -18,7 +35,8 @@ _RUN_MARKS = {"pass": "pass", "fail": "fail", "invalid": "fail", "unknown": "unk
 
 def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
     """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
-    text = "\n".join([*_head(outcome), *_behaviours(outcome), *_checks(outcome), *_metrics(outcome), *_failures(outcome), *_foot(outcome)])
+    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _foot)
+    text = "\n".join(line for part in parts for line in part(outcome))
     whole = text.encode()
     if len(whole) <= largest_bytes:
         return text
@@ -36,6 +54,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield f"**{_text(outcome.scenario.title)}**"
     yield ""
+    if cut := cut_note(outcome):
+        yield from (f"> **{_text(cut)}**", "")
     yield _text(outcome.outline.sentence(outcome.scenario))
     if judgement.reasons:
         yield ""
@@ -43,10 +63,13 @@ def _head(outcome: Outcome) -> Iterator[str]:
 
 
 def _behaviours(outcome: Outcome) -> Iterator[str]:
-    yield from ("", "## The four behaviours", "", "| | behaviour | exercised |", "|---|---|---|")
+    yield from ("", "## The four behaviours", "", "| | behaviour | exercised | by |", "|---|---|---|---|")
     for name in BEHAVIOURS:
         count = outcome.judgement.behaviours.get(name, 0)
-        yield f"| {_MARKS[behaviour_verdict(outcome.judgement, name)]} | {name} | {times(count) if count else 'not exercised'} |"
+        yield (
+            f"| {_MARKS[behaviour_verdict(outcome.judgement, name)]} | {name} | {times(count) if count else 'not exercised'} "
+            f"| {_text(', '.join(judged_by(outcome.judgement, name)))} |"
+        )
 
 
 def _checks(outcome: Outcome) -> Iterator[str]:
@@ -65,15 +88,37 @@ def _checks(outcome: Outcome) -> Iterator[str]:
         yield f"Promised, not exercised: {_text(', '.join(outcome.judgement.unexercised))}."
 
 
+def _chargers(outcome: Outcome) -> Iterator[str]:
+    stays = outcome.stays
+    if stays is None:
+        return
+    clock = Clock(outcome.scenario)
+    yield from ("", "## Chargers", "")
+    yield from ("| charger | plugged in | charged | energy | left | without its server |", "|---|---|---|---|---|---|")
+    for share in stays.shares:
+        rows = [
+            (clock.brief(visit.plugged_ms), charged(visit, clock), got(visit) if visit.ended_ms >= 0 else "", left(visit, clock))
+            for visit in share.visits
+        ]
+        if share.members:
+            rows = [(crowd(share), "", got(share), "")]
+        elif text := more(share, len(share.visits)):
+            rows.append((text, "", "", ""))
+        name, without = f"{share.name} ({share.members})" if share.members else share.name, outages(share, stays, clock)
+        for cells in rows or [("no car came", "", "", "")]:
+            yield f"| {_text(name)} | {' | '.join(map(_text, cells))} | {without} |"
+            name = without = ""
+
+
 def _metrics(outcome: Outcome) -> Iterator[str]:
     if not outcome.judgement.metrics:
         return
-    yield from ("", "## Metrics", "", "A metric with a twin is the difference from the same run without its faults.", "")
-    yield from ("| metric | value | run | twin |", "|---|--:|--:|--:|")
+    yield from ("", "## Metrics", "", "Where two figures stand behind a value, it is their difference: what the faults changed.", "")
+    yield from ("| metric | value | |", "|---|--:|---|")
     for name, metric in outcome.judgement.metrics.items():
-        value = f"{number(metric.value)} {_text(metric.unit)}" if metric.value is not None else "not measured"
-        run, twin = ("", "") if metric.twin is None else (number(metric.run), number(metric.twin))
-        yield f"| {_text(name)} | {value} | {run} | {twin} |"
+        unit = _text(unit_text(metric.value, metric.unit))
+        value = f"{number(metric.value)} {unit}" if metric.value is not None else "not measured"
+        yield f"| {_text(name)} | {value} | {_text(difference_text(name, metric))} |"
 
 
 def _failures(outcome: Outcome) -> Iterator[str]:
@@ -87,7 +132,8 @@ def _failures(outcome: Outcome) -> Iterator[str]:
 
 def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
     yield from ("", f"### {_MARKS[mark(result)]} {_text(result.name)}", "")
-    yield f"{_text(result.says)} {_text(counts_text(result)).capitalize()}."
+    counts = counts_text(result)
+    yield f"{_text(sentence(result.says))} {_text(counts[:1].upper() + counts[1:])}."
     if result.failing:
         yield from ("", f"Chargers: {_text(', '.join(result.failing[:20]))}{' and more' if len(result.failing) > 20 else ''}.")
     witness = result.witness
@@ -113,7 +159,13 @@ def _foot(outcome: Outcome) -> Iterator[str]:
 
 
 def _repeat(outcome: Outcome) -> Iterator[str]:
-    yield from ("Repeat it:", "", "```sh", _plain(outcome.command), "```")
+    if outcome.verified:
+        yield from (f"Verified: {VERIFIED}.", "")
+    if not outcome.command:
+        yield f"Repeat it: {NO_COMMAND}."
+        return
+    label = "Repeat it" if repeat_label(outcome) == "repeat" else "Judge its journal again"
+    yield from (f"{label}:", "", "```sh", _plain(outcome.command), "```")
 
 
 def _text(text: str) -> str:

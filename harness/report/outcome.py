@@ -7,8 +7,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from harness.check.result import BEHAVIOURS, CheckResult, Judgement
+from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
+from harness.report.clock import Clock
 from harness.report.outline import Outline
+from harness.report.stays import Stays
 from harness.values import Scenario
 
 
@@ -26,9 +28,13 @@ class Outcome:
     digest: str
     """The journal's digest; empty where it was cut off."""
     command: str
-    """The command that repeats it."""
+    """The command that repeats it, or where none can (``harness check``) judges its journal again; empty where there is neither."""
     folder: str = ""
     """Where its files are; empty where none were kept."""
+    stays: Stays | None = None
+    """What became of each charger."""
+    verified: bool = False
+    """It was run in two fresh processes, which wrote the same journal."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -53,9 +59,45 @@ def behaviour_verdict(judgement: Judgement, name: str) -> str:
     return "pass" if judgement.behaviours.get(name, 0) else "unknown"
 
 
+def judged_by(judgement: Judgement, name: str) -> list[str]:
+    """The checks that exercised one of the four behaviours."""
+    return [result.name for result in judgement.checks if result.name in BEHAVIOURS[name] and result.met + result.failed]
+
+
+def exercised_text(judgement: Judgement, name: str) -> str:
+    """``exercised 5 times, by can-always-charge``, or ``not exercised``."""
+    count = judgement.behaviours.get(name, 0)
+    by = judged_by(judgement, name)
+    return f"exercised {times(count)}" + (f", by {' and '.join(by)}" if by else "") if count else "not exercised"
+
+
+def repeat_label(outcome: Outcome) -> str:
+    """What the outcome's command does: ``repeat`` the run, or ``judge again`` where no command can run it."""
+    return "judge again" if outcome.command.startswith("harness check ") else "repeat"
+
+
+NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"
+VERIFIED = "two fresh processes wrote the same journal"
+
+
+def cut_note(outcome: Outcome) -> str:
+    """That the run was cut off, and where; empty for one that came to its end."""
+    if outcome.judgement.verdict != "interrupted":
+        return ""
+    clock = Clock(outcome.scenario)
+    reached, end = clock.brief(outcome.outline.end_ms), clock.brief(outcome.scenario.duration_ms)
+    return f"CUT OFF: this is not a whole run. Its journal ends at {reached}, and the run was to last until {end}."
+
+
 def times(count: int) -> str:
     """``once``, ``twice``, ``14 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, where it ends with none."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
 def number(value: float | None) -> str:
@@ -65,12 +107,33 @@ def number(value: float | None) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
-def margin_text(result: CheckResult) -> str:
-    """``worst 41 s of 60 s``, or nothing."""
-    margin = result.margin
-    if margin is None:
+def unit_text(value: float | None, unit: str) -> str:
+    """The unit as it stands behind a figure: ``1 message``, ``2 messages``."""
+    return unit.removesuffix("s") if value in (1, -1) and unit in {"messages", "drivers"} else unit
+
+
+def difference_text(name: str, metric: MetricValue) -> str:
+    """The two figures behind a difference from the twin, in words; empty where there is no twin."""
+    if metric.twin is None or metric.value is None:
         return ""
-    return f"worst {number(margin.worst)} {margin.unit} of {number(margin.bound)} {margin.unit}"
+    text = f"{number(metric.run)} with the faults, {number(metric.twin)} without"
+    if name == "undelivered_energy" and metric.value < 0:
+        text += f": {number(-metric.value)} {metric.unit} more delivered than without them"
+    return text
+
+
+def margin_text(result: CheckResult) -> str:
+    """``worst 41 s of 60 s``, of a limit ``worst 98 % of at least 97 %``; or nothing.
+
+    The margin of a check is that of the obligations that held: beside a failure it says so.
+    """
+    margin = result.margin
+    if margin is None or (result.origin != "limit" and result.failed and not result.met):
+        return ""
+    limit = ("at most " if " at most " in result.says else "at least ") if result.origin == "limit" else ""
+    held = " of those that held" if result.failed and result.origin != "limit" else ""
+    of = f"{number(margin.bound)} {unit_text(margin.bound, margin.unit)}"
+    return f"worst{held} {number(margin.worst)} {unit_text(margin.worst, margin.unit)} of {limit}{of}"
 
 
 def counts_text(result: CheckResult) -> str:
@@ -80,7 +143,7 @@ def counts_text(result: CheckResult) -> str:
     exempt = f" ({result.exempt} not promised under a fault)" if result.exempt else ""
     parts += [f"{result.cancelled} cancelled{exempt}"] if result.cancelled else []
     parts += [f"{result.pending} pending"] if result.pending else []
-    parts += [margin_text(result)] if result.margin else []
+    parts += [margin] if (margin := margin_text(result)) else []
     if result.verdict == "unknown" and result.why:
         parts.insert(0, result.why)
     return ", ".join(parts) or "nothing triggered it"

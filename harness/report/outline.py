@@ -12,6 +12,8 @@ from harness.units import format_duration_ms
 from harness.values import Scenario
 
 _STEPS_NAMED = 2
+_STRUCK_NAMED = 4
+"""So many chargers and kinds of fault are named where no charger lost its server."""
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Outline:
     """Step → when it began and, where it did, ended; for each time that it acted."""
     driver_steps: dict[str, int] = field(default_factory=dict)
     """Step of a driver → when it fired, which is what the twin keeps."""
+    struck: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    """Step of a fault → its kind, and the chargers that it struck by name: the first of them, and one more where there are more."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
 
@@ -50,9 +54,10 @@ class Outline:
 
     def sentence(self, scenario: Scenario) -> str:
         """The outage in one line."""
-        blips = f"{self.blips} blip{'s' if self.blips > 1 else ''}"
+        blips = f"{self.blips} blip{'s' if self.blips != 1 else ''}"
         if not self.outages:
-            return f"No charger lost its server{f' for longer than a blip ({blips})' if self.blips else ''}."
+            lost = f"No charger lost its server{f' for longer than a blip ({blips})' if self.blips else ''}."
+            return " ".join([lost, *self._struck_told(scenario)])
         clock = Clock(scenario)
         named = [self._told(step, kind, clock) for step, kind in list(self.causes.items())[:_STEPS_NAMED]]
         more = len(self.causes) - len(named)
@@ -74,12 +79,44 @@ class Outline:
             self._count(record.who, record.t - record.since)
 
     def _step(self, record: Fault) -> None:
+        if not record.do.startswith("driver."):
+            self._note_struck(record)
         if record.who:
             return
         if record.edge in {"start", "end"}:
             self.edges.setdefault(record.step, []).append(record.t)
         if record.edge == "start" and record.do.startswith("driver."):
             self.driver_steps.setdefault(record.step, record.t)
+
+    def _note_struck(self, record: Fault) -> None:
+        """A step struck a charger when it began to act on it; a message fault of a number of times when the last of them was used up."""
+        if not record.who:
+            if record.edge == "start":
+                self.struck.setdefault(record.step, (record.do, []))
+            elif record.edge == "no-effect":
+                self.struck.pop(record.step, None)
+            return
+        names = self.struck.setdefault(record.step, (record.do, []))[1]
+        edge = "end" if record.do.startswith("message.") else "start"
+        if record.edge == edge and len(names) <= _STRUCK_NAMED and record.who not in names:
+            names.append(record.who)
+
+    def _struck_told(self, scenario: Scenario) -> list[str]:
+        """What struck whom, and how often: a sentence for each kind of fault."""
+        how_often = {step.id: step.times for step in scenario.plan}
+        by_kind: dict[str, list[str]] = {}
+        for step, (kind, names) in self.struck.items():
+            if kind in self.causes.values():
+                continue  # told already: it is where the blips came from
+            count = how_often.get(step)
+            often = "" if count is None else " once" if count == 1 else " twice" if count == 2 else f" {count} times"
+            by_kind.setdefault(kind, []).extend(f"{name}{often}" for name in names)
+        told = []
+        for kind, whom in list(by_kind.items())[:_STRUCK_NAMED]:
+            more = " and more" if len(whom) > _STRUCK_NAMED else ""
+            told.append(f"{kind} struck {', '.join(whom[:_STRUCK_NAMED])}{more}." if whom else f"{kind} acted.")
+        beyond = len(by_kind) - _STRUCK_NAMED
+        return [*told, f"So did {beyond} more kinds of fault."] if beyond > 0 else told
 
     def _count(self, who: str, outage_ms: int) -> None:
         self.outages += 1

@@ -7,7 +7,22 @@ from collections.abc import Iterator, Sequence
 
 from harness.check.result import BEHAVIOURS, CheckResult, Witness
 from harness.report.clock import Clock
-from harness.report.outcome import Outcome, behaviour_verdict, counts_text, mark, number, times
+from harness.report.outcome import (
+    NO_COMMAND,
+    VERIFIED,
+    Outcome,
+    behaviour_verdict,
+    counts_text,
+    cut_note,
+    difference_text,
+    exercised_text,
+    mark,
+    number,
+    repeat_label,
+    sentence,
+    unit_text,
+)  # fmt: skip
+from harness.report.stays import Share, charged, crowd, got, left, more, outages
 from harness.report.words import tell
 
 Span = tuple[str, str]
@@ -28,16 +43,20 @@ RUN_STYLES = {"pass": "pass", "fail": "fail", "interrupted": "unknown", "unknown
 
 _WITNESS_LINES = 24
 _NAME_COLUMN = 28
+_STAYS_TOLD = 3
+_CHARGERS_NAMED = 12
+"""So many chargers are told one by one; report.md has them all."""
 
 
 def lines(outcome: Outcome, *, width: int = 80) -> list[Line]:
     """All that a run shows, in lines of at most ``width`` characters (but for words that are longer)."""
     return [
         *_head(outcome, width),
-        *_behaviours(outcome),
+        *_behaviours(outcome, width),
         *_checks(outcome, width),
         *_failures(outcome, width),
-        *_metrics(outcome),
+        *_chargers(outcome, width),
+        *_metrics(outcome, width),
         *_foot(outcome, width),
     ]
 
@@ -54,7 +73,14 @@ def brief(outcome: Outcome, *, width: int = 80) -> list[Line]:
         (f"  {judgement.verdict:11}", style),
         (f"  {told}", "quiet"),
     )
-    return [head] if judgement.verdict == "pass" else [head, *_reasons(outcome, width), *_repeat(outcome)]
+    if judgement.verdict == "pass":
+        return [head, *_places(outcome)]
+    return [head, *_reasons(outcome, width), *_repeat(outcome)]
+
+
+def missing(source: str) -> Line:
+    """One of several runs that could not be made; why was told on standard error."""
+    return ((f"{MARKS['fail']} ", "fail"), (f"{source:{_NAME_COLUMN}}", "title"), ("  not run", "fail"))
 
 
 def total(outcomes: Sequence[Outcome], wanted: int) -> Line:
@@ -65,21 +91,20 @@ def total(outcomes: Sequence[Outcome], wanted: int) -> Line:
 
 def _head(outcome: Outcome, width: int) -> Iterator[Line]:
     yield ((outcome.scenario.name, "title"), (f"  {outcome.scenario.title}", ""))
+    yield from (((line, "unknown"),) for line in textwrap.wrap(cut_note(outcome), width))
     for line in textwrap.wrap(outcome.outline.sentence(outcome.scenario), width):
         yield ((line, ""),)
 
 
-def _behaviours(outcome: Outcome) -> Iterator[Line]:
+def _behaviours(outcome: Outcome, width: int) -> Iterator[Line]:
     yield ()
     column = max(map(len, BEHAVIOURS))
     for name in BEHAVIOURS:
         verdict = behaviour_verdict(outcome.judgement, name)
-        count = outcome.judgement.behaviours.get(name, 0)
-        yield (
-            (f"{MARKS[verdict]} ", verdict),
-            (f"{name:{column}}", "title"),
-            (f"  exercised {times(count)}" if count else "  not exercised", "" if count else "quiet"),
-        )
+        first, *rest = textwrap.wrap(exercised_text(outcome.judgement, name), max(width - column - 4, 24), break_on_hyphens=False)
+        style = "" if outcome.judgement.behaviours.get(name, 0) else "quiet"
+        yield ((f"{MARKS[verdict]} ", verdict), (f"{name:{column}}", "title"), (f"  {first}", style))
+        yield from (((" " * (column + 4) + line, ""),) for line in rest)
 
 
 def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -114,7 +139,7 @@ def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
         style = mark(result)
         yield ()
         yield ((f"{MARKS[style]} {result.name}", style), (f"  {_whose(result)}", ""))
-        yield from (((f"  {line}", ""),) for line in textwrap.wrap(result.says, width - 2))
+        yield from (((f"  {line}", ""),) for line in textwrap.wrap(sentence(result.says), width - 2))
         if result.witness:
             yield from _rule(result.witness, clock, width)
             before = next((other.name for other in shown if other.witness and other.witness.records == result.witness.records), "")
@@ -150,7 +175,45 @@ def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
             yield ((" " * (column + 6) + line, ""),)
 
 
-def _metrics(outcome: Outcome) -> Iterator[Line]:
+def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
+    """Each named charger's stays and outages, and each crowd's sums."""
+    if outcome.stays is None:
+        return
+    clock = Clock(outcome.scenario)
+    shares = outcome.stays.shares
+    single = [share for share in shares if not share.members]
+    shown = [share for share in shares if share.members or share in single[:_CHARGERS_NAMED]]
+    yield ()
+    column = min(max(len(_share_name(share)) for share in shown), width // 3)
+    for share in shown:
+        told = _told(share, clock)
+        without = outages(share, outcome.stays, clock)
+        told += [f"without its server: {without}"] if without != "never" else []
+        name = _share_name(share)
+        for text in told:
+            for line in textwrap.wrap(text, max(width - column - 4, 24), subsequent_indent="  ", break_on_hyphens=False):
+                yield ((f"  {name:{column}}", "title"), (f"  {line}", ""))
+                name = ""
+    if len(single) > _CHARGERS_NAMED:
+        yield ((f"  and {len(single) - _CHARGERS_NAMED} more chargers, in report.md", "quiet"),)
+
+
+def _told(share: Share, clock: Clock) -> list[str]:
+    if share.members:
+        return [f"{crowd(share)}; {got(share)}"]
+    told = []
+    for visit in share.visits[:_STAYS_TOLD]:
+        energy = f"; {got(visit)}" if visit.ended_ms >= 0 else ""
+        told.append(f"in {clock.brief(visit.plugged_ms)}, {charged(visit, clock, verb='charges')}{energy}; out {left(visit, clock)}")
+    told += [text for text in (more(share, len(told)),) if text]
+    return told or ["no car came"]
+
+
+def _share_name(share: Share) -> str:
+    return f"{share.name} ({share.members})" if share.members else share.name
+
+
+def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
     metrics = {name: metric for name, metric in outcome.judgement.metrics.items() if metric.value is not None}
     if not metrics:
         return
@@ -159,8 +222,11 @@ def _metrics(outcome: Outcome) -> Iterator[Line]:
     figures = {name: number(metric.value) for name, metric in metrics.items()}
     right = max(map(len, figures.values()))
     for name, metric in metrics.items():
-        twin = f"  ({number(metric.run)} less {number(metric.twin)} without faults)" if metric.twin is not None else ""
-        yield ((f"  {name:{column}}  {figures[name]:>{right}} {metric.unit}", ""), (twin, "quiet"))
+        figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_text(metric.value, metric.unit)}"
+        difference = difference_text(name, metric)
+        first, *rest = textwrap.wrap(f"({difference})", max(width - len(figure) - 2, 24)) if difference else [""]
+        yield ((figure, ""), (f"  {first}" if first else "", "quiet"))
+        yield from (((" " * (len(figure) + 2) + line, "quiet"),) for line in rest)
 
 
 def _foot(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -178,6 +244,13 @@ def _reasons(outcome: Outcome, width: int) -> Iterator[Line]:
 
 
 def _repeat(outcome: Outcome) -> Iterator[Line]:
-    yield (("repeat   ", "quiet"), (outcome.command, ""))
+    told = outcome.command or NO_COMMAND
+    yield ((f"{repeat_label(outcome):8} ", "quiet"), (told, ""))
+    yield from _places(outcome)
+
+
+def _places(outcome: Outcome) -> Iterator[Line]:
+    if outcome.verified:
+        yield (("verified ", "quiet"), (f"{VERIFIED}, digest {outcome.digest}", ""))
     if outcome.folder:
         yield (("reports  ", "quiet"), (outcome.folder, ""))

@@ -143,9 +143,10 @@ def _ledger(record: r.Ledger, clock: Clock) -> str:
 
 def _command(record: r.Command, clock: Clock) -> str:
     what = {
-        "hold": f"acknowledges: do not charge for {format_duration_ms(record.duration_ms)}",
-        "pause": "acknowledges: do not charge until told otherwise",
-        "release": "acknowledges: charge",
+        "hold": f"acknowledges a hold: do not charge for {format_duration_ms(record.duration_ms)}, until "
+        f"{clock.tell(record.t + record.duration_ms)}",
+        "pause": "acknowledges a pause: do not charge until told otherwise",
+        "release": "acknowledges: charge, no hold stands",
         "amperage": f"acknowledges the amperage {format_current(record.ma) if record.ma else '(no limit)'}",
         "share": f"acknowledges the load group's share {format_current(record.ma)}",
         "schedule": f"acknowledges its schedule, {'on' if record.on else 'off'}",

@@ -20,7 +20,7 @@ class Timeline:
         self.starts: dict[str, int] = {}
         self.ends: dict[str, int] = {}
         self.recoveries: dict[str, int] = {}
-        while any([self._learn(step) for step in plan]):
+        while sum(self._learn(step) for step in plan):
             pass
 
     def _learn(self, step: Step) -> bool:

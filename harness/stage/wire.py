@@ -118,12 +118,13 @@ class Wire:
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
             fails_ms = 2 * way_ms if refused and not hangs else link.model.answer_timeout_ms
-            link.catch_up(now, arrives_ms=way_ms, fails_ms=fails_ms)
-            if link.state == "waiting" and link.next_at < now:
-                port.charger.attempt(link.next_at)
-                self.pump(port)
-            elif link.state == "trying" and link.series is not None and fails_ms == 2 * way_ms:
-                self.clock.at(link.series.last + fails_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+            arrived_at = link.catch_up(now, arrives_ms=way_ms, fails_ms=fails_ms)
+            if arrived_at is None:
+                if link.next_at < now:
+                    port.charger.attempt(link.next_at)
+                    self.pump(port)
+            elif fails_ms == 2 * way_ms:
+                self.clock.at(arrived_at + way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
 
     def _keepalive(self, port: Port, sent: int) -> Request:
         return Request("keepalive", sent, port.charger.plug_in if port.charger.battery is not None else 0)

@@ -18,7 +18,10 @@ FLOOR_MA = 6000
 class Group:
     """The server's books of one load group. Members are given by their indices."""
 
-    __slots__ = ("active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "remembered", "share", "waits")
+    __slots__ = (
+        "active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "remembered", "share",
+        "waits",
+    )  # fmt: skip
 
     def __init__(
         self, members: Sequence[int], capacity_ma: int, limits: dict[int, int], forgetful: dict[int, int], quirks: tuple[str, ...]

@@ -162,14 +162,14 @@ class Link:
         random_ms = below(self.key, BACKOFF, self.draws, self.backoff.random_range_ms + 1)
         return self.backoff.base_ms(self.waits) + random_ms
 
-    def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> None:
+    def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> int | None:
         """Do the attempts that were due before ``now`` while the server could not answer.
 
         An attempt reaches the far end ``arrives_ms`` after it began and is known to have failed ``fails_ms`` after. One whose
-        arrival is not before ``now`` is left to happen; one that has arrived and not yet failed is left ``trying``.
+        arrival is not before ``now`` is left to happen; one that has arrived and not yet failed is left ``trying``: returns when it did.
         """
         if self.state != "waiting":
-            return
+            return None
         if self.next_at < now - fails_ms:
             if self.series is None:
                 began = self.next_at
@@ -177,7 +177,10 @@ class Link:
                 self.attempt_failed(began + fails_ms)
             self._fail_before(now - fails_ms, fails_ms)
         if self.next_at < now - arrives_ms:
+            arrived_at = self.next_at + arrives_ms
             self.attempt(self.next_at)
+            return arrived_at
+        return None
 
     def _fail_before(self, before: int, fails_ms: int) -> None:
         """Do the attempts that began before ``before``, all of which failed: most of what a long outage does, so one tight loop, and

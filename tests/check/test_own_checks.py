@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from timeline import JUICEBOX, WAYBOX, Timeline, scenario
+from timeline import JUICEBOX, WAYBOX, Timeline, ms, scenario
 
 from harness.values import CheckSpec, Clause, Expect, Moment, Predicate
 
@@ -67,6 +67,68 @@ def test_what_an_own_check_shows():
     line = own(after=Moment(offset_ms=0, step="pull", edge="end"), then=CHARGES, within_ms=60_000)
     result = line.results()["mine"]
     assert (result.says, result.origin, result.margin.worst, result.margin.bound) == ("what I want", "scenario", 35.0, 60.0)
+
+
+PULLED = Moment(offset_ms=0, step="pull", edge="end")
+AT_END = Predicate(state=("SuspendedEV", "Finishing"))
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (
+            {"after": PULLED, "then": CHARGES, "within_ms": 60_000, "until": AT_END},
+            "after +20:00:20 the charger should be Charging within 60 s and until it is SuspendedEV or Finishing;"
+            " it did from +20:00:55 and ceased at +21:32:00 (SuspendedEVSE, 0 A)",
+        ),
+        (
+            {"after": PULLED, "then": CHARGES, "within_ms": 30_000},
+            "after +20:00:20 the charger should be Charging within 30 s; by +20:00:50 it had not (Unavailable, 0 A)",
+        ),
+        (
+            {"whenever": Predicate(held=True), "then": Predicate(draws=False), "until": Predicate(connected=False)},
+            "after +18:00:01 the charger should draw nothing at once and until it has no car;"
+            " it did from +18:00:01 and ceased at +20:00:55 (Charging, 27.5 A)",
+        ),
+        (
+            {"after": Moment(offset_ms=20 * 3600_000), "then": Predicate(online=False), "within_ms": 7200_000, "until": AT_END},
+            "after +20:00:00 the charger should be offline within 7200 s and until it is SuspendedEV or Finishing;"
+            " it did from +20:00:00 and no longer did at +22:00:00",
+        ),
+        (
+            {"always": Predicate(below_ma=20_000)},
+            "the charger should always draw less than 20 A; at +20:00:55 it did not (Charging, 27.5 A)",
+        ),
+        (
+            {"never": Predicate(draws=True, outage=True)},
+            "the charger should never draw current and be in an outage; at +20:00:55 it did (Charging, 27.5 A)",
+        ),
+        ({"sometimes": Predicate(message="authorise")}, "the charger should send authorise at some time of the run; it never did"),
+        (
+            {"during": "pull", "sometimes": Predicate(draws=True)},
+            "the charger should draw current at some time while pull acts; it never did",
+        ),
+    ],
+)
+def test_a_broken_own_check_says_what_was_wanted_and_what_was_found(given, rule):
+    assert own(**given).results()["mine"].witness.rule == rule
+
+
+def test_the_witness_of_an_own_check_tells_all_that_lies_between_trigger_and_violation():
+    line = own(after=PULLED, then=CHARGES, within_ms=60_000, until=AT_END)
+    records = line.results()["mine"].witness.records
+    told = [(record.t, record.who, type(record).__name__) for record in records]
+    assert len(told) <= 12
+    assert told == sorted(told, key=lambda one: one[0])
+    expected = [
+        ("18:00:01", "anna", "Command"), ("19:30", "anna", "Loss"), ("20:00", "anna", "Power"), ("20:00:20", "", "Fault"),
+        ("20:00:20", "anna", "Power"), ("20:00:55", "anna", "Current"), ("21:30", "", "Server"), ("21:31", "anna", "Recovery"),
+        ("21:32", "anna", "Command"), ("21:32", "anna", "Current"),
+    ]  # fmt: skip
+    assert [one for one in told if one in [(ms(clock), who, kind) for clock, who, kind in expected]] == [
+        (ms(clock), who, kind) for clock, who, kind in expected
+    ]
+    assert records[-1].ma == 0
 
 
 def test_an_own_check_judges_the_chargers_it_names():

@@ -77,10 +77,32 @@ def test_a_loaded_scenario_runs_as_its_file_does(tmp_path):
     one = harness.run(loaded, out=tmp_path / "one")
     other = harness.run("answer-lost", seed=3, overrides=["duration=30 h"], out=tmp_path / "other")
     assert one.outcome.digest == other.outcome.digest
-    assert one.outcome.command == "harness run answer-lost --seed 3"
+    assert one.outcome.command == f"harness check {tmp_path / 'one'}"
+    assert harness.run(loaded).outcome.command == ""
     assert other.outcome.command == "harness run answer-lost --seed 3 --set 'duration=30 h'"
     with pytest.raises(TypeError, match="overrides"):
         harness.run(loaded, overrides=["seed=2"])
+
+
+def test_the_command_repeats_all_that_decides_the_run():
+    run = harness.run("answer-lost", seed=3, overrides=["duration=30 h"], twin=False, simulate_all=True, strict=True)
+    assert run.outcome.command == "harness run answer-lost --seed 3 --set 'duration=30 h' --no-twin --simulate-all --strict"
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    run = harness.run("answer-lost", out=tmp_path)
+    before = run.journal.read_bytes()
+    with pytest.raises(FileExistsError):
+        harness.run("answer-lost", seed=99, out=tmp_path)
+    assert run.journal.read_bytes() == before
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    harness.run("answer-lost", out=tmp_path / "other")
+
+
+def test_a_run_shows_itself_briefly():
+    run = harness.run("answer-lost")
+    assert repr(run) == f"<Run 'answer-lost' seed=4 verdict='pass' journal='{run.journal}'>"
 
 
 def test_judging_the_journal_again_gives_the_same(tmp_path):
@@ -111,7 +133,6 @@ def test_an_interruption_leaves_a_cut_off_journal_and_says_so(tmp_path):
         if now_ms > end_ms // 2:
             raise KeyboardInterrupt
 
-    (tmp_path / "result.json").write_text("of an earlier run")
     with pytest.raises(Interrupted) as caught:
         # Enough of them that some records are handed on before the middle.
         harness.run("server-upgrade", overrides=["chargers.homes.count=1000", "circuits={}"], out=tmp_path, progress=interrupt)

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, Witness
-from harness.report import document, junit, markdown, terminal
-from harness.report.outcome import Machine, Outcome
+from harness.report import document, junit, markdown, terminal, timeline
+from harness.report.clock import Clock
+from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, unit_text
 from harness.report.outline import Outline
+from harness.report.stays import Stays
 
 WITNESS = Witness(
     charger="anna",
@@ -49,6 +51,8 @@ def outcome(*, verdict="fail", checks=CHECKS, reasons=("unplug-clears-schedule f
     outline = Outline()
     outline.feed(RECORDS)
     outline.close(scenario.duration_ms)
+    stays = Stays(scenario)
+    stays.feed(RECORDS)
     judgement = Judgement(
         verdict=verdict,
         exit_code=EXIT_CODES[verdict],
@@ -65,7 +69,7 @@ def outcome(*, verdict="fail", checks=CHECKS, reasons=("unplug-clears-schedule f
     given = {
         "harness": "0.1.0", "records": len(RECORDS), "digest": "ab" * 32, "command": "harness run tiny --seed 7", "folder": "out",
     }  # fmt: skip
-    return Outcome(scenario=scenario, judgement=judgement, outline=outline, **{**given, **changes})
+    return Outcome(scenario=scenario, judgement=judgement, outline=outline, stays=stays, **{**given, **changes})
 
 
 def told(lines):
@@ -77,9 +81,10 @@ tiny  A tiny outage
 server.upgrade Thu 19:00 for 2 h: 2 of 2 chargers lost their server, at the
 longest for 2 h 9 s.
 
-✓ charging continues                    exercised 14 times
+✓ charging continues                    exercised 14 times, by can-always-charge
 ? TOU is suspended                      not exercised
-✗ unplugging clears the schedule        exercised twice
+✗ unplugging clears the schedule        exercised twice, by
+                                        unplug-clears-schedule
 ? an override is needed after recovery  not exercised
 
 ✓ can-always-charge               held 14 times, worst 41 s of 60 s
@@ -94,7 +99,8 @@ Promised, not exercised: plain-40: override-kept
   A station unplugged from the wall forgets its hold.
   Thu 19:30:40  anna: anna's station was unplugged and forgot nothing: no
     current 45 s after its power-up.
-    Thu 18:00:00.080  acknowledges: do not charge for 6 h (plug-in 1)
+    Thu 18:00:00.080  acknowledges a hold: do not charge for 6 h, until Fri
+                      00:00:00.080 (plug-in 1)
     Thu 18:00:00.080  draws nothing (SuspendedEVSE): the server's hold stands
     Thu 19:00:00      loses its server (server.upgrade, step upgrade)
     Thu 19:05:00      takes itself to be offline: the server is silent
@@ -108,7 +114,13 @@ Promised, not exercised: plain-40: override-kept
 ! transactions-accounted  ben
   Each transaction once.
 
-  undelivered_energy   0.25 kWh  (1.5 less 1.25 without faults)
+  anna  in Thu 18:00, charges from Thu 19:30:45, after 1 h 30 min 45 s: the
+          server's hold stands; 18 of 18 kWh; out Fri 04:00, with what it needed
+        without its server: Thu 19:00 to Thu 21:00:04
+  ben   no car came
+        without its server: Thu 19:00 to Thu 21:00:09
+
+  undelivered_energy   0.25 kWh  (1.5 with the faults, 1.25 without)
   time_to_recover_max     9 s
 
 ✗ fail
@@ -146,7 +158,10 @@ def test_the_same_events_are_shown_once():
 
 
 def test_one_of_several_runs_is_a_line_and_what_to_look_at():
-    assert told(terminal.brief(outcome(verdict="pass"))).splitlines() == ["✓ tiny                          pass         1 pass, 3 fail"]
+    assert told(terminal.brief(outcome(verdict="pass"))).splitlines() == [
+        "✓ tiny                          pass         1 pass, 3 fail",
+        "reports  out",
+    ]
     assert told(terminal.brief(outcome())).splitlines() == [
         "✗ tiny                          fail         1 pass, 3 fail",
         "  unplug-clears-schedule failed once",
@@ -159,13 +174,18 @@ def test_one_of_several_runs_is_a_line_and_what_to_look_at():
 def test_the_markdown_says_the_same():
     text = markdown.render(outcome())
     assert text.startswith("# ❌ tiny: fail\n\n**A tiny outage**\n\nserver.upgrade Thu 19:00 for 2 h: 2 of 2 chargers lost their server")
-    order = [text.index(part) for part in ("## The four behaviours", "## Checks", "## Metrics", "## Failures", "Repeat it:")]
+    order = [text.index(part) for part in ("## The four behaviours", "## Checks", "## Failures", "## Chargers", "## Metrics", "Repeat it:")]
     assert order == sorted(order)
-    assert "| ✅ | charging continues | 14 times |" in text
-    assert "| ❌ | unplugging clears the schedule | twice |" in text
+    assert "| ✅ | charging continues | 14 times | can-always-charge |" in text
+    assert "| ❌ | unplugging clears the schedule | twice | unplug-clears-schedule |" in text
     assert "| ✅ | can-always-charge | 14 | 0 | 0 | 0 | worst 41 s of 60 s |" in text
-    assert "| undelivered\\_energy | 0.25 kWh | 1.5 | 1.25 |" in text
-    assert "| port\\_uptime | not measured |  |  |" in text
+    assert "| undelivered\\_energy | 0.25 kWh | 1.5 with the faults, 1.25 without |" in text
+    assert "| port\\_uptime | not measured |  |" in text
+    assert (
+        "| anna | Thu 18:00 | from Thu 19:30:45, after 1 h 30 min 45 s: the server's hold stands | 18 of 18 kWh"
+        " | Fri 04:00, with what it needed | Thu 19:00 to Thu 21:00:04 |"
+    ) in text
+    assert "| ben | no car came |  |  |  | Thu 19:00 to Thu 21:00:09 |" in text
     assert "Thu 19:30:00      anna  mains lost" in text
     assert "```sh\nharness run tiny --seed 7\n```" in text
 
@@ -223,7 +243,8 @@ def test_junit_is_red_where_no_check_says_why(verdict):
     found = cases(junit.render([outcome(verdict=verdict, checks=CHECKS[:1], reasons=["the server was never reached"])]))
     error = found["the run"].find("error")
     assert error.get("message") == verdict
-    assert error.text == "the server was never reached"
+    assert error.text.endswith("the server was never reached")
+    assert ("CUT OFF" in error.text) == (verdict == "interrupted")
 
 
 @given(st.text())
@@ -281,3 +302,110 @@ def test_the_outline_counts_outages_blips_and_those_without_an_end():
         "network.cut Thu 18:00 for 1 s, server.gone and 1 more: 2 of 2 chargers lost their server, at the longest for 9 h,"
         " 2 to the end, 1 blip."
     )
+
+
+def test_faults_that_take_no_server_away_say_whom_they_struck():
+    from harness.journal.records import Fault
+
+    def step(name, kind, who, *edges):
+        return [Fault(t=HOUR, who=whose, step=name, do=kind, edge=edge) for edge in edges for whose in ("", *who)]
+
+    steps = [msgspec.structs.replace(SCENARIO.plan[0], id="stop", do="message.lose-answer", times=1, for_ms=None)]
+    steps.append(msgspec.structs.replace(steps[0], id="start", times=3))
+    scenario = msgspec.structs.replace(SCENARIO, plan=tuple(steps))
+    outline = Outline()
+    outline.feed(step("stop", "message.lose-answer", ["anna"], "start", "end"))
+    outline.feed(step("start", "message.lose-answer", ["ben"], "start", "end"))
+    outline.feed(step("dull", "message.delay", ["ben"], "start", "end") + step("dull", "message.delay", [], "no-effect"))
+    outline.feed(step("ask", "driver.override", ["ben"], "start"))
+    assert outline.sentence(scenario) == "No charger lost its server. message.lose-answer struck anna once, ben 3 times."
+
+
+def test_a_cut_off_run_is_marked_as_one_in_every_report():
+    run = outcome(verdict="interrupted", reasons=["the journal was cut off"])
+    note = "CUT OFF: this is not a whole run."
+    assert note in told(terminal.lines(run, width=120))
+    assert f"> **{note}" in markdown.render(run)
+    assert note in junit.render([run]).decode()
+    assert json.loads(document.render(run, None))["complete"] is False
+    assert json.loads(document.render(outcome(), None))["complete"] is True
+    assert note not in markdown.render(outcome())
+
+
+def test_what_was_verified_is_said_in_every_report():
+    run = outcome(verdict="pass", verified=True)
+    assert "verified two fresh processes wrote the same journal, digest abab" in told(terminal.lines(run))
+    assert "Verified: two fresh processes wrote the same journal." in markdown.render(run)
+    assert json.loads(document.render(run, None))["verified"] is True
+    assert "verified" not in told(terminal.lines(outcome()))
+
+
+def test_a_run_that_no_command_repeats_says_so():
+    assert "repeat   run from Python" in told(terminal.lines(outcome(command="")))
+    assert "Repeat it: run from Python" in markdown.render(outcome(command=""))
+    kept = outcome(command="harness check out")
+    assert "judge again harness check out" in told(terminal.lines(kept))
+    assert "Judge its journal again:\n\n```sh\nharness check out\n```" in markdown.render(kept)
+
+
+def test_sentences_do_not_run_together():
+    own = msgspec.structs.replace(CHECKS[1], says="Anna charges")
+    assert "Anna charges. Failed once, held once, 2 cancelled" in markdown.render(outcome(checks=[own]))
+    assert sentence("Does she?") == "Does she?"
+
+
+def test_a_limit_says_which_way_it_goes_and_a_failure_shows_no_comfortable_margin_as_its_own():
+    limit = CheckResult(
+        name="port_uptime", says="port uptime is at least 97 %", verdict="pass", met=1, failed=0, cancelled=0, pending=0,
+        margin=Margin(worst=99.998, bound=97, unit="%"), origin="limit",
+    )  # fmt: skip
+    assert margin_text(limit) == "worst 99.998 % of at least 97 %"
+    most = msgspec.structs.replace(limit, says="undelivered energy is at most 2 kWh", failed=1, met=0)
+    assert margin_text(most) == "worst 99.998 % of at most 97 %"
+    failed = msgspec.structs.replace(CHECKS[0], verdict="fail", failed=1)
+    assert margin_text(failed) == "worst of those that held 41 s of 60 s"
+    assert margin_text(msgspec.structs.replace(failed, met=0)) == ""
+
+
+def test_a_difference_is_told_by_its_two_figures():
+    metric = MetricValue(value=-2.095, unit="kWh", run=83.76, twin=85.855)
+    said = "83.76 with the faults, 85.855 without"
+    assert difference_text("undelivered_energy", metric) == f"{said}: 2.095 kWh more delivered than without them"
+    assert difference_text("peak_energy", metric) == said
+    assert [unit_text(count, "messages") for count in (0, 1, 2)] == ["messages", "message", "messages"]
+
+
+def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
+    from harness.journal.records import Loss, PlugIn, Recovery, Stay
+    from harness.report.stays import more, outages
+
+    anna, ben = SCENARIO.chargers
+    scenario = msgspec.structs.replace(SCENARIO, chargers=(msgspec.structs.replace(anna, name="homes", count=2), ben))
+    stays = Stays(scenario)
+    for day in range(20):
+        at = day * 24 * HOUR
+        for who in ("homes-1", "homes-2", "ben"):
+            stays.feed([PlugIn(t=at, who=who, plug_in=day + 1, car="x", needs_wh=2000, leave=at + HOUR)])
+        for who, wh in (("homes-1", 2000), ("homes-2", 500), ("ben", 2000)):
+            stays.feed([Stay(t=at + HOUR, who=who, plug_in=day + 1, ended="unplugged", wh=wh, needs_wh=2000, full=False)])
+    stays.feed([Loss(t=HOUR, who=who, cause="server.crash") for who in ("homes-1", "homes-2", "ben")])
+    stays.feed([Recovery(t=3 * HOUR, who="homes-1", since=HOUR)])
+    homes, single = stays.shares
+    clock = Clock(scenario)
+    assert (homes.stays, homes.wh, homes.short, homes.visits) == (40, 50_000, 20, [])
+    assert outages(homes, stays, clock) == "twice in all, at the longest for 2 h, 1 to the end"
+    assert outages(single, stays, clock) == "from Thu 18:00 to the end"
+    assert len(single.visits) == 10
+    assert more(single, 10) == "and 10 more stays; all 20: 40 of 40 kWh, 0 left short"
+
+
+def test_a_timeline_tells_a_charger_and_the_world_in_order():
+    names = timeline.whose(SCENARIO, ["anna"])
+    lines = list(timeline.lines(SCENARIO, RECORDS, names))
+    assert lines[0] == "Thu 18:00:00      anna  a car (leaf-40) is plugged in; it needs 18 kWh by Fri 04:00"
+    assert "Thu 19:00:00            the server (shard 1) is down" in lines
+    assert not any("ben" in line for line in lines)
+    assert sum("pull-plug" in line for line in lines) == 2
+    assert timeline.whose(SCENARIO, []) == ["anna", "ben"]
+    with pytest.raises(KeyError):
+        timeline.whose(SCENARIO, ["cleo"])

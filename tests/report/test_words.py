@@ -45,7 +45,7 @@ SAID = [
     (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (2, 6, 1500, None, None)]),
      "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), 2 (1.5 kWh to open)"),
     (r.Command(t=0, command="hold", sent=0, plug_in=2, duration_ms=HOUR, result="ignored"),
-     "acknowledges: do not charge for 1 h (plug-in 2), and ignores it"),
+     "acknowledges a hold: do not charge for 1 h, until Thu 18:00:00 (plug-in 2), and ignores it"),
     (r.Command(t=0, command="amperage", sent=0), "acknowledges the amperage (no limit)"),
     (r.Action(t=0, action="override", outcome="refused", number=1), "the driver asks in the app to charge now: refused"),
     (r.Action(t=0, action="set-tou", outcome="accepted", number=1, on=True, charge_in=["off-peak"]),

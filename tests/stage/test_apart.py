@@ -7,6 +7,7 @@ import signal
 
 import msgspec
 import pytest
+
 from harness import api, scenario
 from harness.journal.reader import Journal
 from harness.stage import apart, simulated

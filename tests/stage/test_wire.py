@@ -12,7 +12,6 @@ from harness.values import Moment, Step, Targets
 HOUR = 3_600_000
 
 
-@pytest.mark.xfail(strict=True, reason="a command carried in one go overtakes those of the same millisecond that go leg by leg")
 @pytest.mark.parametrize("model", MODELS)
 def test_of_two_commands_in_the_same_millisecond_the_later_arrives_later(model):
     anna = Targets(names=("anna",))
