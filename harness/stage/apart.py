@@ -6,16 +6,17 @@ two cores. The bytes are those of a journal; nothing else about the run changes.
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import traceback
+import os
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.stage import simulated
 from harness.values import Scenario
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 WORTH_CHARGER_DAYS = 1_500
 """From how large a run on a process of its own is worth its start: about half a second of work."""
@@ -26,7 +27,7 @@ _LINES, _REFUSED, _BROKEN = b"L", b"R", b"B"
 def is_worth(scenario: Scenario) -> bool:
     """Whether the run is large and there is a second processor."""
     chargers = sum(max(1, entry.count) for entry in scenario.chargers)
-    return chargers * scenario.duration_ms >= WORTH_CHARGER_DAYS * 86_400_000 and multiprocessing.cpu_count() > 1
+    return chargers * scenario.duration_ms >= WORTH_CHARGER_DAYS * 86_400_000 and (os.cpu_count() or 1) > 1
 
 
 def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
@@ -35,6 +36,8 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
     Raises :class:`harness.stage.simulated.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the other
     process's traceback, where it failed.
     """
+    import multiprocessing
+
     context = multiprocessing.get_context()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, scenario, simulate_all), daemon=True)
@@ -57,6 +60,9 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
 
 
 def _work(connection: Connection, scenario: Scenario, simulate_all: bool) -> None:
+    import signal
+    import traceback
+
     # An interruption from the keyboard goes to both processes; the one that judges decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     encoder = msgspec.json.Encoder()
