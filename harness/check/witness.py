@@ -20,7 +20,7 @@ from harness.journal.records import (
 
 MOST = 12
 """As many records as a reader takes in."""
-LOG_LENGTH = 40
+LOG_LENGTH = 16
 """As many as are kept of a charger; of more, those in the middle go."""
 
 
