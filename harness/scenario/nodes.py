@@ -21,6 +21,7 @@ from harness.shipped import model_names
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
+_TOO_DEEP = f"nested too deeply: expected at most {MAX_DEPTH} levels"
 MAX_NODES = 100_000
 
 _HINTS = {
@@ -257,7 +258,9 @@ class _Builder:
             message = (error.problem or "the text cannot be read").removeprefix("block ")
             hint = next((text for start, text in _HINTS.items() if start in message), "")
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            if all(problem.line != line for problem in self.problems.found):  # a tab's line says enough already
+            if "nesting depth" in message:  # the parser's own bound, far beyond ours, found before anything was handed to us
+                self._note(line, column, _TOO_DEEP)
+            elif all(problem.line != line for problem in self.problems.found):  # a tab's line says enough already
                 self._note(line, column, f"not YAML: {message}" + (f"; {hint}" if hint else ""))
         except yaml.reader.ReaderError as error:
             before = self.text[: error.position] if isinstance(error.position, int) else ""
@@ -288,7 +291,7 @@ class _Builder:
         import yaml
 
         if depth > MAX_DEPTH:
-            raise self._stop(event, "nested too deeply", expected=f"at most {MAX_DEPTH} levels")
+            raise self._stop(event, _TOO_DEEP)
         self.nodes += 1
         if self.nodes > MAX_NODES:
             raise self._stop(event, "too many values in one file", expected=f"at most {MAX_NODES}")

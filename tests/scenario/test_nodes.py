@@ -62,7 +62,10 @@ def test_an_alias_bomb_is_refused_before_it_unfolds():
 
 def test_nesting_is_bounded():
     read_text("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f")
-    assert refused("[" * 5000) == [f"f.yaml:1:{MAX_DEPTH + 1}: nested too deeply: expected at most {MAX_DEPTH} levels"]
+    assert refused("[" * 500) == [f"f.yaml:1:{MAX_DEPTH + 1}: nested too deeply: expected at most {MAX_DEPTH} levels"]
+    # PyYAML 6.0.4 refuses what is a thousand deep by itself, before it hands on anything of it.
+    (problem,) = refused("[" * 5000)
+    assert problem.endswith(f": nested too deeply: expected at most {MAX_DEPTH} levels")
 
 
 def test_size_is_bounded(tmp_path):
