@@ -189,7 +189,7 @@ class Evidence(Struct, eq=False):
     acting: set[str] | None = None
     """The steps of the plan that trouble this charger now."""
     troubled_until: int = 0
-    touched: set[str] | None = None
+    touched: frozenset[str] = frozenset()
     """The kinds of fault that have touched this charger."""
 
     held_by: Command | None = None

@@ -116,6 +116,8 @@ class Judge:
             self._groups.append(group)
             for ev in members:
                 ev.groups = (*ev.groups, group)
+        self._touched: dict[frozenset[str], frozenset[str]] = {}
+        """Chargers touched by the same kinds of fault share the set of them."""
         self._assumed = frozenset(kind for rule in self._rules.values() for kind in rule.assumes)
 
     def _rules_of(self, entry: Chargers, named: dict[str, CheckSpec], applied: frozenset[str]) -> dict[str, Rule]:
@@ -190,6 +192,8 @@ class Judge:
                     ev.flags = 0
                     if len(ev.log) > LOG_LENGTH:
                         prune(ev.log)
+                    who = ev.name
+            record.who = who  # one string for all that is kept of a charger
             handler = handlers.get(type(record))
             if handler is not None:
                 handler(ev, record)
@@ -286,6 +290,8 @@ class Judge:
 
     def _lost(self, ev: Evidence, record: Loss) -> None:
         ev.flags |= ev_.LOSS
+        if ev.mains and not (ev.connected or ev.live):
+            ev.log.clear()
         ev.log.append(record)
         ev.outage = True
         ev.since = record.t
@@ -455,9 +461,8 @@ class Judge:
     def _touch(self, ev: Evidence, do: str, record: Fault) -> None:
         """A fault touches a charger: what is not promised under it is no longer judged."""
         kind = do.partition(".")[2]
-        if ev.touched is None:
-            ev.touched = set()
-        ev.touched |= {do, kind}
+        touched = ev.touched | {do, kind}
+        ev.touched = self._touched.setdefault(touched, touched)
         if do not in self._assumed and kind not in self._assumed:
             return
         exempt = {name for name, rule in ev.panel.rules.items() if do in rule.assumes or kind in rule.assumes}

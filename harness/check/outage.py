@@ -477,7 +477,7 @@ def disagreement(ev: Evidence, t: int) -> str:
         if (ev.scheduled is not None) != ev.tou_on:
             return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
         return ""
-    unknown = ev.swapped or ev.announced != ev.plug_in or (ev.touched is not None and "wrong-clock" in ev.touched)
+    unknown = ev.swapped or ev.announced != ev.plug_in or "wrong-clock" in ev.touched
     if unknown or not ev.wants() or ev.profile.model.tou == "none":
         return ""
     should = ev.tou_on and ev.override_at < 0 and ev.window(t) is not None

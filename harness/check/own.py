@@ -226,7 +226,7 @@ class OwnState:
     def _count(self, ev: Evidence, check: OwnCheck, ends: list[End]) -> None:
         rule = check.rule
         for end in ends:
-            if rule.assumes and ev.touched and rule.assumes & ev.touched:
+            if rule.assumes & ev.touched:
                 rule.cancelled(exempt=True)
             elif end.outcome == "met":
                 rule.met()

@@ -35,7 +35,7 @@ def started(ev: Evidence, record: Current) -> None:
     longest_ms = profile.model.power_up.random_delay_ms
     if not longest_ms or ev.flags & RELEASED or ev.released_at >= 0 or ev.override_at >= 0:
         return  # its owner may override the delay
-    if ev.scheduled is not None and (ev.window(record.t, ev.scheduled) is not None or (ev.touched and ev.touched & CLOCK_FAULTS)):
+    if ev.scheduled is not None and (ev.window(record.t, ev.scheduled) is not None or ev.touched & CLOCK_FAULTS):
         return  # by its clock it was permitted at a time that nobody else knows
     rule = ev.panel.rules["random-delay-applied"]
     if rule.memo is None:

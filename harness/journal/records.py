@@ -28,8 +28,8 @@ Reason = Literal[
 """What set the current; explains, is never evidence."""
 
 
-class Record(Struct, kw_only=True, omit_defaults=True, tag_field="e"):
-    """Base of all records."""
+class Record(Struct, kw_only=True, omit_defaults=True, tag_field="e", gc=False):
+    """Base of all records. The collector of cycles need not look at them: they hold plain values only."""
 
     t: int
     who: str = ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 WORTH_CHARGER_DAYS = 1_500
 """From how large a run on a process of its own is worth its start: about half a second of work."""
+
+_PIPE_BYTES = 1 << 20
+"""What Linux allows without privileges; its default is a sixteenth of that, less than a batch of records."""
 
 _LINES, _REFUSED, _BROKEN = b"L", b"R", b"B"
 
@@ -40,6 +44,7 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
 
     context = multiprocessing.get_context()
     ours, theirs = context.Pipe(duplex=False)
+    _widen(theirs)
     process = context.Process(target=_work, args=(theirs, scenario, simulate_all), daemon=True)
     process.start()
     theirs.close()
@@ -57,6 +62,14 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
         ours.close()
         process.terminate()
         process.join()
+
+
+def _widen(pipe: Connection) -> None:
+    """Let the pipe hold a batch or two more, where the system can: outages come in bursts, and neither process waits for the other's."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _work(connection: Connection, scenario: Scenario, simulate_all: bool) -> None:

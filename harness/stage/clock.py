@@ -57,15 +57,11 @@ class Clock:
             if now > self.now:
                 yield environment.timeout(now - self.now)
                 self.now = now
-            entries = due[now]
-            while entries:
-                due[now] = []
-                if len(entries) > 1:
-                    entries.sort(key=_order)
-                for _, _, _, do, arguments in entries:
-                    do(*arguments)
-                entries = due[now]
-            del due[now]
+            entries = due.pop(now)
+            if len(entries) > 1:
+                entries.sort()
+            for _, _, _, do, arguments in entries:
+                do(*arguments)
             busy += 1
             if busy % LOOK_EVERY == 0:
                 self._after(now)
@@ -76,6 +72,3 @@ class Clock:
         self.now = until
         self._over = True
 
-
-def _order(entry: Entry) -> tuple[int, int, int]:
-    return entry[:3]

@@ -32,7 +32,7 @@ class Port:
 
     __slots__ = (
         "account", "arrives", "away", "busy_until", "charger", "cuts", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_state", "shut", "tcp",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_online", "shut", "tcp",
         "timers",
     )  # fmt: skip
 
@@ -45,8 +45,8 @@ class Port:
         self.tcp = charger.model.link.transport == "websocket"
         self.due = NEVER
         """When the charger or its driver next does something."""
-        self.timers: list[int] = []
-        """The times for which timers are set."""
+        self.timers = [NEVER]
+        """The times for which timers are set, the earliest last."""
         self.arrives = -1
         """When the last request that was sent leg by leg arrives."""
         self.busy_until = 0
@@ -68,9 +68,9 @@ class Port:
         self.lost_at: int | None = None
         """Since when the charger is in an outage, in truth."""
         self.left_online = False
-        self.seen_state = "online"
+        self.seen_online = True
         self.seen_lost_at: int | None = None
-        """The link's state and the outage as last looked at."""
+        """Whether the charger was online, and its outage, as last looked at."""
         self.away = False
         self.mode_since = 0
 

@@ -14,7 +14,7 @@ from harness.journal.records import AnyRecord, Record
 Sink = Callable[[list[AnyRecord]], None]
 
 BATCH = 4096
-"""How many records wait before they are handed on; bounds memory in a burst."""
+"""How many records wait before they are handed on, and how many are handed on at once; bounds memory in a burst."""
 
 
 class Recorder:
@@ -43,9 +43,9 @@ class Recorder:
         waiting = self._waiting
         waiting.sort()
         cut = bisect_left(waiting, (before,))
-        if cut:
-            self.sink(cast("list[AnyRecord]", [entry[3] for entry in waiting[:cut]]))
-            del waiting[:cut]
+        for start in range(0, cut, BATCH):
+            self.sink(cast("list[AnyRecord]", [entry[3] for entry in waiting[start : min(cut, start + BATCH)]]))
+        del waiting[:cut]
 
     def close(self, end: int) -> None:
         """The run is over: hand on the rest, up to and including ``end``."""

@@ -93,6 +93,7 @@ class _Stage(Wire):
         emit = self._emit_watching if self.state_triggers else recorder.emit
         ports, server = build(scenario, self.cast, self.windows, emit)
         super().__init__(ports, server, recorder, leg_by_leg=leg_by_leg)
+        self.awaited = bool(self.message_triggers)
         self.simulate_all = simulate_all
         self.loose = [step for step in scenario.plan if step.id not in self.timeline.starts]
         """Steps whose start becomes known only during the run."""

@@ -40,6 +40,8 @@ class Wire:
         self.errors = [0] * shards
         self.backlog: list[list[tuple[Callable[..., None], Port | None, int, tuple[Any, ...]]]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed: what to do, over whose connection it came, and with what."""
+        self.awaited = False
+        """Whether a step waits for a message."""
         self.away = 0
         """How many chargers are in an outage or not online."""
         self._server_armed = -1
@@ -50,7 +52,7 @@ class Wire:
     # What the plan's side adds.
 
     def noted(self, port: Port, now: int, action: str) -> None:
-        """A request is about to be sent; a step may wait for it."""
+        """A request is about to be sent while a step waits for one."""
 
     def came_back(self, port: Port, now: int) -> None:
         """The charger is online and in no outage again, or no longer so."""
@@ -165,7 +167,7 @@ class Wire:
     # Timers.
 
     def arm(self, port: Port) -> None:
-        """Set a timer for what the charger or its driver does next; one that is set for that moment already serves.
+        """Set a timer for what the charger or its driver does next, unless one is set that goes off before and will set it then.
 
         While a request is on its way to the server, its arrival sees to that, unless something is due before.
         """
@@ -173,15 +175,17 @@ class Wire:
         if port.driver.deadline < due:
             due = port.driver.deadline
         port.due = due
-        if due < NEVER and due not in port.timers and not self.clock.now < port.arrives < due:
+        now = self.clock.now
+        if due < port.timers[-1] and not now < port.arrives < due:
             port.timers.append(due)
-            self.clock.at(max(due, self.clock.now), DEADLINE, port.place, self._due, port, due)
+            self.clock.at(due if due > now else now, DEADLINE, port.place, self._due, port)
 
-    def _due(self, port: Port, due: int) -> None:
-        port.timers.remove(due)
+    def _due(self, port: Port) -> None:
+        port.timers.pop()
         now = self.clock.now
         if port.due > now:
-            # The deadline has moved since the timer was set, and a timer was set for the new one.
+            # The deadline has moved since.
+            self.arm(port)
             return
         if port.driver.deadline <= now:
             self.driver_acts(port, now)
@@ -196,11 +200,11 @@ class Wire:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
         charger = port.charger
         link = charger.link
-        if link.state != port.seen_state or port.lost_at != port.seen_lost_at:
+        if (link.state == "online") != port.seen_online or port.lost_at != port.seen_lost_at:
             self._watch(port, now)
         if charger.out:
             now = max(now, self.pump(port))
-        if link.mode == "live":
+        if link.mode == "live" and not port.exact:
             self.enter_mode(port, now)
         self.arm(port)
 
@@ -208,9 +212,9 @@ class Wire:
         """Whether the charger is online, in truth and by its own lights."""
         link = port.charger.link
         online = link.state == "online"
-        if port.seen_state == "online" and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
+        if port.seen_online and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
             self.lose(port, now, "link", "")
-        port.seen_state, port.seen_lost_at = link.state, port.lost_at
+        port.seen_online, port.seen_lost_at = online, port.lost_at
         if port.lost_at is not None and not online:
             port.left_online = True
         away = port.lost_at is not None or not online
@@ -248,7 +252,8 @@ class Wire:
                 port.epoch += 1
                 port.held.clear()
                 continue
-            self.noted(port, item.sent, item.action)
+            if self.awaited:
+                self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
             alone = not out and item.sent >= port.busy_until and not self._is_attempt(port, item)
             if alone and self._undisturbed(port, item.sent + 3 * way_ms):
@@ -271,18 +276,19 @@ class Wire:
         if charger.link.mode == "steady":
             port.account.heard_at = now
         answer = self.server.handle(now, port.place, request)
-        orders = self.server.take_out()
+        orders = self.server.take_out() if self.server.out else ()
         back = now + way_ms
         self._give_answer(port, back, request, answer, now)
         for _, order in orders:
             self._give_order(port, back, order, now)
             self.server.acknowledged(back + way_ms, port.place, order)
-        self._watch(port, back)
+        if (charger.link.state == "online") != port.seen_online or port.lost_at != port.seen_lost_at:
+            self._watch(port, back)
         return back
 
     def _send(self, port: Port, request: Request) -> None:
         """Put a request under way, leg by leg."""
-        copies, delay_ms, lost = self._tampered(port, "request", request.action)
+        copies, delay_ms, lost = self._tampered(port, "request", request.action) if port.faults else (1, 0, "")
         if lost == "drop":
             return
         arrives = request.sent + port.way_ms + delay_ms

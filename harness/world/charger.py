@@ -646,7 +646,7 @@ class Charger:
             request.tx = self.tx
             request.seq = self.seq
             self.seq += 1
-        request.offline = not self.link.online
+        request.offline = self.link.state != "online"
         request.unset = not self.clock_set
         return request
 
