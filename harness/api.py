@@ -13,7 +13,7 @@ from errno import EEXIST
 from functools import cached_property, partial
 from itertools import count, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -157,9 +157,8 @@ def run(
                            overrides=list(overrides), twin=twin, simulate_all=simulate_all)  # fmt: skip
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
-        judging = _Judging(resolved)
-        journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, judging=judging, progress=progress
+        judging, journal, footer = _record(
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
         )
         return case.judged(judging, journal, footer)
     except KeyboardInterrupt as stop:
@@ -214,14 +213,24 @@ def check_command(journal: str | Path, *, strict: bool = False) -> str:
     return shlex.join(["harness", "check", str(journal), *(["--strict"] if strict else [])])
 
 
-class _Judging:
+class _Listener:
+    """Hears the records of a run while they go by."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.outline = Outline()
+
+    def feed(self, batch: Sequence[AnyRecord]) -> None:
+        self.outline.feed(batch)
+
+
+class _Judging(_Listener):
     """Judges while the records go by."""
 
     def __init__(self, scenario: Scenario) -> None:
         from harness.check.judge import Judge
         from harness.check.metrics import Meter
 
-        self.outline = Outline()
+        super().__init__(scenario)
         self.stays = Stays(scenario)
         self.judge = Judge(scenario)
         self.meter = Meter(scenario)
@@ -230,9 +239,9 @@ class _Judging:
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
         if batch:
+            super().feed(batch)
             self.judge.feed(batch)
             self.meter.feed(batch)
-            self.outline.feed(batch)
             self.stays.feed(batch)
             self.last_ms = batch[-1].t
             self.records += len(batch)
@@ -349,45 +358,48 @@ def _source(scenario: Scenario | str | Path) -> str:
     return "" if isinstance(scenario, Scenario) else str(scenario)
 
 
+_Heard = TypeVar("_Heard", bound=_Listener)
+
+
 def _record(
     scenario: Scenario,
     folder: Path,
     *,
     twin: bool,
     simulate_all: bool,
-    judging: _Judging | None = None,
+    listening: Callable[[Scenario], _Heard],
     progress: Progress | None = None,
-) -> tuple[Path, Footer]:
-    """Simulate a scenario into a journal, and judge it on the way; returns the journal's file and footer."""
+) -> tuple[_Heard, Path, Footer]:
+    """Simulate a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
     from harness.scenario import Problem, ScenarioError
     from harness.stage import apart, simulated
 
-    outline = judging.outline if judging else Outline()
-    feed = judging.feed if judging else outline.feed
     with Writer(folder, scenario) as journal:
-
-        def sink(batch: Sequence[AnyRecord]) -> None:
-            journal.write(batch)
-            feed(batch)
-
         tell = progress and partial(_tell, progress, scenario.duration_ms)
         try:
             if apart.is_worth(scenario):
-                with simulated.without_collections():
+                with apart.running(scenario, simulate_all=simulate_all) as encoded, simulated.without_collections():
+                    listener = listening(scenario)
                     decoder = msgspec.json.Decoder(AnyRecord)
-                    for lines in apart.run(scenario, simulate_all=simulate_all):
+                    for lines in encoded:
                         batch = decoder.decode_lines(lines)
                         journal.write_encoded(batch, lines)
-                        feed(batch)
+                        listener.feed(batch)
                         if tell:
                             tell(batch[-1].t)
             else:
+                listener = listening(scenario)
+
+                def sink(batch: Sequence[AnyRecord]) -> None:
+                    journal.write(batch)
+                    listener.feed(batch)
+
                 simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except simulated.StageError as refusal:
             raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
-        totals = _twin_totals(scenario, outline.driver_steps) if twin else None
+        totals = _twin_totals(scenario, listener.outline.driver_steps) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
-    return journal.path, footer
+    return listener, journal.path, footer
 
 
 def _tell(progress: Progress, end_ms: int, now_ms: int) -> None:
@@ -448,7 +460,7 @@ def _record_ordered() -> None:
     """The whole work of a fresh process: read an order from standard input, simulate it into the folder named as argument."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=_Order)
     scenario = _resolved(order.scenario or order.source, order.seed, order.overrides)
-    _record(scenario, Path(sys.argv[1]), twin=order.twin, simulate_all=order.simulate_all)
+    _record(scenario, Path(sys.argv[1]), twin=order.twin, simulate_all=order.simulate_all, listening=_Listener)
 
 
 def _compare(first: Journal, second: Journal) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,11 +34,12 @@ def is_worth(scenario: Scenario) -> bool:
     return chargers * scenario.duration_ms >= WORTH_CHARGER_DAYS * 86_400_000 and (os.cpu_count() or 1) > 1
 
 
-def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
-    """Run a scenario as :func:`harness.stage.simulated.run` does; yields its records in canonical order as lines of JSON.
+@contextmanager
+def running(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[Iterator[bytes]]:
+    """Run a scenario as :func:`harness.stage.simulated.run` does, from now on; gives its records in canonical order as lines of JSON.
 
-    Raises :class:`harness.stage.simulated.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the other
-    process's traceback, where it failed.
+    Taking them raises :class:`harness.stage.simulated.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the
+    other process's traceback, where it failed.
     """
     import multiprocessing
 
@@ -49,6 +50,15 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
     process.start()
     theirs.close()
     try:
+        yield _received(ours)
+    finally:
+        ours.close()
+        process.terminate()
+        process.join()
+
+
+def _received(ours: Connection) -> Iterator[bytes]:
+    try:
         while (message := ours.recv_bytes()) != _LINES:
             kind, rest = message[:1], message[1:]
             if kind == _REFUSED:
@@ -58,10 +68,6 @@ def run(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[bytes]:
             yield rest
     except EOFError:
         raise RuntimeError("the simulating process was killed") from None
-    finally:
-        ours.close()
-        process.terminate()
-        process.join()
 
 
 def _widen(pipe: Connection) -> None:

@@ -203,7 +203,9 @@ class Wire:
         if (link.state == "online") != port.seen_online or port.lost_at != port.seen_lost_at:
             self._watch(port, now)
         if charger.out:
-            now = max(now, self.pump(port))
+            upto = self.pump(port)
+            if upto > now:
+                now = upto
         if link.mode == "live" and not port.exact:
             self.enter_mode(port, now)
         self.arm(port)
@@ -291,9 +293,12 @@ class Wire:
         copies, delay_ms, lost = self._tampered(port, "request", request.action) if port.faults else (1, 0, "")
         if lost == "drop":
             return
-        arrives = request.sent + port.way_ms + delay_ms
-        port.busy_until = max(port.busy_until, arrives + port.way_ms)
-        arrives = max(arrives, self.clock.now)
+        way_ms = port.way_ms
+        arrives = request.sent + way_ms + delay_ms
+        if port.busy_until < arrives + way_ms:
+            port.busy_until = arrives + way_ms
+        if arrives < self.clock.now:
+            arrives = self.clock.now
         if arrives < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
             return
         port.arrives = max(port.arrives, arrives)

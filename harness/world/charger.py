@@ -695,7 +695,8 @@ class Charger:
         if action == "keepalive":
             if link.state == "online":
                 link.answered_at = now
-                self._sets_clock(now, answer)
+                if not self.clock_set:
+                    self._sets_clock(now, answer)
             elif link.state == "trying" and accepted and self.model.link.transport == "udp":
                 self._online(now, "connected")
         elif action == "registration":
@@ -723,10 +724,9 @@ class Charger:
         self._online(now, "registered")
 
     def _sets_clock(self, now: int, answer: Answer) -> None:
-        if not self.clock_set:
-            self.clock_set = True
-            self.clock_offset_ms = answer.clock_offset_ms
-            self._evaluate(now)
+        self.clock_set = True
+        self.clock_offset_ms = answer.clock_offset_ms
+        self._evaluate(now)
 
     def command(self, now: int, order: Order) -> bool:
         """The server's command came in. Returns whether it was accepted; naming another plug-in, it is ignored."""

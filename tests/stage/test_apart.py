@@ -18,11 +18,16 @@ def day():
     return scenario.load("server-upgrade")
 
 
+def _run_apart(scenario):
+    with apart.running(scenario) as lines:
+        return b"".join(lines)
+
+
 def test_the_records_are_those_of_a_run_in_this_process(day):
     encoder = msgspec.json.Encoder()
     here = bytearray()
     simulated.run(day, lambda batch: here.extend(encoder.encode_lines(batch)))
-    assert b"".join(apart.run(day)) == bytes(here)
+    assert _run_apart(day) == bytes(here)
 
 
 def test_journal_and_judgement_are_the_same_either_way(day, tmp_path, monkeypatch):
@@ -45,7 +50,7 @@ def test_only_large_runs_are_worth_it(day):
 def test_a_step_that_cannot_be_carried_is_refused(day):
     strange = msgspec.structs.replace(day, plan=(msgspec.structs.replace(day.plan[0], do="server.levitates"),))
     with pytest.raises(simulated.StageError, match=r"server\.levitates"):
-        list(apart.run(strange))
+        _run_apart(strange)
 
 
 def test_a_failure_over_there_is_told_with_its_traceback(day, monkeypatch):
@@ -54,10 +59,10 @@ def test_a_failure_over_there_is_told_with_its_traceback(day, monkeypatch):
 
     monkeypatch.setattr(simulated, "run", fails)
     with pytest.raises(RuntimeError, match="planted"):
-        list(apart.run(day))
+        _run_apart(day)
 
 
 def test_a_killed_process_is_noticed(day, monkeypatch):
     monkeypatch.setattr(simulated, "run", lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(RuntimeError, match="killed"):
-        list(apart.run(day))
+        _run_apart(day)
