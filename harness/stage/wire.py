@@ -68,25 +68,17 @@ class Wire:
         shard = port.account.shard
         return not (port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard])
 
-    def _plain(self, port: Port) -> bool:
-        """Whether nothing but latency lies between this charger and its server."""
+    def _undisturbed(self, port: Port, until: int) -> bool:
+        """Whether nothing but latency lies between this charger and its server, and nothing else happens to either up to ``until``."""
+        if self.leg_by_leg or self.next_change <= until or self.server.deadline <= until or port.account.group is not None:
+            return False
+        if port.driver.deadline <= until or port.charger.deadline <= until:
+            return False
         shard = port.account.shard
         return not (
             port.legs or port.extra_ms or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard]
             or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
-
-    def _undisturbed(self, port: Port, until: int) -> bool:
-        """Whether nothing else happens to this charger or to the server up to ``until``."""
-        return (
-            not self.leg_by_leg
-            and port.account.group is None
-            and self.next_change > until
-            and self.server.deadline > until
-            and port.charger.deadline > until
-            and port.driver.deadline > until
-            and self._plain(port)
-        )
 
     # Modes: which routine traffic happens, and which is computed.
 

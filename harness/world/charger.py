@@ -200,17 +200,18 @@ class Charger:
             self.outbox.overdue(now)
             self._send_queued(now)
         link = self.link
-        if link.deadline() <= now:
-            if link.state == "online":
-                if link.answered_at + link.patience_ms <= now:
-                    self._server_lost(now, "silence")
-                elif link.keepalive_at <= now:
-                    link.keepalive_at += link.model.keepalive_ms
-                    self.out.append(self._request("keepalive", now))
-            elif link.state == "trying":
-                self._attempt_failed(now)
-            elif link.state == "waiting":
-                self.attempt(now)
+        if link.deadline() > now:
+            return
+        if link.state == "online":
+            if link.answered_at + link.patience_ms <= now:
+                self._server_lost(now, "silence")
+            else:
+                link.keepalive_at += link.model.keepalive_ms
+                self.out.append(self._request("keepalive", now))
+        elif link.state == "trying":
+            self._attempt_failed(now)
+        else:
+            self.attempt(now)
 
     # Power.
 
