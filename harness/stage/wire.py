@@ -249,8 +249,9 @@ class Wire:
             if self.awaited:
                 self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
-            alone = not out and item.sent >= port.busy_until and not self._is_attempt(port, item)
-            if alone and self._undisturbed(port, item.sent + 3 * way_ms):
+            alone = not out and item.sent >= port.busy_until
+            attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
+            if alone and not attempt and self._undisturbed(port, item.sent + 3 * way_ms):
                 upto = self._exchange(port, item, item.sent + way_ms)
             else:
                 self._send(port, item)
@@ -424,7 +425,7 @@ class Wire:
                 charger.connect_failed(now)
             return
         charger.answer(now, request, answer)
-        if request.action not in ("status", "meter-values") and charger.link.state == "online":
+        if port.lost_at is not None and request.action not in ("status", "meter-values") and charger.link.state == "online":
             self._heard(port, now, processed_at)
 
     # Commands.

@@ -22,7 +22,7 @@ from harness.journal.records import Action, Ledger, Message, Record, Return
 from harness.values import ServerModel
 from harness.world.group import Group
 from harness.world.link import NEVER
-from harness.world.messages import ACCEPTED, REJECTED, Answer, Request
+from harness.world.messages import ACCEPTED, REJECTED, ROUTINE, Answer, Request
 from harness.world.messages import Command as Order
 
 
@@ -251,11 +251,13 @@ class Server:
         """Process a request. Commands that it gives rise to stand in :attr:`out`."""
         account = self.accounts[index]
         action = request.action
-        told: set[str] = set()
-        repeats = [topic for topic, sent in account.unsettled.items() if now - sent >= PATIENCE_MS] if account.unsettled else ()
+        answer = self.answers[account.shard]
         silent = now - account.heard_at > account.silence_ms
         account.heard_at = now
-        answer = self.answers[account.shard]
+        if action in ROUTINE and not (silent or account.unsettled or account.fresh or request.anew or request.tx):
+            return answer  # nothing to book, and nothing to tell: most of what chargers say
+        told: set[str] = set()
+        repeats = [topic for topic, sent in account.unsettled.items() if now - sent >= PATIENCE_MS]
         if action == "connect":
             account.fresh = "connection"
             return answer
