@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from heapq import heappop, heappush
 from typing import cast
 
 from msgspec.structs import replace
@@ -108,6 +109,7 @@ class _Stage(Wire):
         self.last_step = 0
         self.settles = 0
         self.changes = [scenario.duration_ms]
+        """When the plan is to do something, and the end: a heap."""
         self.retries_ms = max(_retries_ms(scenario, name) for name in {entry.model for entry in scenario.chargers})
 
     def _emit_watching(self, place: int, record: Record) -> None:
@@ -165,19 +167,22 @@ class _Stage(Wire):
     def _foresee(self) -> None:
         """Work out when the plan next changes anything: messages are carried in one go only up to then."""
         unforeseen = any(step.id not in self.begun and step.id not in self.timeline.starts for step in self.loose)
-        now = self.clock.now
-        self.changes = [moment for moment in self.changes if moment > now]
-        self.next_change = -1 if unforeseen else min(self.changes, default=NEVER)
+        self.next_change = -1 if unforeseen else self.changes[0]
 
     def _schedule(self, step: Step, start: int) -> None:
         if start <= self.scenario.duration_ms:
-            self.changes.append(start)
-            self.clock.at(max(start, self.clock.now), PLAN, -1, self._begin, step)
+            self._at(start, self._begin, step)
 
     def _at(self, moment: int, do: Callable[..., None], *arguments: object) -> None:
         """Have the plan do something later; messages must not be carried across that moment."""
-        self.changes.append(moment)
-        self.clock.at(max(moment, self.clock.now), PLAN, -1, do, *arguments)
+        moment = max(moment, self.clock.now)
+        heappush(self.changes, moment)
+        self.clock.at(moment, PLAN, -1, self._turn, do, *arguments)
+
+    def _turn(self, do: Callable[..., None], *arguments: object) -> None:
+        heappop(self.changes)  # the plan's turns come in time order; others of this very moment still stand there
+        self._foresee()
+        do(*arguments)
 
     def _concerned(self, step: Step) -> list[int]:
         """The places of a step's targets."""

@@ -151,7 +151,7 @@ class Wire:
                     port.charger.routine = False
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
-            and port.charger.clock_set and not port.held and now - link.answered_at <= link.model.keepalive_ms + 2 * port.latency_ms
+            and port.charger.clock_set and not port.held and link.answered_at >= link.keepalive_at - link.model.keepalive_ms
         ):  # fmt: skip
             link.mode = "steady"
             port.charger.routine = False
@@ -504,8 +504,8 @@ class Wire:
     # Connections.
 
     def close_connection(self, port: Port, now: int, cause: str) -> None:
-        """The far end closes (or resets) the charger's connection; the charger sees it when the word arrives."""
-        if port.tcp:
+        """The far end closes (or resets) the charger's connection, if there is one; the charger sees it when the word arrives."""
+        if port.tcp and port.charger.link.state in ("online", "trying"):
             self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._closed, port, port.epoch, cause)
 
     def _closed(self, port: Port, epoch: int, cause: str) -> None:

@@ -13,6 +13,7 @@ from random_plans import MODELS, base, drawn, lines, records_of
 from harness import scenario, shipped
 from harness.check.judge import Judge
 from harness.journal.records import Attempts
+from harness.stage import simulated
 from harness.values import Moment, Scenario, Step, Targets
 
 MINUTE = 60_000
@@ -32,9 +33,9 @@ def verdicts(loaded: Scenario, records: list) -> list[object]:
 
 def agree(loaded: Scenario) -> None:
     computed = records_of(loaded)
-    simulated = records_of(loaded, simulate_all=True)
-    assert lines(computed) == lines(simulated)
-    assert verdicts(loaded, computed) == verdicts(loaded, simulated)
+    happening = records_of(loaded, simulate_all=True)
+    assert lines(computed) == lines(happening)
+    assert verdicts(loaded, computed) == verdicts(loaded, happening)
 
 
 @pytest.mark.parametrize("name", shipped.scenario_names())
@@ -108,5 +109,44 @@ def test_when_a_hung_server_dies_while_attempts_wait_for_its_answer(model):
         plan = (
             Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=5 * MINUTE),
             Step(id="gone", do="server.gone", at=Moment(offset_ms=HOUR + dies_after_ms)),
+        )
+        agree(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_command_is_sent_in_the_very_millisecond_that_its_server_hangs(model):
+    """Its acknowledgement is lost, so it is sent again after the recovery, as the answer to the same request."""
+    plan = (
+        Step(id="reset", do="network.reset", at=Moment(offset_ms=HOUR), to=Targets(names=("ben",))),
+        Step(id="off", do="driver.set-tou", at=Moment(offset_ms=HOUR), to=Targets(names=("anna",)), arguments={"on": False}),
+        Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=5 * MINUTE),
+    )
+    loaded = replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan)
+    leg_by_leg: list = []
+    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
+    assert lines(records_of(loaded)) == lines(leg_by_leg)
+
+
+@pytest.mark.parametrize("model", WEBSOCKET)
+def test_when_the_first_keepalives_after_a_registration_are_lost(model):
+    whom = Targets(names=("anna",))
+    plan = (
+        Step(id="cut", do="station.power-cut", at=Moment(offset_ms=HOUR), for_ms=MINUTE, to=whom),
+        Step(
+            id="drop", do="message.drop", at=Moment(offset_ms=HOUR), for_ms=HOUR, to=whom, times=2,
+            arguments={"action": "keepalive", "direction": "request", "nth": 1},
+        ),
+    )  # fmt: skip
+    agree(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
+
+
+@pytest.mark.parametrize("model", WEBSOCKET)
+def test_when_the_server_behind_a_cut_path_crashes_between_attempts(model):
+    """There is no connection to close, so nothing is held that could break the first attempt after the cut."""
+    whom = Targets(names=("anna",))
+    for crashes_after_ms in range(30 * MINUTE, 34 * MINUTE, 20_000):
+        plan = (
+            Step(id="cut", do="network.cut", at=Moment(offset_ms=HOUR), for_ms=HOUR, to=whom),
+            Step(id="crash", do="server.crash", at=Moment(offset_ms=HOUR + crashes_after_ms), for_ms=MINUTE),
         )
         agree(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
