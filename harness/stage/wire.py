@@ -399,6 +399,7 @@ class Wire:
             answer = self.server.handle(now, port.place, request)
         if spoilt != "lose-answer":
             returns = now + port.way_ms + self.slow_ms[shard]
+            port.busy_until = max(port.busy_until, returns)
             self.clock.at(returns, ARRIVAL, port.place, self._answered, port, request, answer, epoch, now)
         self.send_orders(now)
 

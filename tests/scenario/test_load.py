@@ -38,6 +38,7 @@ def test_reading_is_the_same_in_another_process():
     assert run.stdout == msgspec.json.encode(scenario.load(GOOD))
 
 
+@pytest.mark.parametrize("name", shipped.scenario_names())
 def test_shipped_scenarios_load_by_name(name):
     assert scenario.load(name).name == name
 

@@ -14,7 +14,7 @@ from harness import scenario, shipped
 from harness.check.judge import Judge
 from harness.journal.records import Attempts
 from harness.stage import simulated
-from harness.values import Moment, Scenario, Step, Targets
+from harness.values import Moment, Scenario, Session, Step, Targets
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -150,3 +150,16 @@ def test_when_the_server_behind_a_cut_path_crashes_between_attempts(model):
             Step(id="crash", do="server.crash", at=Moment(offset_ms=HOUR + crashes_after_ms), for_ms=MINUTE),
         )
         agree(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_command_follows_answers_that_a_hung_server_owed(model):
+    """They arrive in the order in which they left, though the command could be carried in one go."""
+    base_ = base(model, hours=24)
+    stay = Session(plug_in_ms=HOUR + 30_000, leave_ms=20 * HOUR, needs_wh=30_000)
+    chargers = tuple(replace(entry, sessions=(stay,)) for entry in base_.chargers)
+    hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=100_000)
+    loaded = replace(base_, chargers=chargers, duration_ms=3 * HOUR, plan=(hang,))
+    leg_by_leg: list = []
+    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
+    assert lines(records_of(loaded)) == lines(leg_by_leg)
