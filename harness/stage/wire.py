@@ -309,6 +309,7 @@ class Wire:
         for fault in self._matching(port, direction, action):
             if fault.kind == "repeat":
                 copies = 2
+                lost = lost or "repeat"  # neither copy is carried in one go past the other
             elif fault.kind == "delay":
                 delay_ms += fault.delay_ms
             else:

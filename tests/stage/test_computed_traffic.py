@@ -38,6 +38,12 @@ def agree(loaded: Scenario) -> None:
     assert verdicts(loaded, computed) == verdicts(loaded, happening)
 
 
+def agree_leg_by_leg(loaded: Scenario) -> None:
+    leg_by_leg: list = []
+    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
+    assert lines(records_of(loaded)) == lines(leg_by_leg)
+
+
 @pytest.mark.parametrize("name", shipped.scenario_names())
 def test_in_every_shipped_scenario(name):
     loaded = scenario.load(name, overrides=SMALLER.get(name, []))
@@ -122,9 +128,7 @@ def test_when_a_command_is_sent_in_the_very_millisecond_that_its_server_hangs(mo
         Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=5 * MINUTE),
     )
     loaded = replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan)
-    leg_by_leg: list = []
-    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
-    assert lines(records_of(loaded)) == lines(leg_by_leg)
+    agree_leg_by_leg(loaded)
 
 
 @pytest.mark.parametrize("model", WEBSOCKET)
@@ -160,6 +164,17 @@ def test_when_a_command_follows_answers_that_a_hung_server_owed(model):
     chargers = tuple(replace(entry, sessions=(stay,)) for entry in base_.chargers)
     hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=100_000)
     loaded = replace(base_, chargers=chargers, duration_ms=3 * HOUR, plan=(hang,))
-    leg_by_leg: list = []
-    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
-    assert lines(records_of(loaded)) == lines(leg_by_leg)
+    agree_leg_by_leg(loaded)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_registration_comes_twice_at_once(model):
+    whom = Targets(names=("anna",))
+    plan = (
+        Step(id="cut", do="station.power-cut", at=Moment(offset_ms=HOUR), for_ms=MINUTE, to=whom),
+        Step(
+            id="twice", do="message.repeat", at=Moment(offset_ms=HOUR), for_ms=HOUR, to=whom, times=1,
+            arguments={"action": "registration", "direction": "request", "nth": 1},
+        ),
+    )  # fmt: skip
+    agree_leg_by_leg(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
