@@ -53,7 +53,9 @@ class Machine(Generic[F]):
         return [end if end.outcome == "cancelled" else end._replace(outcome="pending") for end in self.shut(t)]
 
 
-class _Always(Machine[F]):
+class _Once(Machine[F]):
+    """One obligation for each opening of the scope."""
+
     def __init__(self, condition: Condition[F]) -> None:
         self._condition = condition
         self._began = -1
@@ -62,6 +64,8 @@ class _Always(Machine[F]):
         self._began = t
         return self.feed(t, facts)
 
+
+class _Always(_Once[F]):
     def feed(self, t: int, facts: F) -> list[End]:
         if self._began < 0 or self._condition(facts):
             return []
@@ -75,15 +79,7 @@ class _Always(Machine[F]):
         return [End("met" if t > began else "cancelled", began, t)]
 
 
-class _Sometimes(Machine[F]):
-    def __init__(self, condition: Condition[F]) -> None:
-        self._condition = condition
-        self._began = -1
-
-    def open(self, t: int, facts: F) -> list[End]:
-        self._began = t
-        return self.feed(t, facts)
-
+class _Sometimes(_Once[F]):
     def feed(self, t: int, facts: F) -> list[End]:
         if self._began < 0 or not self._condition(facts):
             return []
