@@ -7,7 +7,7 @@ machine, and however much of the traffic is computed rather than simulated.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from heapq import heappop, heappush
 from typing import cast
@@ -180,19 +180,22 @@ class _Stage(Wire):
         self.clock.at(moment, PLAN, -1, self._turn, do, *arguments)
 
     def _turn(self, do: Callable[..., None], *arguments: object) -> None:
-        heappop(self.changes)  # the plan's turns come in time order; others of this very moment still stand there
-        self._foresee()
+        self.next_change = heappop(self.changes)  # the plan's turns come in time order
         do(*arguments)
+        self._foresee()
 
     def _concerned(self, step: Step) -> list[int]:
         """The places of a step's targets."""
         kind = KINDS[step.do]
         if kind.aims == "server":
-            shards = self._shards_of(step)
-            return [port.place for port in self.ports if port.account.shard in shards]
+            return self._served_by(self._shards_of(step))
         if step.when is not None and not step.to.names and not step.to.share_permille and step.when.source:
             return self.cast.of_names([step.when.source])
         return self.cast.of(step.to)
+
+    def _served_by(self, shards: Sequence[int]) -> list[int]:
+        """The places that these shards serve now: a rolling upgrade moves chargers on."""
+        return [port.place for port in self.ports if port.account.shard in shards]
 
     def _shards_of(self, step: Step) -> list[int]:
         if step.do == "server.shard-down":
@@ -372,7 +375,7 @@ class _Stage(Wire):
         """Take shards down, or bring them back restarted."""
         now = self.clock.now
         for shard in ongoing.shards:
-            ongoing.places = [port.place for port in self.ports if port.account.shard == shard]
+            ongoing.places = self._served_by([shard])
             for place in ongoing.places:
                 self.leave_mode(self.ports[place], now)
             if by > 0:
@@ -391,7 +394,7 @@ class _Stage(Wire):
                     self._server_state(shard, "hung")
             for place in ongoing.places:
                 self.after(self.ports[place], now)
-        ongoing.places = [port.place for port in self.ports if port.account.shard in ongoing.shards]
+        ongoing.places = self._served_by(ongoing.shards)
         self.send_orders(now)
 
     def _server_state(self, shard: int, state: str) -> None:
@@ -472,10 +475,10 @@ class _Stage(Wire):
                 port.account.shard = following
                 self.after(port, now)
         self.send_orders(now)
-        self._foresee()
 
     def _server_hang(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
+        ongoing.places = self._served_by(ongoing.shards)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         if by > 0:
@@ -499,21 +502,20 @@ class _Stage(Wire):
 
     def _server_slow(self, ongoing: Ongoing, by: int) -> None:
         delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
-        self._degrade(ongoing, by, self.slow_ms, by * delay_ms)
+        self._degrade(ongoing, self.slow_ms, by * delay_ms)
 
     def _server_errors(self, ongoing: Ongoing, by: int) -> None:
-        self._degrade(ongoing, by, self.errors, by)
+        self._degrade(ongoing, self.errors, by)
 
-    def _degrade(self, ongoing: Ongoing, by: int, of_shard: list[int], amount: int) -> None:
+    def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         now = self.clock.now
+        ongoing.places = self._served_by(ongoing.shards)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         for shard in ongoing.shards:
             of_shard[shard] += amount
         for place in ongoing.places:
-            port = self.ports[place]
-            port.exact += by
-            self.after(port, now)
+            self.after(self.ports[place], now)
 
     def _server_wrong_clock(self, ongoing: Ongoing, by: int) -> None:
         offset_ms = cast("int", ongoing.step.arguments["offset_ms"])
@@ -619,7 +621,6 @@ class _Stage(Wire):
     def _reboot_again(self, ongoing: Ongoing) -> None:
         if self.ongoing.get(ongoing.step.id) is ongoing and self.clock.now < self.timeline.ends.get(ongoing.step.id, NEVER):
             self._station_reboot_loop(ongoing, 1)
-        self._foresee()
 
     def _station_memory_loss(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now

@@ -137,10 +137,10 @@ class Wire:
 
     def enter_mode(self, port: Port, now: int) -> None:
         """Let routine traffic be computed where it may: slow, failing or far servers and faults on routine messages need all of it."""
-        if port.exact:
-            return
         link = port.charger.link
         account = port.account
+        if port.exact or self.slow_ms[account.shard] or self.errors[account.shard]:
+            return
         if not self.reachable(port):
             if link.state in ("online", "waiting"):
                 link.mode = "dead"
@@ -524,6 +524,8 @@ class Wire:
     def release_held(self, port: Port, now: int) -> None:
         """A cut healed: what was held arrives."""
         held, port.held = port.held, []
+        if held:
+            port.busy_until = max(port.busy_until, now + 1)
         for do, *arguments in held:
             self.clock.at(now, ARRIVAL, port.place, cast("Any", do), *arguments)
 

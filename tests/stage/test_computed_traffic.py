@@ -12,7 +12,7 @@ from random_plans import MODELS, base, drawn, lines, records_of
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
-from harness.journal.records import Attempts
+from harness.journal.records import Attempts, Recovery
 from harness.stage import simulated
 from harness.values import Moment, Scenario, Session, Step, Targets
 
@@ -178,3 +178,36 @@ def test_when_a_registration_comes_twice_at_once(model):
         ),
     )  # fmt: skip
     agree_leg_by_leg(replace(base(model, hours=24), duration_ms=3 * HOUR, plan=plan))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_cut_path_held_a_keepalive_behind_a_command(model):
+    """The car begins to charge on the command, and the status that tells of it follows the keepalive."""
+    whom = Targets(names=("anna",))
+    plan = (
+        Step(id="off", do="driver.set-tou", at=Moment(offset_ms=10 * HOUR), to=whom, arguments={"on": False}),
+        Step(id="cut", do="network.cut", at=Moment(offset_ms=10 * HOUR), for_ms=70_000, to=whom),
+    )
+    stay = Session(plug_in_ms=9 * HOUR, leave_ms=20 * HOUR, needs_wh=30_000)
+    chargers = tuple(replace(entry, sessions=(stay,)) for entry in base(model, hours=24).chargers)
+    agree_leg_by_leg(replace(base(model, hours=24), chargers=chargers, duration_ms=11 * HOUR, plan=plan))
+
+
+@pytest.mark.parametrize("model", DATAGRAMS)
+def test_when_the_server_is_back_while_an_attempt_is_on_its_way_to_it(model):
+    crash = Step(id="crash", do="server.crash", at=Moment(offset_ms=HOUR), for_ms=HOUR)
+    calm = replace(base(model, hours=24), duration_ms=3 * HOUR, plan=(crash,))
+    attempts = next(record for record in records_of(calm) if isinstance(record, Attempts) and record.who == "anna")
+    agree_leg_by_leg(replace(calm, plan=(replace(crash, for_ms=attempts.last - HOUR + 1),)))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_rolling_upgrade_moves_chargers_to_a_shard_that_hangs_and_they_come_back_with_it(model):
+    plan = (
+        Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=HOUR, to=Targets(shard=1)),
+        Step(id="roll", do="server.upgrade", at=Moment(offset_ms=HOUR + MINUTE), for_ms=20 * MINUTE, arguments={"style": "rolling"}),
+    )
+    loaded = replace(base(model, hours=24), duration_ms=4 * HOUR, plan=plan)
+    agree(loaded)
+    back = {record.who for record in records_of(loaded) if isinstance(record, Recovery) and record.t >= 2 * HOUR}
+    assert back == {"anna", "ben", "carla"}
