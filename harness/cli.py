@@ -184,8 +184,10 @@ def _places(sources: Sequence[str], out: str | None) -> list[str | None]:
 
 def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tuple[Run | None, int]:
     """Run one scenario; what goes wrong is told here, so that other files still have their turn."""
-    from harness import api
+    from harness import api, scenario
 
+    for doubt in scenario.doubts(source, arguments.overrides, arguments.seed):
+        _complain(str(doubt), prefix=False)
     try:
         with _Progress(source) as progress:
             run = api.run(

@@ -96,7 +96,7 @@ class Ratings(Value, frozen=True, kw_only=True):
     wire_rating_ma: Annotated[int, doc("The most its wiring may carry; a charger's settings may lower it.")]
     offline_amperage_ma: Annotated[int, doc("The limit stored for use without a server; 0: none is stored.")] = 0
     phases: Annotated[int, doc("How many phases the unit can use.")] = 1
-    connectors: Annotated[int, doc("How many cars can be connected at once.")] = 1
+    connectors: Annotated[int, doc("How many cars can be connected at once; one is all that a charger of a scenario has.")] = 1
 
 
 class ServerLoss(Value, frozen=True, kw_only=True):

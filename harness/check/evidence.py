@@ -188,6 +188,8 @@ class Evidence(Struct, eq=False):
     needs_registration: bool = False
     acting: set[str] | None = None
     """The steps of the plan that trouble this charger now."""
+    installs: set[str] | None = None
+    """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
     touched: frozenset[str] = frozenset()
     """The kinds of fault that have touched this charger."""

@@ -256,6 +256,7 @@ class Judge:
             ev.flags |= ev_.MAINS_OFF
             ev.power = (record,)
             ev.mains = False
+            ev.installs = None
             ev.car_at_off = ev.connected
             ev.cycled = True
             ev.cut_hold = (ev.held_by, ev.held_until) if ev.outage and ev.held_by is not None and ev.held(t) else None
@@ -268,6 +269,8 @@ class Judge:
             ev.power = (record,) if injected else (*ev.power, record)
             ev.mains = True
             ev.up_from = FOREVER if record.cause == "firmware-update" else t + ev.profile.boot_ms
+            if record.cause != "firmware-update":
+                ev.installs = None
             ev.list_lost = ev.list_lost or record.cause == "memory-loss"
             messages.restarted(ev, t)
         ev.needs_registration = True
@@ -429,12 +432,17 @@ class Judge:
             ev.acting = set()
         if record.edge == "start":
             ev.acting.add(record.step)
+            if kind == "station.firmware-update" and ev.mains:
+                ev.installs = {record.step, *(ev.installs or ())}
             self._touch(ev, kind, record)
             return
         ev.acting.discard(record.step)
         ev.troubled_until = record.t
-        if kind == "station.firmware-update" and ev.mains:
-            ev.up_from = min(ev.up_from, record.t + ev.profile.boot_ms)
+        if ev.installs is not None:
+            ev.installs.discard(record.step)
+            if not ev.installs:
+                ev.installs = None
+                ev.up_from = min(ev.up_from, record.t + ev.profile.boot_ms)
 
     def _server_fault(self, record: Fault) -> None:
         """A fault of the server, or of the shard that it names, begins or ends."""

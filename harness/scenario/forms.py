@@ -309,7 +309,7 @@ _BY_SUFFIX = {"ms": DURATION, "ma": CURRENT, "wh": ENERGY, "w": POWER, "v": VOLT
 
 _COUNTS = {
     "phases": count_form(1, 3),
-    "connectors": count_form(1, 4),
+    "connectors": count_form(1, 1),
     "shards": count_form(1, 1000),
     "accepts_per_s": count_form(1),
     "answers_per_s": count_form(1),

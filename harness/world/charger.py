@@ -80,11 +80,11 @@ class Charger:
 
     __slots__ = (
         "_allows_at", "_asked", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading", "_period", "_ready_at",
-        "_stay_uj", "_wh_shown", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays", "emit",
-        "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "key", "kit", "last_ma", "last_reason", "last_state", "late_ma",
-        "leave_ms", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power",
-        "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "started_offline",
-        "tapers", "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "_stay_uj", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays", "emit", "energy_uj",
+        "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma", "last_reason", "last_state",
+        "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power",
+        "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "tapers", "tx",
+        "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -100,6 +100,8 @@ class Charger:
 
         self.power = "on"
         self.boots_at = NEVER
+        self.installs_until = 0
+        """Until when new firmware is installed, or was."""
         self.link = LinkRegion(model, key)
         self.outbox = Outbox(model, name, self._tell)
         self.clock_set = True
@@ -129,12 +131,10 @@ class Charger:
 
         self.plug_in = 0
         self.battery: Battery | None = None
-        self.leave_ms = 0
         self.authorised = "no"
         """The tag's state: no, asking, yes, or refused."""
         self._asked: Request | None = None
         self.resumes = True
-        self.started_offline = False
         self._ready_at = NEVER
         self._allows_at = NEVER
         self.delays = 0
@@ -222,6 +222,7 @@ class Charger:
         was_on = self.power == "on"
         self.power = "off"
         self.boots_at = NEVER
+        self.installs_until = 0
         self.emit(self.index, Power(t=now, who=self.name, state="off"))
         self._stopped(now, "power-cycle", "power", was_on=was_on)
 
@@ -241,7 +242,9 @@ class Charger:
             return
         was_on = self.power == "on"
         self.power = "booting"
-        self.boots_at = now + pause_ms + self.model.power_up.boot_ms
+        # An update that begins while another is installed puts the boot off until both are; anything else cuts it short.
+        self.installs_until = max(now + pause_ms, self.installs_until if cause == "firmware-update" else 0)
+        self.boots_at = self.installs_until + self.model.power_up.boot_ms
         self.emit(self.index, Power(t=now, who=self.name, state="booting", cause=cause))  # type: ignore[arg-type]
         self._stopped(now, event, "reboot", was_on=was_on)
 
@@ -315,7 +318,6 @@ class Charger:
         """A driver connects a car that can take ``needs_wh`` and means to leave at ``leave_ms``."""
         self.plug_in += 1
         self.battery = Battery(self.kit.car, needs_wh)
-        self.leave_ms = leave_ms
         self._stay_uj = 0
         self.priced_uj = {}
         self.resumes = True
@@ -386,7 +388,6 @@ class Charger:
 
     def _authorise(self, now: int) -> None:
         self.authorised = "yes"
-        self.started_offline = not self.link.online
         self._open_transaction(now)
 
     def _show_tag(self, now: int, tag: str) -> None:

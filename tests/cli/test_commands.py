@@ -258,6 +258,13 @@ def test_lint_tells_warnings_from_errors(call, monkeypatch):
     assert call("lint", "a.yaml") == (4, "a.yaml:1:2: odd\n", "")
 
 
+def test_a_run_warns_of_what_lint_would_and_goes_on(call):
+    code, out, err = call("run", "faq-walkthrough", "--set", "plan.crash.at=day 2 20:00")
+    assert code == 1
+    assert "warning: `crash` comes after the end of the run" in err
+    assert out.startswith("faq-walkthrough  ")
+
+
 @pytest.mark.parametrize("kind", ["scenario", "model", "result"])
 def test_schemas_are_json(call, kind):
     code, out, _ = call("schema", kind)

@@ -53,7 +53,6 @@ def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
     assert promised - SELDOM - set(coverage.checks()) == set()
 
 
-@pytest.mark.xfail(strict=True, reason="the checks take the charger to work from the end of the shorter of two overlapping updates on")
 @pytest.mark.parametrize("model", MODELS)
 def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(model):
     """Found by random plans, made small."""

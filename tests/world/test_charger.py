@@ -118,6 +118,26 @@ def test_a_cell_outlives_the_events_that_it_does_not_list(cell, event):
     assert all(holds(bench.charger) for holds in CELLS.values())
 
 
+UPDATES: list[tuple[str, Callable[[Charger], None], int]] = [
+    ("a shorter update within changes nothing", lambda it: it.restart(MINUTE, "network-reboot", "firmware-update", MINUTE), HOUR),
+    ("a longer one puts the boot off", lambda it: it.restart(MINUTE, "network-reboot", "firmware-update", 2 * HOUR), 2 * HOUR + MINUTE),
+    ("a restart cuts it short", lambda it: it.restart(MINUTE, "network-reboot", "reboot"), MINUTE),
+    ("loss of mains does", lambda it: (it.power_lost(MINUTE), it.power_restored(2 * MINUTE)), 2 * MINUTE),  # type: ignore[list-item]
+]
+
+
+@pytest.mark.parametrize(("then", "installs_until"), [update[1:] for update in UPDATES], ids=[update[0] for update in UPDATES])
+def test_new_firmware_is_installed_before_the_charger_boots(then, installs_until):
+    charger = Bench().charger
+    charger.restart(0, "network-reboot", "firmware-update", HOUR)
+    then(charger)
+    assert charger.boots_at == installs_until + BOOT_MS
+    charger.wake(charger.boots_at)
+    later = 3 * HOUR
+    charger.restart(later, "network-reboot", "firmware-update", MINUTE)
+    assert charger.boots_at == later + MINUTE + BOOT_MS
+
+
 def test_memory_is_lost_without_mains_too_and_without_a_restart():
     bench = all_remembered(hold=("memory-loss",))
     bench.charger.power_lost(HOUR)
