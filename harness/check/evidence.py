@@ -20,6 +20,8 @@ from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
 UNPLUGGED = 2
+CAR = 4
+"""A car is connected, or drew until now."""
 MAINS_OFF = 8
 MAINS_ON = 16
 UP = 32
@@ -66,10 +68,13 @@ class Panel:
         self._at: dict[int, tuple[tuple[Any, Rule], ...]] = {}
 
     def at(self, flags: int) -> tuple[tuple[Any, Rule], ...]:
-        """The checks that may start an obligation at an instant with these flags."""
-        if flags not in self._at:
-            self._at[flags] = tuple((check, rule) for check, rule in self._checks if check.sees & flags)
-        return self._at[flags]
+        """The checks that may start an obligation at an instant with these flags; without :data:`CAR` those that need no car."""
+        found = self._at.get(flags)
+        if found is None:
+            self._at[flags] = found = tuple(
+                (check, rule) for check, rule in self._checks if check.sees & flags and (flags & CAR or not check.needs_car)
+            )
+        return found
 
     def without(self, names: set[str], checks: dict[str, Any]) -> Panel:
         """The panel less some rules."""

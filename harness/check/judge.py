@@ -565,7 +565,10 @@ class Judge:
             self._plan_wake(ev, t)
 
     def _plan_wake(self, ev: Evidence, t: int) -> None:
-        wake = min((duty.until_at for duty in ev.live), default=FOREVER)
+        wake = FOREVER
+        for duty in ev.live:
+            if duty.until_at < wake:
+                wake = duty.until_at
         if ev.outage and ev.connected:
             if t < ev.held_until:
                 wake = min(wake, ev.held_until)
@@ -657,7 +660,10 @@ class Judge:
         if flags & ev_.RECOVERY:
             self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
         panel = ev.panel
-        for check, rule in panel.at(flags & TRIGGERS):
+        flags &= TRIGGERS
+        if ev.connected or ev.was_ma:
+            flags |= ev_.CAR
+        for check, rule in panel.at(flags):
             if not (ev.busy | ev.done) & check.bit:
                 self._start(ev, t, check, rule)
         if ev.outage and panel.spans and ev.wants():

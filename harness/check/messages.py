@@ -210,14 +210,15 @@ def attempts(ev: Evidence, record: Attempts) -> None:
     if rule is None or not (record.gaps or record.more):
         return
     backoff = ev.profile.model.link.backoff
-    gaps = [(gap, backoff.base_ms(place)) for place, gap in enumerate(record.gaps, 1)]
-    if record.more:
-        gaps.append((record.least_gap, backoff.base_ms(len(record.gaps) + 1)))
-    for gap, least in gaps:
+    least = backoff.wait_minimum_ms
+    most = least << backoff.repeat_times
+    for gap in (*record.gaps, record.least_gap) if record.more else record.gaps:
         if gap < least:
             text = f"an attempt came {span(gap)} after the last had failed; the back-off is at least {span(least)}"
             rule.tally.fail(rule, ev.name, record.t, text, ev.story(record.first, record.t, ev.loss, record))
             return
+        if least < most:
+            least *= 2
     rule.met()
 
 

@@ -29,6 +29,8 @@ class Check:
     """The flags of the instants at which it may start an obligation."""
     spans: ClassVar[bool] = False
     """It sees every instant of an outage at which a car wants energy."""
+    needs_car: ClassVar[bool] = True
+    """It starts an obligation only with a car that is connected, or was until now."""
     again: ClassVar[bool] = True
     """It may start an obligation in the instant in which one ends."""
     aftermath: ClassVar[bool] = False
@@ -491,6 +493,7 @@ class ReconnectsInTime(Check):
 
     name = "reconnects-in-time"
     aftermath = True
+    needs_car = False
     scope = "always"
     again = False
     sees = ev_.RECOVERY | ev_.LINKED | ev_.FAULTED | ev_.MAINS_ON | ev_.UP | ev_.RESTART

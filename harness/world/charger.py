@@ -648,8 +648,10 @@ class Charger:
             request.tx = self.tx
             request.seq = self.seq
             self.seq += 1
-        request.offline = self.link.state != "online"
-        request.unset = not self.clock_set
+        if self.link.state != "online":
+            request.offline = True
+        if not self.clock_set:
+            request.unset = True
         return request
 
     def _send_queued(self, now: int) -> None:
@@ -810,7 +812,12 @@ class Charger:
         if self.battery is not None and self.authorised == "no":
             self._admit(now)
         self._send_queued(now)
-        self._evaluate(now)
+        self._link_changed(now)
+
+    def _link_changed(self, now: int) -> None:
+        """Without a car the link decides nothing about the current."""
+        if self.battery is not None:
+            self._evaluate(now)
 
     def _server_lost(self, now: int, cause: str) -> None:
         """The charger notices that its server is lost."""
@@ -824,7 +831,7 @@ class Charger:
             self._answer_missing(now)
         elif self.battery is not None and self.authorised == "no":
             self._admit(now)
-        self._evaluate(now)
+        self._link_changed(now)
 
     def _answer_missing(self, now: int) -> None:
         """The answer to an authorisation is overdue, or its link is gone: what the charger knows itself decides."""
