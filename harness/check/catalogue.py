@@ -173,7 +173,8 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "schedule-runs-offline": Explanation(
         "an outage, with a stored schedule on, a car that wants energy, and no loss of mains in this outage",
-        "in each hold window it does not draw; in each stretch between windows it draws",
+        "in each hold window it does not draw; in each stretch between windows it draws. That it draws counts as held only where it "
+        "follows a hold window: otherwise a charger without its schedule would draw too",
         "the schedule last acknowledged, tariff windows, the current",
         "start delay, for drawing",
         "Waybox help 360052704872; OCPP 1.6 §3.13.6",
@@ -201,8 +202,9 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "unscheduled-after-power-cut": Explanation(
         "mains is lost and comes back during an outage, time-of-use charging on",
-        "the car draws, whatever the schedule says, until it is full, unplugged or without mains, or the server is back",
-        "mains, the current",
+        "the car draws, whatever the schedule says, until it is full, unplugged or without mains, or the server is back; held only "
+        "where that lasts into a hold window, in which a schedule would have stopped it",
+        "mains, tariff windows, the current",
         "start delay after the power-up",
         "Waybox help 360043663731; community.evnex.io t/115",
     ),

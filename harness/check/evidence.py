@@ -314,7 +314,7 @@ class Duty(Obligation):
     current allowed. A goal is due ``bound_ms`` after ``base``.
     """
 
-    __slots__ = ("bound_ms", "check", "draws", "from_ms", "limit_ma", "record", "rule", "seen_ma", "silenced", "until_at")
+    __slots__ = ("bound_ms", "check", "draws", "from_ms", "limit_ma", "record", "rule", "seen_ma", "shows", "silenced", "until_at")
 
     def __init__(
         self, check: Any, rule: Rule, began: int, *, level: bool, base: int, bound_ms: int, draws: bool = False, once: bool = False,
@@ -329,6 +329,8 @@ class Duty(Obligation):
         self.until_at = until_at
         self.limit_ma = limit_ma
         self.seen_ma = 0
+        self.shows = True
+        """Being met, it has shown what is promised; otherwise a charger that breaks the promise would have met it too."""
         self.record = record
         """What triggered it, where that is not among the usual witnesses."""
         self.silenced = False

@@ -131,7 +131,7 @@ class Tally:
         if self.pending:
             return f"{self.pending} triggered and still undecided when the {'run ended' if complete else 'journal was cut off'}"
         if self.cancelled:
-            return f"{self.cancelled} triggered, and ended before anything was due"
+            return f"{self.cancelled} triggered, and ended before anything was due or could be shown"
         return "nothing triggered it"
 
 

@@ -58,7 +58,7 @@ class Check:
         outcome = duty.step(t, self.level(ev, duty), ending)
         if not outcome:
             self.excuse(ev, duty)
-        return outcome
+        return "cancelled" if outcome == "met" and not duty.shows else outcome
 
     def excuse(self, ev: Evidence, duty: Duty) -> None:
         """An injected restart is an excuse until its boot has ended and the start delay is over."""
@@ -249,7 +249,9 @@ class _Schedule(Check):
         closed = max((closes for _, closes in windows if closes <= t), default=-1)
         base = max(draws_from(ev), closed)
         until_at = ev.next_edge(t, windows)
-        return Duty(self, rule, t, level=ev.ma > 0, base=base, bound_ms=rule.bound_ms, draws=True, until_at=until_at)
+        duty = Duty(self, rule, t, level=ev.ma > 0, base=base, bound_ms=rule.bound_ms, draws=True, until_at=until_at)
+        duty.shows = closed == t  # outside a window a charger without a schedule draws too: only that a hold has ended tells
+        return duty
 
     def level(self, ev: Evidence, duty: Duty) -> bool:
         return (ev.ma > 0) == duty.draws
@@ -290,6 +292,11 @@ class UnscheduledAfterPowerCut(Check):
             return None
         return Duty(self, rule, t, level=ev.ma > 0, base=ev.up_from, bound_ms=rule.bound_ms, draws=True)
 
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        # Outside its windows a schedule would let the car draw as well.
+        duty.shows = ev.window(duty.base) is not None or ev.next_edge(duty.base, ev.windows) < t
+        return super().step(ev, t, duty)
+
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         return charge_ending(ev, t)
 
@@ -329,8 +336,8 @@ class Within(Check):
     def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
         if ev.was_ma and t > duty.deadline:
             duty.seen_ma = max(duty.seen_ma, ev.was_ma)
-        outcome = super().step(ev, t, duty)
-        return "cancelled" if outcome == "met" and not duty.seen_ma else outcome
+        duty.shows = duty.seen_ma > 0
+        return super().step(ev, t, duty)
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         return f"the current should stay within {duty.limit_ma / 1000:g} A from {moment(duty.deadline)} on; it was higher"

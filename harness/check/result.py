@@ -17,7 +17,7 @@ EXIT_CODES: dict[RunVerdict, int] = {"pass": 0, "fail": 1, "interrupted": 2, "un
 BEHAVIOURS: dict[str, tuple[str, ...]] = {
     "charging continues": ("charging-continues", "can-always-charge"),
     "TOU is suspended": ("tou-suspended",),
-    "unplugging clears the schedule": ("unplug-clears-schedule",),
+    "unplugging clears the schedule": ("unplug-clears-schedule", "unscheduled-after-power-cut"),
     "an override is needed after recovery": ("override-needed-after-recovery",),
 }
 """The four behaviours that every run and report shows first → the checks that judge each."""

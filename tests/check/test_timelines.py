@@ -642,7 +642,7 @@ def test_a_stored_schedule_runs_offline():
     assert line.judged() == {
         "charging-continues": "1 cancelled",  # what stopped the car had been sent before the loss
         "tou-suspended": "1 failed",  # this maker does not promise it, and a scenario that asks is told
-        "schedule-runs-offline": "3 met",  # drawing, held, drawing
+        "schedule-runs-offline": "2 met, 1 cancelled",  # held, and let go; that it drew before shows nothing
     }
 
 
@@ -652,7 +652,7 @@ def test_a_stored_schedule_is_lost_with_the_server():
     line.at("13:00:05").draws()
     line.at("14:00").crash()
     line.at("1 06:00").unplug()
-    assert line.judged() == {"schedule-runs-offline": "2 met, 1 failed"}  # it did draw outside the window
+    assert line.judged() == {"schedule-runs-offline": "1 met, 1 failed, 1 cancelled"}  # it drew in the window, and after it
 
 
 def power_cut_under_a_schedule(*, draws_at: str) -> dict[str, str]:
@@ -678,6 +678,19 @@ def test_a_power_cut_frees_the_car_or_the_schedule_survives():
         "schedule-survives-power-cycle": "2 met",
         "unscheduled-after-power-cut": "1 failed",
     }
+
+
+@pytest.mark.parametrize(("unplugs", "says"), [("14:00", "1 cancelled"), ("15:00", "1 cancelled"), ("15:01", "1 met")])
+def test_that_a_car_draws_when_its_schedule_would_let_it_shows_nothing(unplugs, says):
+    line = Timeline(scenario(WAYBOX, clauses={"unscheduled-after-power-cut": Clause()}))
+    line.at("12:00").plug_in()
+    line.at("12:00:05").draws()
+    line.at("13:00").crash()
+    line.at("13:30").off()
+    line.at("13:31").on()
+    line.at("13:31:35").draws()
+    line.at(unplugs).unplug()
+    assert line.judged() == {"unscheduled-after-power-cut": says}
 
 
 @pytest.mark.parametrize(("draws_at", "says"), [("19:35:15", "1 met"), ("19:35:16", "1 failed")])
