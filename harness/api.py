@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from harness.check.metrics import Totals
 
 Progress = Callable[[int, int], None]
-"""Told now and then how far a run is, and how long it will be, in milliseconds since the scenario's start."""
+"""Told now and then how far a run is, and how far it will go: milliseconds of the scenario, and of its twin after it."""
 
 REPORTS = ("result.json", "junit.xml", "report.md")
 """The files that a run leaves beside its journal."""
@@ -375,7 +375,8 @@ def _record(
     from harness.stage import apart, simulated
 
     with Writer(folder, scenario) as journal:
-        tell = progress and partial(_tell, progress, scenario.duration_ms)
+        whole_ms = scenario.duration_ms * (2 if twin else 1)
+        tell = progress and partial(_tell, progress, whole_ms, 0)
         try:
             if apart.is_worth(scenario):
                 with apart.running(scenario, simulate_all=simulate_all) as encoded, simulated.without_collections():
@@ -397,22 +398,23 @@ def _record(
                 simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except simulated.StageError as refusal:
             raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
-        totals = _twin_totals(scenario, listener.outline.driver_steps) if twin else None
+        tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
+        totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
     return listener, journal.path, footer
 
 
-def _tell(progress: Progress, end_ms: int, now_ms: int) -> None:
-    progress(now_ms, end_ms)
+def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:
+    progress(before_ms + now_ms, whole_ms)
 
 
-def _twin_totals(scenario: Scenario, driver_steps: dict[str, int]) -> Totals:
+def _twin_totals(scenario: Scenario, driver_steps: dict[str, int], tell: Callable[[int], None] | None) -> Totals:
     """The totals of the twin: the same run without its faults, the drivers' steps at the instants they had."""
     from harness.check.metrics import Meter
     from harness.stage import simulated
 
     meter = Meter(scenario)
-    simulated.run_twin(scenario, driver_steps, meter.feed)
+    simulated.run_twin(scenario, driver_steps, meter.feed, progress=tell)
     return meter.close(scenario.duration_ms)
 
 

@@ -16,6 +16,7 @@ from harness.check.metrics import METRICS
 from harness.check.result import BEHAVIOURS
 from harness.fault import KINDS, Argument, Kind
 from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
+from harness.glossary import MEMORY_EVENTS, WORDS
 from harness.scenario.models import Library, is_path
 from harness.scenario.nodes import Node, read_file
 from harness.scenario.problems import Problem, Problems, ScenarioError
@@ -46,6 +47,7 @@ def groups() -> dict[str, Callable[[], Mapping[str, str]]]:
         "metrics": lambda: {name: metric.doc for name, metric in METRICS.items()},
         "faults": lambda: {name: kind.doc for name, kind in KINDS.items()},
         "quirks": lambda: CHARGER_QUIRKS | SERVER_QUIRKS,
+        "words": lambda: WORDS,
     }
 
 
@@ -84,6 +86,8 @@ def _explained(name: str) -> Iterator[str] | None:
     for behaviour in BEHAVIOURS:
         if name.lower() == behaviour.lower():
             return _behaviour(behaviour)
+    if name in WORDS:
+        return iter((f"{name}: a word of reports and scenarios", "", WORDS[name]))
     return _word(name)
 
 
@@ -275,14 +279,6 @@ def _text(node: Node, key: str) -> str:
     return " ".join(value.text.split()) if value is not None and value.kind == "scalar" else ""
 
 
-MEMORY_EVENTS: dict[str, str] = {
-    "departure": "The car leaves, or another comes.",
-    "server-loss": "The charger takes itself to be offline.",
-    "network-reboot": "The charger's network part restarts; the rest of it goes on.",
-    "power-cycle": "The station loses mains, or restarts.",
-    "memory-loss": "The station loses all its memory (step station.memory-loss).",
-}
-"""What may clear a cell of a charger's memory."""
 _SUFFIXES = ("_permille", "_ms", "_ma", "_wh", "_min")
 """Units at the end of a resolved field's name, which files write behind the quantity."""
 

@@ -107,14 +107,17 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
-    timeline.add_argument("chargers", nargs="*", metavar="CHARGER", help="a charger or a crowd; all that are not of a crowd by default")
+    timeline.add_argument(
+        "chargers", nargs="*", metavar="CHARGER", default=[], help="a charger or a crowd; all that are not of a crowd by default"
+    )
     explain = command("explain", _explain, "tell what a name means, with its source")
     explain.add_argument(
         "name", nargs="+", metavar="NAME",
-        help="a check, behaviour, model, metric, fault kind, quirk, scenario, word of a model file, or the path of a file",
+        help="a check, behaviour, model, metric, fault kind, quirk, scenario, word of a report or a model file, or the path of a file",
     )  # fmt: skip
     listing = command("list", _list, "list what there is")
-    listing.add_argument("what", nargs="?", metavar="WHAT", help="scenarios, models, checks, metrics, faults or quirks; all by default")
+    groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
+    listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
     lint = command("lint", _lint, "check scenario and model files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
@@ -146,6 +149,30 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    with _StoppedPolitely():
+        return _run_all(arguments)
+
+
+class _StoppedPolitely:
+    """A CI service that cancels a job, or a terminal that closes, interrupts like Ctrl-C: the reports tell what there was by then."""
+
+    def __enter__(self) -> None:
+        import signal
+
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        try:
+            self._before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+        except ValueError:  # not the main thread, whose matter signals are
+            self._before = {}
+
+    def __exit__(self, *_: object) -> None:
+        import signal
+
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _run_all(arguments: argparse.Namespace) -> int:
     if len(arguments.sources) == 1:
         run, code = _run_one(arguments, arguments.sources[0], arguments.out)
         if run:
@@ -255,11 +282,17 @@ def _timeline(arguments: argparse.Namespace) -> int:
 def _explain(arguments: argparse.Namespace) -> int:
     from harness import catalogue
 
-    name = " ".join(arguments.name)
-    text = catalogue.explain(name, width=min(_width(), 100))
-    if text is None:
-        raise _UsageError(f"nothing is called `{name}`{_did_you_mean(name, catalogue.all_names())}; see `harness list`")
-    _say(text)
+    width = min(_width(), 100)
+    together = " ".join(arguments.name)  # the four behaviours are names of several words
+    texts = [catalogue.explain(together, width=width)]
+    names = [together]
+    if texts == [None]:
+        names = arguments.name
+        texts = [catalogue.explain(name, width=width) for name in names]
+    for name, text in zip(names, texts, strict=True):
+        if text is None:
+            raise _UsageError(f"nothing is called `{name}`{_did_you_mean(name, catalogue.all_names())}; see `harness list`")
+    _say("\n\n".join(text for text in texts if text))
     return 0
 
 
@@ -456,17 +489,16 @@ class _Progress:
     """A bar on standard error for runs of more than a second, on a terminal; gone once its ``with`` is left."""
 
     _PATIENCE_S = 1.0
-    _EVERY_CALLS = 64
+    _EVERY_S = 0.1
 
     def __init__(self, source: str) -> None:
         import time
 
         self._source = source
         self._now = time.monotonic
-        self._begun = self._now()
         self._bar: Any = None
         self._task: Any = None
-        self._calls = 0
+        self._due = self._now() + self._PATIENCE_S
 
     def __enter__(self) -> _Progress:
         return self
@@ -476,13 +508,13 @@ class _Progress:
             self._bar.stop()
 
     def __call__(self, now_ms: int, end_ms: int) -> None:
-        self._calls += 1
+        now = self._now()
+        if now < self._due:
+            return
+        self._due = now + self._EVERY_S
         if self._bar is None:
-            if self._now() - self._begun < self._PATIENCE_S:
-                return
             self._start()
-        if self._calls % self._EVERY_CALLS == 0:
-            self._bar.update(self._task, completed=now_ms, total=end_ms)
+        self._bar.update(self._task, completed=now_ms, total=end_ms)
 
     def _start(self) -> None:
         from rich.console import Console

@@ -104,6 +104,11 @@ def third_person(predicate: Predicate) -> str:
     return " and ".join(f"{THIRD_PERSON[verb]} {rest}" for verb, _, rest in parts)
 
 
+def past(predicate: Predicate) -> str:
+    """The verb that a sentence about the past takes up again: ``was`` or ``did``."""
+    return "was" if all(part.startswith("be ") for part in wanted(predicate)) else "did"
+
+
 def found(ev: Evidence, predicate: Predicate, at: int) -> str:
     """What the charger did at ``at``, in brackets, where the predicate is about its connector or its current."""
     if not predicate.state and predicate.draws is None and predicate.above_ma is None and predicate.below_ma is None:
@@ -134,9 +139,11 @@ class OwnCheck:
         during = f" while {spec.during} acts" if spec.during else ""
         at = moment(end.at)
         if spec.always is not None:
-            return f"the charger should always {infinitive(spec.always)}{during}; at {at} it did not{found(ev, spec.always, end.at)}"
+            state = found(ev, spec.always, end.at)
+            return f"the charger should always {infinitive(spec.always)}{during}; at {at} it {past(spec.always)} not{state}"
         if spec.never is not None:
-            return f"the charger should never {infinitive(spec.never)}{during}; at {at} it did{found(ev, spec.never, end.at)}"
+            state = found(ev, spec.never, end.at)
+            return f"the charger should never {infinitive(spec.never)}{during}; at {at} it {past(spec.never)}{state}"
         if spec.sometimes is not None:
             return f"the charger should {infinitive(spec.sometimes)} at some time{during or ' of the run'}; it never did"
         assert spec.then is not None
@@ -150,13 +157,15 @@ class OwnCheck:
         ceased = "ceased at" if end.at > due else "no longer did at"
         return f"{what}; it did from {moment(end.goal_from)} and {ceased} {at}{state}"
 
-    def triggers(self, end: End) -> list[Fault]:
-        """The edges of steps that this obligation hung on."""
+    def triggers(self, ev: Evidence, end: End) -> list[Fault]:
+        """The edges of steps that this obligation hung on, but for those that stand among the charger's own records."""
         after_ = self.spec.after
         keys = [(after_.step, after_.edge)] if after_ is not None else []
         keys += [(self.spec.during, "start")] if self.spec.during else []
         edges = self._steps.edges
-        return [edges[key] for key in keys if key in edges and edges[key].t <= end.at]
+        own = {(record.step, record.edge, record.t) for record in ev.log if isinstance(record, Fault)}
+        hung = [edges[key] for key in keys if key in edges and edges[key].t <= end.at]
+        return [record for record in hung if (record.step, record.edge, record.t) not in own]
 
     def machine(self) -> Machine[Facts]:
         """The check's combinator for one charger."""
@@ -234,7 +243,7 @@ class OwnState:
                     rule.near(end.took_ms / 1000, end.bound_ms / 1000, "s")
             elif end.outcome == "failed":
                 bound = (end.bound_ms / 1000, "s") if end.bound_ms else None
-                story = ev.story(end.began, end.at, *check.triggers(end))
+                story = ev.story(end.began, end.at, *check.triggers(ev, end))
                 rule.tally.fail(rule, ev.name, end.at, check.violation(ev, end), story, bound=bound)
             elif end.outcome == "pending":
                 rule.pending()

@@ -22,8 +22,8 @@ def judgement(
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)
-    checks = [_known(scenario, result) for result in results]
-    checks += [_limit(scenario, limit, values[limit.metric], totals, twin) for limit in scenario.expect.limits]
+    limits = [_limit(scenario, limit, values[limit.metric], totals, twin) for limit in scenario.expect.limits]
+    checks = [_known(scenario, result) for result in (*results, *limits)]
     unexercised = [f"{model}: {result.name}" for result in results for model in result.idle]
     verdict, reasons = _verdict(scenario, checks, totals, complete=complete, live=live)
     if strict and unexercised and verdict in ("pass", "unknown"):
@@ -72,12 +72,13 @@ def _members(scenario: Scenario, name: str) -> set[str]:
 
 
 def _known(scenario: Scenario, result: CheckResult) -> CheckResult:
-    """Mark a failure as known where known failures account for every charger that failed."""
+    """Mark a failure as known where known failures account for every charger that failed, or for the fleet as a whole."""
     known = [failure for failure in scenario.expect.known_failures if failure.check == result.name]
     if result.verdict != "fail" or not known:
         return result
     expected: set[str] = set().union(*(_members(scenario, failure.charger) for failure in known))
-    return replace(result, known="; ".join(failure.reason for failure in known)) if expected.issuperset(result.failing) else result
+    reasons = dict.fromkeys(failure.reason for failure in known)
+    return replace(result, known="; ".join(reasons)) if expected.issuperset(result.failing) else result
 
 
 def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) -> str:
@@ -85,6 +86,8 @@ def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) 
     result = next((check for check in checks if check.name == known.check), None)
     if result is None or result.verdict == "unknown" or _members(scenario, known.charger) & set(result.failing):
         return ""
+    if result.verdict == "fail" and not result.failing:
+        return ""  # a limit on the fleet as a whole, which names no charger
     where = f" at {known.charger}" if known.charger else ""
     return f"{known.check}{where}: is listed as a known failure and passed ({known.reason})"
 

@@ -205,6 +205,10 @@ class _SchemaOnly(msgspec.Struct):
 
 def _find(source: Path) -> Path:
     """The journal in the folder of a run, that of the newest one in a folder of runs, or the file itself."""
+    if source.name == _LATEST_NAME:
+        source = source.parent
+    if source.exists() and not (source.is_dir() or source.is_file()):
+        raise JournalError(f"{source}: found a pipe or a device, expected a file: a journal is read more than once")
     if source.is_dir():
         for name in (PLAIN_NAME, PACKED_NAME):
             if (source / name).is_file():

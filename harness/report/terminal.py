@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -41,6 +42,10 @@ COLOURS = {
 """Style → colour, the same in every report."""
 RUN_STYLES = {"pass": "pass", "fail": "fail", "interrupted": "unknown", "unknown": "unknown", "invalid": "fail"}
 
+_LEAST_ROOM = 24
+"""Narrower than this no text is set beside another: it goes below."""
+_FIGURE = re.compile(r"(?<=\d) (?=(?:ms|s|min|h|d|A|kWh|Wh|%)\b|%)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _WITNESS_LINES = 24
 _NAME_COLUMN = 28
 _STAYS_TOLD = 3
@@ -89,11 +94,29 @@ def total(outcomes: Sequence[Outcome], wanted: int) -> Line:
     return ((f"{passed} of {wanted} scenarios passed", "pass" if passed == wanted else "fail"),)
 
 
+def _beside(lead: Line, text: str, column: int, width: int, *, style: str = "", indent: str = "") -> Iterator[Line]:
+    """``lead``, and from ``column`` on the text, its further lines indented more; below the lead where it does not fit beside."""
+    used = sum(len(span) for span, _ in lead)
+    if used > column or width - column < _LEAST_ROOM:
+        yield lead
+        lead, used, column = (), 0, 6
+    first, *rest = _wrapped(text, width - column, indent) or [""]
+    yield (*lead, (" " * (column - used) + first, style))
+    yield from (((" " * column + line, style),) for line in rest)
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines; a figure stays on the line of its unit."""
+    kept = _FIGURE.sub(_NO_BREAK, text)
+    lines = textwrap.wrap(kept, max(width, _LEAST_ROOM), subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
 def _head(outcome: Outcome, width: int) -> Iterator[Line]:
-    yield ((outcome.scenario.name, "title"), (f"  {outcome.scenario.title}", ""))
-    yield from (((line, "unknown"),) for line in textwrap.wrap(cut_note(outcome), width))
-    for line in textwrap.wrap(outcome.outline.sentence(outcome.scenario), width):
-        yield ((line, ""),)
+    name = outcome.scenario.name
+    yield from _beside(((name, "title"),), outcome.scenario.title, len(name) + 2, width)
+    yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome), width))
+    yield from (((line, ""),) for line in _wrapped(outcome.outline.sentence(outcome.scenario), width))
 
 
 def _behaviours(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -101,10 +124,9 @@ def _behaviours(outcome: Outcome, width: int) -> Iterator[Line]:
     column = max(map(len, BEHAVIOURS))
     for name in BEHAVIOURS:
         verdict = behaviour_verdict(outcome.judgement, name)
-        first, *rest = textwrap.wrap(exercised_text(outcome.judgement, name), max(width - column - 4, 24), break_on_hyphens=False)
         style = "" if outcome.judgement.behaviours.get(name, 0) else "quiet"
-        yield ((f"{MARKS[verdict]} ", verdict), (f"{name:{column}}", "title"), (f"  {first}", style))
-        yield from (((" " * (column + 4) + line, ""),) for line in rest)
+        lead = ((f"{MARKS[verdict]} ", verdict), (name, "title"))
+        yield from _beside(lead, exercised_text(outcome.judgement, name), column + 4, width, style=style)
 
 
 def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -118,16 +140,14 @@ def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
     idle = outcome.judgement.unexercised
     if idle:
         text = f"Promised, not exercised: {', '.join(idle)}"
-        yield from (((line, "quiet"),) for line in textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False))
+        yield from (((line, "quiet"),) for line in _wrapped(text, width, "  "))
 
 
 def _check(result: CheckResult, column: int, width: int) -> Iterator[Line]:
     style = mark(result)
     known = f"known failure ({result.known}): " if result.known else ""
-    first, *rest = textwrap.wrap(known + counts_text(result), max(width - column - 4, 24)) or [""]
-    yield ((f"{MARKS[style]} ", style), (f"{result.name:{column}}", ""), (f"  {first}", "" if result.met or result.failed else "quiet"))
-    for line in rest:
-        yield ((" " * (column + 4) + line, ""),)
+    lead = ((f"{MARKS[style]} ", style), (result.name, ""))
+    yield from _beside(lead, known + counts_text(result), column + 4, width, style="" if result.met or result.failed else "quiet")
 
 
 def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -138,8 +158,8 @@ def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
             continue
         style = mark(result)
         yield ()
-        yield ((f"{MARKS[style]} {result.name}", style), (f"  {_whose(result)}", ""))
-        yield from (((f"  {line}", ""),) for line in textwrap.wrap(sentence(result.says), width - 2))
+        yield from _beside(((f"{MARKS[style]} {result.name}", style),), _whose(result), len(result.name) + 4, width)
+        yield from (((f"  {line}", ""),) for line in _wrapped(sentence(result.says), width - 2))
         if result.witness:
             yield from _rule(result.witness, clock, width)
             before = next((other.name for other in shown if other.witness and other.witness.records == result.witness.records), "")
@@ -154,8 +174,7 @@ def _whose(result: CheckResult) -> str:
 
 def _rule(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
     where = f"{clock.tell(witness.t)}{f'  {witness.charger}' if witness.charger else ''}: "
-    for line in textwrap.wrap(where + clock.translate(witness.rule), width - 2, subsequent_indent="  "):
-        yield ((f"  {line}", "title"),)
+    yield from (((f"  {line}", "title"),) for line in _wrapped(where + clock.translate(witness.rule), width - 2, "  "))
 
 
 def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
@@ -169,10 +188,7 @@ def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
         told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more events, all in result.json")]
     column = max((len(time) for time, _, _ in told), default=0)
     for time, who, event in told:
-        first, *rest = textwrap.wrap(who + event, max(width - column - 6, 24)) or [""]
-        yield ((f"    {time:{column}}  ", "quiet"), (first, ""))
-        for line in rest:
-            yield ((" " * (column + 6) + line, ""),)
+        yield from _beside(((f"    {time}", "quiet"),), who + event, column + 6, width)
 
 
 def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -189,11 +205,10 @@ def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
         told = _told(share, clock)
         without = outages(share, outcome.stays, clock)
         told += [f"without its server: {without}"] if without != "never" else []
-        name = _share_name(share)
+        lead: Line = ((f"  {_share_name(share)}", "title"),)
         for text in told:
-            for line in textwrap.wrap(text, max(width - column - 4, 24), subsequent_indent="  ", break_on_hyphens=False):
-                yield ((f"  {name:{column}}", "title"), (f"  {line}", ""))
-                name = ""
+            yield from _beside(lead, text, column + 4, width, indent="  ")
+            lead = ()
     if len(single) > _CHARGERS_NAMED:
         yield ((f"  and {len(single) - _CHARGERS_NAMED} more chargers, in report.md", "quiet"),)
 
@@ -224,9 +239,10 @@ def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
     for name, metric in metrics.items():
         figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_text(metric.value, metric.unit)}"
         difference = difference_text(name, metric)
-        first, *rest = textwrap.wrap(f"({difference})", max(width - len(figure) - 2, 24)) if difference else [""]
-        yield ((figure, ""), (f"  {first}" if first else "", "quiet"))
-        yield from (((" " * (len(figure) + 2) + line, "quiet"),) for line in rest)
+        if difference:
+            yield from _beside(((figure, ""),), f"({difference})", len(figure) + 2, width, style="quiet")
+        else:
+            yield ((figure, ""),)
 
 
 def _foot(outcome: Outcome, width: int) -> Iterator[Line]:
@@ -240,7 +256,7 @@ def _foot(outcome: Outcome, width: int) -> Iterator[Line]:
 
 def _reasons(outcome: Outcome, width: int) -> Iterator[Line]:
     for reason in outcome.judgement.reasons:
-        yield from (((line, ""),) for line in textwrap.wrap(reason, width, initial_indent="  ", subsequent_indent="    "))
+        yield from (((f"  {line}", ""),) for line in _wrapped(reason, width - 2, "  "))
 
 
 def _repeat(outcome: Outcome) -> Iterator[Line]:

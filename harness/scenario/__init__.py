@@ -99,7 +99,7 @@ def find(source: str | Path) -> tuple[Path, str]:
 
 def _resolution(root: Node, name: str, folder: Path, overrides: Sequence[str]) -> Resolution:
     from harness.scenario.models import refuse_model
-    from harness.scenario.nodes import override
+    from harness.scenario.overrides import override
     from harness.scenario.resolve import Resolution
 
     refuse_model(root)

@@ -32,7 +32,8 @@ class ExpectReader:
         limits = [self._limit(name, spec) for name, spec in part.get("limits", {}).items() if spec is not FAILED]
         judged = [*check_names(), *own]
         for place, name in enumerate(part.get("exercised", ())):
-            self._known(name, part.at("exercised").items[place], judged)
+            node = part.at("exercised")
+            self._known(name, node.items[place] if node.kind == "list" else node, judged)
         of_fleet = {limit.metric for limit in limits if limit is not None and limit.per == "fleet"}
         failures = [
             self._known_failure(failure, [*judged, *part.get("limits", {})], of_fleet) for failure in part.get("known_failures", ())

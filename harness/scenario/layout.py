@@ -153,7 +153,7 @@ _KNOWN_FAILURE = Record("a known failure", (
 ))  # fmt: skip
 _EXPECT = Record("`expect`", (
     Field("contract", words_form("each-maker", "none"), "each-maker: each charger is judged by its own model's contract."),
-    Field("exercised", ListOf(NAME_FORM), "Checks that must have been put to the test at least once."),
+    Field("exercised", _names, "Checks that must have been put to the test at least once."),
     Field("checks", MapOf(CHECK, "a check"), "Built-in checks by name, with other bounds, and one's own."),
     Field("limits", MapOf(LIMIT, "a metric", _metric_names), "Bounds on metrics."),
     Field("known_failures", ListOf(_KNOWN_FAILURE), "Failures that keep the run green until they pass."),

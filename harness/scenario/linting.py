@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from harness.fault import KINDS
+from harness.scenario.contradictions import contradictions
 from harness.scenario.forms import Part, Record
 from harness.scenario.models import Library, is_model, is_path, model_form
 from harness.scenario.nodes import Node, read_file
@@ -16,8 +17,8 @@ from harness.scenario.plan import PlanReader
 from harness.scenario.problems import Problem, Problems, listed, nearest
 from harness.scenario.resolve import DEFAULT_SEED, Resolution
 from harness.shipped import ModelKind
-from harness.units import format_clock_s, format_duration_ms
-from harness.values import ChargerModel, Chargers, Scenario, Step
+from harness.units import format_clock_s, format_current, format_duration_ms
+from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenario, Step
 
 _BARE_CLOCK = re.compile(r"[0-9:]+")
 _HALF_A_DAY_MS = 12 * 3_600_000
@@ -90,23 +91,6 @@ def _lint_model(root: Node, path: Path) -> list[Problem]:
     return problems.in_order()
 
 
-def contradictions(model: ChargerModel, offline_amperage_ma: int | None) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What a charger model says in one place and takes back in another: where, and what it is. ``offline_amperage_ma`` is what is stored
-    in the charger."""
-    if model.server_loss.limit == "offline-amperage" and not offline_amperage_ma:
-        yield ("server_loss", "limit"), "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"
-    orders, schedule = model.memory.hold, model.memory.schedule
-    if model.tou in {"hold", "pause"} and schedule and not orders:
-        yield ("memory",), f"`tou: {model.tou}` is kept in `memory.hold`, which nothing clears here; `memory.schedule` is not used"
-    if model.tou == "schedule" and orders and not schedule:
-        yield ("memory",), "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"
-    if model.tou == "schedule" and "can-always-charge" in model.contract and "server-loss" not in schedule:
-        yield ("contract", "can-always-charge"), (
-            "`can-always-charge` promises current whatever the tariff says, but with `tou: schedule` the stored schedule goes on holding"
-            " cars without the server: `schedule-runs-offline` says that"
-        )
-
-
 def _warn_unclaimed(form: Record, root: Node, problems: Problems) -> None:
     """Each statement of a model has a claim: for itself, or for something above or below it. Clauses bring their own."""
     claims = set(root.at("claims").entries) if "claims" in root.entries else set()
@@ -162,6 +146,10 @@ class _ScenarioLint:
             model = self.scenario.models[entry.model]
             if model.authorisation == "required" and not entry.tag:
                 self.problems.warn(node, f"`{entry.model}` asks for a tag and `{entry.name}` shows none: it will never charge")
+            wire_ma, least_ma = entry.settings.wire_rating_ma, self.scenario.vehicles[entry.car].minimum_ma
+            if wire_ma is not None and wire_ma < least_ma:
+                most, least = format_current(wire_ma), format_current(least_ma)
+                self.problems.warn(node, f"`{entry.name}` will never charge: its wire rating is {most}, and `{entry.car}` needs {least}")
             if entry.tou is not None and entry.tou.on and model.tou == "none":
                 self.problems.warn(node, f"`{entry.model}` knows no time-of-use charging: `tou` changes nothing for `{entry.name}`")
             late = [session for session in entry.sessions if session.plug_in_ms >= self.scenario.duration_ms]
@@ -272,6 +260,8 @@ class _ScenarioLint:
         """A check that the scenario names and that nothing in it can put to the test."""
         steps = {step.do for step in self.scenario.plan}
         expect = self.scenario.expect
+        for check in expect.checks:
+            self._warn_own(check)
         named = dict.fromkeys([*expect.exercised, *(check.name for check in expect.checks if check.builtin)])
         for name in named:
             missing = [group for group in _TRIGGERED_BY.get(name, ()) if not group & steps]
@@ -285,9 +275,19 @@ class _ScenarioLint:
             elif name == "load-group-within-capacity" and not self.scenario.circuits:
                 self.problems.warn(node, f"nothing can trigger `{name}`: there are no `circuits`")
 
+    def _warn_own(self, check: CheckSpec) -> None:
+        """One of the scenario's own checks that can hardly mean what it says."""
+        for key in ("whenever", "then", "until", "always", "sometimes"):
+            predicate: Predicate | None = getattr(check, key)
+            if predicate is not None and set(predicate.state) == {"Faulted"}:
+                self.problems.warn(self._named_at(check.name), f"`{check.name}` waits for `Faulted`, and no charger here ever is")
+        if check.then is not None and "within" not in self.part.node.at("expect", "checks", check.name).entries:
+            self.problems.warn(self._named_at(check.name), f"`{check.name}` has no `within`: it must hold at once")
+
     def _named_at(self, name: str) -> Node:
         expect: Node = self.part.node.at("expect")
         checks = expect.at("checks").entries
         if name in checks:
             return checks[name][0]
-        return next((item for item in expect.at("exercised").items if item.text == name), expect)
+        exercised = expect.at("exercised")
+        return next((item for item in (exercised, *exercised.items) if item.text == name), expect)

@@ -16,8 +16,7 @@ from typing import Any, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from harness.scenario.problems import Problem, Problems, ScenarioError, listed, nearest
-from harness.shipped import model_names
+from harness.scenario.problems import Problem, Problems, ScenarioError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -135,99 +134,6 @@ def _without_nulls(node: Node) -> Node:
         return node
     kept = {key: (key_node, _without_nulls(value)) for key, (key_node, value) in node.entries.items() if not value.is_null}
     return replace(node, entries=kept)
-
-
-MODEL_KEYS = ("model", "server", "network", "car", "tariff", "driver")
-"""Keys whose value names a model; an override below such a name changes a copy of that model."""
-
-
-def override(root: Node, text: str, number: int) -> Node:
-    """The tree with one override ``path.to.key=value`` applied, as ``--set`` gives it; ``number`` counts them for messages.
-
-    The value is YAML. A path goes through maps by key and through lists by ``id``, by ``name`` or by place from 1; maps that are
-    missing on the way are made, and going below the name of a model changes a copy of that model. A charger, circuit or model that
-    does not exist is only made where it is given whole. Raises :class:`ScenarioError`.
-    """
-    where = f"--set #{number}"
-
-    def refuse(message: str, *, found: str = "", expected: str = "", suggestion: str = "") -> ScenarioError:
-        problem = Problem(file=where, line=0, column=0, message=message, found=found, expected=expected, suggestion=suggestion)
-        return ScenarioError([problem])
-
-    path, equals, value_text = text.partition("=")
-    keys = path.strip().split(".")
-    if not equals or not all(keys):
-        raise refuse("not an override", found=f"`{text}`", expected="`path.to.key=value`")
-    try:
-        value = _relocated(read_text(value_text.strip() or "null", where), where)
-    except ScenarioError as error:
-        raise ScenarioError(replace(problem, line=0, column=0) for problem in error.problems) from None
-
-    def refuse_unknown(node: Node, key: str) -> None:
-        """A misspelt name must not quietly make another charger, circuit or model."""
-        if keys[0] in {"chargers", "circuits"}:
-            raise refuse(
-                f"no `{key}` in `{keys[0]}`", found=f"`{path.strip()}`",
-                expected=f"{listed(node.entries)}; a new one is given whole, as `{keys[0]}.{key}={{…}}`",
-                suggestion=nearest(key, node.entries),
-            )  # fmt: skip
-        names = [*node.entries, *model_names("charger")]
-        if keys[0] == "models" and key not in names and keys[2] != "extends":
-            raise refuse(
-                "no such charger model", found=f"`{key}`",
-                expected=f"one of {listed(names)}; a new one begins with `models.{key}.extends=NAME`", suggestion=nearest(key, names),
-            )  # fmt: skip
-
-    def change(node: Node, depth: int) -> Node:
-        if depth == len(keys):
-            return value
-        key = keys[depth]
-        if node.kind == "list":
-            place = _place(node, key)
-            if place is None:
-                names = [name.text for item in node.items if (name := item.get("id") or item.get("name"))]
-                raise refuse(
-                    f"no `{key}` in the list `{'.'.join(keys[:depth])}`",
-                    expected=f"an id in it or a place from 1 to {len(node.items)}", suggestion=nearest(key, names),
-                )  # fmt: skip
-            items = list(node.items)
-            items[place] = change(items[place], depth + 1)
-            return replace(node, items=items)
-        if node.kind == "scalar" and not node.is_null:
-            if keys[depth - 1] not in MODEL_KEYS:
-                raise refuse(f"`{'.'.join(keys[:depth])}` is {node.shown} and has nothing below it", found=f"`{path}`")
-            node = replace(node, kind="map", text="", entries={"extends": (node, node)})
-        elif node.kind == "scalar":
-            node = Node("map", where, 0, 0)
-        pair = node.entries.get(key)
-        if pair is None and depth == 1 and len(keys) > 2:
-            refuse_unknown(node, key)
-        below = pair[1] if pair else Node("scalar", where, 0, 0, text="")
-        key_node = pair[0] if pair else Node("scalar", where, 0, 0, text=key)
-        return replace(node, entries={**node.entries, key: (key_node, change(below, depth + 1))})
-
-    return change(root, 0)
-
-
-def _place(node: Node, key: str) -> int | None:
-    """Which item of a list a path names: by its id, its name, or its place from 1 (also as ``step-3``, a step's default id)."""
-    for place, item in enumerate(node.items):
-        name = item.get("id") or item.get("name")
-        if name is not None and name.text == key:
-            return place
-    digits = key.removeprefix("step-")
-    if digits.isdecimal() and 1 <= int(digits) <= len(node.items) and not (key != digits and node.items[int(digits) - 1].get("id")):
-        return int(digits) - 1
-    return None
-
-
-def _relocated(node: Node, file: str) -> Node:
-    """The same tree without positions: an override has none in a file."""
-    return replace(
-        node, file=file, line=0, column=0,
-        items=[_relocated(item, file) for item in node.items],
-        entries={key: (_relocated(name, file), _relocated(value, file)) for key, (name, value) in node.entries.items()},
-    )  # fmt: skip
 
 
 class _Builder:

@@ -79,6 +79,10 @@ class Problems:
         return sorted(self.found, key=lambda problem: (files.index(problem.file), problem.line, problem.column))
 
 
+_OTHERWISE = {"within": "bound", "bound": "within"}
+"""What a scenario calls the one, a model's contract calls the other."""
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """The name that ``name`` was probably meant to be; empty where none is near."""
     candidates = list(names)
@@ -87,7 +91,11 @@ def nearest(name: str, names: Iterable[str]) -> str:
     if key in folded:
         return folded[key]
     close = get_close_matches(key, folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close else ""
+    if close:
+        return folded[close[0]]
+    last = {candidate.rpartition(".")[2]: candidate for candidate in folded}  # `crash` for `server.crash`
+    close = [_OTHERWISE[key]] if _OTHERWISE.get(key) in folded else get_close_matches(key, last, n=1, cutoff=0.75)
+    return folded[last[close[0]]] if close else ""
 
 
 def listed(names: Iterable[str], *, most: int = 12) -> str:

@@ -46,7 +46,7 @@ def running(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[Itera
     context = multiprocessing.get_context()
     ours, theirs = context.Pipe(duplex=False)
     _widen(theirs)
-    process = context.Process(target=_work, args=(theirs, scenario, simulate_all), daemon=True)
+    process = context.Process(target=_work, args=(ours, theirs, scenario, simulate_all), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -78,12 +78,15 @@ def _widen(pipe: Connection) -> None:
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def _work(connection: Connection, scenario: Scenario, simulate_all: bool) -> None:
+def _work(far_end: Connection, connection: Connection, scenario: Scenario, simulate_all: bool) -> None:
     import signal
     import traceback
 
-    # An interruption from the keyboard goes to both processes; the one that judges decides what it means.
+    # With this end of the pipe held here too, nobody would tell this process that the other one was killed.
+    far_end.close()
+    # An interruption from the keyboard goes to both processes; the one that judges decides what it means, and ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     encoder = msgspec.json.Encoder()
     try:
         simulated.run(scenario, lambda batch: connection.send_bytes(_LINES + encoder.encode_lines(batch)), simulate_all=simulate_all)

@@ -62,7 +62,7 @@ def without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink) -> None:
+def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink, *, progress: Progress | None = None) -> None:
     """Run a scenario's twin: the same seed without server, network, message and station steps.
 
     The drivers' steps are kept at the instants (ms) that ``steps`` gives by step id; one that never fired is left out.
@@ -71,7 +71,7 @@ def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink) -> None:
         replace(step, at=Moment(offset_ms=steps[step.id]), when=None)
         for step in scenario.plan if step.do.startswith("driver.") and step.id in steps
     )  # fmt: skip
-    run(replace(scenario, plan=plan, expect=Expect(contract="none")), sink)
+    run(replace(scenario, plan=plan, expect=Expect(contract="none")), sink, progress=progress)
 
 
 class _Stage(Wire):

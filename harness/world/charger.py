@@ -648,7 +648,7 @@ class Charger:
             request.tx = self.tx
             request.seq = self.seq
             self.seq += 1
-        if self.link.state != "online":
+        if self.link.state != "online" and self.model.protocol == "ocpp2.0.1":
             request.offline = True
         if not self.clock_set:
             request.unset = True

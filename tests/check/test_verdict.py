@@ -124,6 +124,19 @@ def test_limits_are_checks_too(limit, verdict, failing):
     assert judged.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("limit", "verdict", "known"),
+    [
+        (Limit(metric="port_uptime", minimum=99.5), "pass", "old boxes"),
+        (Limit(metric="undelivered_energy", maximum=0.5, per="driver"), "pass", "old boxes"),
+        (Limit(metric="port_uptime", minimum=97), "fail", ""),
+    ],
+)
+def test_a_known_failure_may_be_a_limit(limit, verdict, known):
+    judged = judge(totals=RUN, limits=(limit,), known_failures=(KnownFailure(check=limit.metric, reason="old boxes"),))
+    assert (judged.verdict, judged.checks[-1].known) == (verdict, known)
+
+
 def test_a_limit_on_a_difference_needs_the_twin():
     judged = judge(totals=RUN, twin=None, limits=(Limit(metric="undelivered_energy", maximum=9),))
     assert (judged.verdict, judged.checks[-1].why) == ("unknown", "there is no twin to compare with")

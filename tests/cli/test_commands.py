@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -123,6 +124,21 @@ def test_an_interruption_ends_with_two_and_shows_what_there_was(call, monkeypatc
     assert "answer-lost" not in out
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_cancelled_job_leaves_the_reports_of_an_interrupted_run(call, monkeypatch, tmp_path, number):
+    real = api.run
+
+    def cancelled(*arguments, **options):
+        return real(*arguments, **{**options, "progress": lambda now_ms, end_ms: os.kill(os.getpid(), number)})
+
+    monkeypatch.setattr(api, "run", cancelled)
+    before = signal.getsignal(number)
+    code, out, _ = call("run", "server-upgrade", "--out", "here")
+    assert (code, signal.getsignal(number)) == (2, before)
+    assert "interrupted" in out
+    assert json.loads((tmp_path / "here" / "result.json").read_text())["verdict"] == "interrupted"
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -133,6 +149,8 @@ def test_an_interruption_ends_with_two_and_shows_what_there_was(call, monkeypatc
         (["run", "x", "--seed", "soon"], "invalid int value: 'soon'"),
         (["explain", "can-always-chrage"], "did you mean `can-always-charge`?"),
         (["list", "modles"], "did you mean `models`?"),
+        (["explain", "waybox", "tpin"], "nothing is called `tpin`; did you mean `twin`?"),
+        (["timeline"], "required: JOURNAL (see"),
         (["check", "nowhere.jsonl"], "No such file or directory: nowhere.jsonl"),
         (["run", "server-upgade"], "did you mean `server-upgrade`?"),
         (["run", "answer-lost", "--set", "nonsense"], "--set #1"),
@@ -225,7 +243,7 @@ def test_everything_that_is_listed_can_be_explained(call, group):
 def test_list_shows_all_groups(call):
     _, out, _ = call("list")
     assert [line for line in out.splitlines() if line and not line.startswith(" ")] == [
-        "scenarios", "models", "checks", "metrics", "faults", "quirks",
+        "scenarios", "models", "checks", "metrics", "faults", "quirks", "words",
     ]  # fmt: skip
 
 
@@ -234,6 +252,13 @@ def test_explanations_name_their_sources(call):
     assert "assumption:" in call("explain", "juicebox-40")[1]
     assert "delay (duration, required)" in call("explain", "server.slow")[1]
     assert "less the twin's" in call("explain", "undelivered_energy")[1]
+
+
+def test_several_names_are_explained_one_after_the_other(call):
+    code, out, _ = call("explain", "twin", "blip")
+    assert code == 0
+    assert [line.partition(":")[0] for line in out.splitlines() if ":" in line][:2] == ["twin", "blip"]
+    assert call("explain", "charging", "continues")[0] == 0  # a name of two words
 
 
 def test_a_new_scenario_and_model_are_written_once_and_pass_lint(call, tmp_path):

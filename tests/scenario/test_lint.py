@@ -120,9 +120,41 @@ def test_what_is_said_to_be_on_another_day_or_again_is_meant(warnings):
 CONTRADICTIONS = [
     ("server_loss: {limit: offline-amperage}", "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"),
     ("tou: schedule\ncontract: null", "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"),
-    ("memory: {hold: [], schedule: [power-cycle]}", "`tou: hold` is kept in `memory.hold`, which nothing clears here"),
-    ("tou: schedule\nmemory: {schedule: [memory-loss]}", "`can-always-charge` promises current whatever the tariff says"),
+    ("memory: {hold: [], schedule: [power-cycle]}\ncontract: null", "`tou: hold` is kept in `memory.hold`, which nothing clears here"),
 ]
+
+CLAUSES = [
+    ("unplug-clears-schedule", "tou: schedule", "nothing can trigger `unplug-clears-schedule` here"),
+    ("unplug-clears-schedule", "memory: {hold: [departure]}", "`memory.hold` is not cleared by `power-cycle`"),
+    ("hold-ends-on-time", "tou: pause", "nothing can trigger `hold-ends-on-time` here"),
+    ("hold-ends-on-time", "memory: {hold: [server-loss]}", "`memory.hold` is cleared by `server-loss`"),
+    ("hold-lifted-after-loss", "tou: pause\nmemory: {hold: [departure]}", "`memory.hold` is not cleared by `server-loss`"),
+    ("hold-lifted-after-loss", "tou: schedule", "nothing can trigger `hold-lifted-after-loss` here"),
+    ("schedule-runs-offline", "tou: none", "nothing can trigger `schedule-runs-offline` here"),
+    ("schedule-runs-offline", "tou: schedule\nmemory: {schedule: [server-loss]}", "`memory.schedule` is cleared by `server-loss`"),
+    ("schedule-survives-power-cycle", "tou: schedule\nmemory: {schedule: [power-cycle]}", "is cleared by `power-cycle`"),
+    ("unscheduled-after-power-cut", "tou: schedule\nmemory: {schedule: [memory-loss]}", "is not cleared by `power-cycle`"),
+    ("can-always-charge", "tou: schedule\nmemory: {schedule: [memory-loss]}", "it promises current whatever the tariff says"),
+    ("tou-suspended", "tou: schedule\nmemory: {schedule: [memory-loss]}", "goes on holding cars without the server"),
+    ("tou-suspended", "tou: none", "nothing can trigger `tou-suspended` here"),
+    ("settings-remembered", "memory: {wire_rating: [power-cycle]}", "`memory.wire_rating` is cleared by `power-cycle`"),
+    ("offline-limit-applies", "tou: hold", "it takes `limit: offline-amperage`"),
+    ("random-delay-applied", "tou: hold", "it takes a `random_delay`"),
+    ("offline-flag", "protocol: ocpp1.6", "only OCPP 2.0.1 has the flag"),
+]
+
+
+@pytest.mark.parametrize(("check", "change", "warning"), CLAUSES)
+def test_a_promise_that_the_model_itself_breaks_or_that_nothing_can_put_to_the_test(tmp_path, check, change, warning):
+    file = tmp_path / "mine.yaml"
+    claims = "claims: {tou: {source: me}, memory: {source: me}, protocol: {source: me}}"
+    nothing_else = ", ".join(f"{name}: null" for name in scenario.load("faq-walkthrough").models["juicebox-40"].contract if name != check)
+    contract = f"contract: {{{nothing_else}, {check}: {{source: me}}}}"
+    file.write_text(f"harness: 1\nkind: charger\nname: mine\nextends: juicebox-40\n{change}\n{contract}\n{claims}\n", encoding="utf-8")
+    found = [str(problem) for problem in scenario.lint(file) if "memory.schedule`, which nothing" not in str(problem)]
+    assert [warning in problem for problem in found] == [True]
+    (problem,) = [problem for problem in scenario.lint(file) if warning in problem.message]
+    assert problem.line == file.read_text().splitlines().index(contract) + 1
 
 
 @pytest.mark.parametrize(("change", "warning"), CONTRADICTIONS)
@@ -171,6 +203,19 @@ def test_no_tou_no_hold(warnings):
         HEAD.replace(", tou: {charge_in: [off-peak]}", ""),
     )
     assert "no charger has time-of-use charging" in found
+
+
+def test_a_wire_too_thin_for_the_car(warnings):
+    ben = "  ben: {settings: {wire_rating: 5 A}, session: {plug_in: 18:10, needs: 1 kWh, leave: 07:00}}\n"
+    assert warnings(ben) == ["warning: `ben` will never charge: its wire rating is 5 A, and `leaf-40` needs 6 A"]
+
+
+def test_own_checks_that_hardly_mean_what_they_say(warnings):
+    plan = "plan:\n  - {at: 20:00, id: hang, do: server.hang, for: 1 h}\nexpect:\n  checks:\n"
+    (found,) = warnings(plan + "    mine: {after: hang.end, becomes: Charging}\n")
+    assert found == "warning: `mine` has no `within`: it must hold at once"
+    (found,) = warnings(plan + "    mine: {whenever: {state: Faulted}, then: {draws: false}, within: 1 s}\n")
+    assert found == "warning: `mine` waits for `Faulted`, and no charger here ever is"
 
 
 def test_a_tag_that_is_asked_for(warnings):

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from harness.scenario import ScenarioError
-from harness.scenario.nodes import MAX_BYTES, MAX_DEPTH, Node, merge, override, read_file, read_text
+from harness.scenario.nodes import MAX_BYTES, MAX_DEPTH, Node, merge, read_file, read_text
+from harness.scenario.overrides import override
 
 
 def plain(node):
@@ -129,6 +130,14 @@ def test_overrides_find_steps_by_id_and_by_place():
 
 def test_an_override_below_a_models_name_changes_a_copy():
     assert changed("{server: juicenet}", "server.shards=3") == {"server": {"extends": "juicenet", "shards": "3"}}
+
+
+def test_an_override_below_a_model_that_a_charger_has_from_the_defaults_changes_a_copy_of_it():
+    text = "{network: lte, defaults: {model: waybox}, chargers: {pia: {}, quinn: {}}}"
+    found = changed(text, "chargers.pia.model.power_up.boot=9 s", "chargers.pia.network.latency=1 s")
+    assert found["chargers"] == {
+        "pia": {"model": {"extends": "waybox", "power_up": {"boot": "9 s"}}, "network": {"extends": "lte", "latency": "1 s"}}, "quinn": {},
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +14,8 @@ import pytest
 from harness import api, scenario
 from harness.journal.reader import Journal
 from harness.stage import apart, simulated
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,23 @@ def test_a_failure_over_there_is_told_with_its_traceback(day, monkeypatch):
     monkeypatch.setattr(simulated, "run", fails)
     with pytest.raises(RuntimeError, match="planted"):
         _run_apart(day)
+
+
+ABANDONED = """
+import os, signal
+from harness import scenario
+from harness.stage import apart
+large = scenario.load("server-upgrade", overrides=["chargers.homes.count=1000", "circuits={}", "duration=4 d"])
+with apart.running(large) as lines:
+    next(lines)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_whose_reader_was_killed_ends_too():
+    # It holds the standard output that it was born with: that closes once both are gone.
+    done = subprocess.run([sys.executable, "-c", ABANDONED], cwd=ROOT, stdout=subprocess.PIPE, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_a_killed_process_is_noticed(day, monkeypatch):
