@@ -120,7 +120,7 @@ def test_without_a_twin_there_are_no_differences(tmp_path):
 
 def test_progress_is_told_up_to_the_end():
     seen = []
-    run = harness.run("answer-lost", progress=lambda now_ms, end_ms: seen.append((now_ms, end_ms)))
+    run = harness.run("server-upgrade", progress=lambda now_ms, end_ms: seen.append((now_ms, end_ms)))
     assert seen == sorted(seen)
     assert {end_ms for _, end_ms in seen} == {2 * run.scenario.duration_ms}  # its twin's too
     assert run.scenario.duration_ms < seen[-1][0] <= 2 * run.scenario.duration_ms
