@@ -1,24 +1,25 @@
 """The simulated stage: runs a scenario's world in virtual time and hands its records to a sink.
 
-The plan is carried out here; messages travel on :class:`harness.stage.wire.Wire`. Same scenario and seed, same records, whatever the
+:class:`harness.stage.director.Director` carries the plan out and says which fault acts when; here is what each does. Messages travel
+on :class:`harness.stage.wire.Wire`. Same scenario and seed, same records, whatever the
 machine, and however much of the traffic is computed rather than simulated.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from heapq import heappop, heappush
 from typing import cast
 
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.journal.records import Action, Current, Fault, Record, Server, Settled
+from harness.journal.records import Action, Current, Record, Server
 from harness.stage.build import Windows, build
-from harness.stage.clock import LAST, PLAN
-from harness.stage.plan import Cast, Timeline
+from harness.stage.clock import PLAN
+from harness.stage.director import Director
+from harness.stage.plan import Cast
 from harness.stage.port import MessageFault, Ongoing, Port
 from harness.stage.recorder import Recorder, Sink
 from harness.stage.wire import Wire
@@ -75,7 +76,7 @@ def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink, *, progre
 
 
 class _Stage(Wire):
-    """A run in progress: the plan's side."""
+    """A run in progress: what faults and people do to chargers, server and paths."""
 
     def __init__(
         self, scenario: Scenario, sink: Sink, *, simulate_all: bool, leg_by_leg: bool, progress: Progress | None
@@ -83,51 +84,38 @@ class _Stage(Wire):
         for step in scenario.plan:
             if step.do not in KINDS or not KINDS[step.do].simulated:
                 raise StageError(f"step {step.id}: {step.do} cannot be simulated")
+        cast_ = Cast(scenario)
         self.scenario = scenario
-        self.cast = Cast(scenario)
         self.windows = Windows(scenario)
-        self.timeline = Timeline(scenario.plan)
         self.progress = progress
-        recorder = Recorder(sink)
-        self.state_triggers = [step for step in scenario.plan if step.when is not None and step.when.state]
-        self.message_triggers = [step for step in scenario.plan if step.when is not None and step.when.message]
-        emit = self._emit_watching if self.state_triggers else recorder.emit
-        ports, server = build(scenario, self.cast, self.windows, emit)
-        super().__init__(ports, server, recorder, leg_by_leg=leg_by_leg)
-        self.awaited = bool(self.message_triggers)
         self.simulate_all = simulate_all
-        self.loose = [step for step in scenario.plan if step.id not in self.timeline.starts]
-        """Steps whose start becomes known only during the run."""
-        self.seen: dict[str, int] = {}
-        self.ongoing: dict[str, Ongoing] = {}
-        self.begun: set[str] = set()
-        self.over: set[str] = set()
-        self.recovering: dict[str, set[int]] = {}
-        self.recovered_at: dict[str, int] = {}
-        self.back_at = 0
         self.deeds = 0
-        self.last_step = 0
-        self.settles = 0
-        self.changes = [scenario.duration_ms]
-        """When the plan is to do something, and the end: a heap."""
-        self.retries_ms = max(_retries_ms(scenario, name) for name in {entry.model for entry in scenario.chargers})
+        recorder = Recorder(sink)
+        watched = any(step.when is not None and step.when.state for step in scenario.plan)
+        ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit)
+        super().__init__(ports, server, recorder, leg_by_leg=leg_by_leg)
+        self.director = Director(scenario, cast_, self.clock, recorder, self)
+        self.awaited = bool(self.director.message_triggers)
+        self._faults: dict[str, Callable[[Ongoing, int], None]] = {
+            name: getattr(self, "_" + name.replace(".", "_").replace("-", "_"))
+            for name, kind in KINDS.items() if kind.simulated and kind.family != "driver"
+        }  # fmt: skip
+        """Kind → what it does, called with 1 when it begins and −1 when it is lifted."""
 
     def _emit_watching(self, place: int, record: Record) -> None:
         self.recorder.emit(place, record)
         if isinstance(record, Current):
-            for step in self.state_triggers:
-                when = step.when
-                assert when is not None
-                if record.state == when.state and step.id not in self.begun and place in self._sources(step):
-                    self._triggered(step, max(record.t, self.clock.now))
+            self.director.state_entered(place, record.t, record.state)
 
     def run(self) -> None:
         """From the start to the end."""
         end = self.scenario.duration_ms
-        self._schedule_plan()
+        director = self.director
+        director.start()
+        self._plan_backups()
         waited_for = {
-            place for step in self.message_triggers if step.when is not None and step.when.message in ROUTINE
-            for place in self._sources(step)
+            place for step in director.message_triggers if step.when is not None and step.when.message in ROUTINE
+            for place in director.sources(step)
         }  # fmt: skip
         for port in self.ports:
             if self.simulate_all or port.place in waited_for:
@@ -137,223 +125,63 @@ class _Stage(Wire):
                 port.charger.link.mode = "steady"
             self.arm(port)
         self.send_orders(0)
-        self._plan_settling(0)
         self.clock.run(end)
         for port in self.ports:
             self.leave_mode(port, end)
             port.charger.finish(end)
             self.recorder.flush(end)
         self.server.ledger(end)
-        self._close_plan(end)
+        director.close(end)
         self.recorder.close(end)
+
+    def _plan_backups(self) -> None:
+        """A backup that is restored later is made in good time, where that time is known."""
+        for step in self.scenario.plan:
+            start = self.director.timeline.starts.get(step.id)
+            if step.do == "server.restore-backup" and start is not None:
+                backup_at = max(0, start - cast("int", step.arguments["age_ms"]))
+                self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at)
 
     def _elapsed(self, now: int) -> None:
         self.recorder.flush(now)
         if self.progress is not None:
             self.progress(now)
 
-    # The plan.
+    # What the director asks for.
 
-    def _schedule_plan(self) -> None:
-        for step in self.scenario.plan:
-            start = self.timeline.starts.get(step.id)
-            if start is not None:
-                self._schedule(step, start)
-                if step.do == "server.restore-backup":
-                    backup_at = max(0, start - cast("int", step.arguments["age_ms"]))
-                    self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at)
-        self._foresee()
+    def begin(self, ongoing: Ongoing) -> None:
+        """A fault begins to act."""
+        self._faults[ongoing.step.do](ongoing, 1)
 
-    def _foresee(self) -> None:
-        """Work out when the plan next changes anything: messages are carried in one go only up to then."""
-        unforeseen = any(step.id not in self.begun and step.id not in self.timeline.starts for step in self.loose)
-        self.next_change = -1 if unforeseen else self.changes[0]
+    def lift(self, ongoing: Ongoing) -> None:
+        """A fault is lifted."""
+        self._faults[ongoing.step.do](ongoing, -1)
 
-    def _schedule(self, step: Step, start: int) -> None:
-        if start <= self.scenario.duration_ms:
-            self._at(start, self._begin, step)
-
-    def _at(self, moment: int, do: Callable[..., None], *arguments: object) -> None:
-        """Have the plan do something later; messages must not be carried across that moment."""
-        moment = max(moment, self.clock.now)
-        heappush(self.changes, moment)
-        self.clock.at(moment, PLAN, -1, self._turn, do, *arguments)
-
-    def _turn(self, do: Callable[..., None], *arguments: object) -> None:
-        self.next_change = heappop(self.changes)  # the plan's turns come in time order
-        do(*arguments)
-        self._foresee()
-
-    def _concerned(self, step: Step) -> list[int]:
-        """The places of a step's targets."""
-        kind = KINDS[step.do]
-        if kind.aims == "server":
-            return self._served_by(self._shards_of(step))
-        if step.when is not None and not step.to.names and not step.to.share_permille and step.when.source:
-            return self.cast.of_names([step.when.source])
-        return self.cast.of(step.to)
-
-    def _served_by(self, shards: Sequence[int]) -> list[int]:
+    def served_by(self, shards: list[int]) -> list[int]:
         """The places that these shards serve now: a rolling upgrade moves chargers on."""
         return [port.place for port in self.ports if port.account.shard in shards]
 
-    def _shards_of(self, step: Step) -> list[int]:
-        if step.do == "server.shard-down":
-            return [(step.to.shard or cast("int", step.arguments.get("shard", 1))) - 1]
-        return list(range(self.server.model.shards)) if step.to.shard is None else [step.to.shard - 1]
+    def is_away(self, place: int) -> bool:
+        """Whether a charger is in an outage or not online."""
+        return self.ports[place].away
 
-    def _sources(self, step: Step) -> list[int]:
-        assert step.when is not None
-        return self.cast.of_names([step.when.source]) if step.when.source else self._concerned(step)
+    def anyone_away(self) -> bool:
+        """Whether any charger is."""
+        return self.away > 0
+
+    # What the wire tells.
 
     def noted(self, port: Port, now: int, action: str) -> None:
         """A message is about to be sent: does a step wait for it?"""
-        for step in self.message_triggers:
-            when = step.when
-            assert when is not None
-            if when.message == action and step.id not in self.begun and port.place in self._sources(step):
-                self._triggered(step, now)
-
-    def _triggered(self, step: Step, now: int) -> None:
-        when = step.when
-        assert when is not None
-        self.seen[step.id] = self.seen.get(step.id, 0) + 1
-        if self.seen[step.id] != when.nth:
-            return
-        start = now + when.delay_ms
-        self._fired(step, start)
-        if start <= self.clock.now and step.do.startswith("message."):
-            # The message that it waited for is the first that it acts on.
-            self._begin(step)
-        else:
-            self._at(start, self._begin, step)
-
-    def _fired(self, step: Step, start: int) -> None:
-        self.begun.add(step.id)
-        self.timeline.starts[step.id] = start
-
-    def _begin(self, step: Step) -> None:
-        """A step begins, or, for an action, happens."""
-        now = self.clock.now
-        self._fired(step, now)
-        places = self._concerned(step)
-        self._note(step, "start", places)
-        self.last_step = now
-        self.settles += 1
-        kind = KINDS[step.do]
-        if kind.family == "driver":
-            self._act(step, places)
-        else:
-            ongoing = Ongoing(step, places, self._shards_of(step) if kind.aims == "server" else [])
-            self.ongoing[step.id] = ongoing
-            getattr(self, "_" + step.do.replace(".", "_").replace("-", "_"))(ongoing, 1)
-            if kind.ends == "instant":
-                self._finish_step(step)
-            else:
-                self._schedule_end(step)
-        self._follow(step.id, "start", now)
-        if kind.family == "driver":
-            self._finish_step(step)
-        self._foresee()
-        self._plan_settling(now)
-
-    def _schedule_end(self, step: Step) -> None:
-        end = self.timeline.end_of(step)
-        if end is not None and step.id in self.ongoing:
-            self.timeline.ends[step.id] = end
-            self._at(max(end, self.clock.now), self._end, step)
-
-    def _end(self, step: Step) -> None:
-        """A fault is lifted."""
-        ongoing = self.ongoing.get(step.id)
-        if ongoing is None:
-            return
-        getattr(self, "_" + step.do.replace(".", "_").replace("-", "_"))(ongoing, -1)
-        self._finish_step(step)
-        self._foresee()
-
-    def _finish_step(self, step: Step) -> None:
-        now = self.clock.now
-        ongoing = self.ongoing.pop(step.id, None)
-        self.over.add(step.id)
-        self.timeline.ends[step.id] = now
-        self.last_step = now
-        self.settles += 1
-        if ongoing is not None:
-            self._note(step, "end", ongoing.places)
-            if ongoing.fault is not None and not ongoing.fault.applied:
-                self._note(step, "no-effect", [])
-            self.recovering[step.id] = {place for place in ongoing.places if self.ports[place].away}
-        else:
-            self.recovering[step.id] = set()
-        self._follow(step.id, "end", now)
-        self._check_recovered(step.id, now)
-        self._plan_settling(now)
-
-    def _follow(self, step: str, edge: str, now: int) -> None:
-        """Steps that begin or end relative to this edge now know when."""
-        for other in self.timeline.waits_on(step, edge):
-            start = self.timeline.moment(cast("Moment", other.at))
-            if other.id not in self.begun and start is not None and self.timeline.starts.get(other.id) is None:
-                self.timeline.starts[other.id] = max(start, now)
-                self._schedule(other, max(start, now))
-        for other in self.timeline.ends_on(step, edge):
-            self._schedule_end(other)
-
-    def _check_recovered(self, step: str, now: int) -> None:
-        if self.recovering.get(step):
-            return
-        del self.recovering[step]
-        self.timeline.recoveries[step] = now
-        kept = self.timeline.steps[step]
-        if KINDS[kept.do].family != "driver":
-            self._note(kept, "recovered", [], now)
-        self._follow(step, "recovered", now)
+        self.director.message_sent(port.place, now, action)
 
     def came_back(self, port: Port, now: int) -> None:
-        """The charger is back, or away again: steps and the settling of the run follow."""
-        self.settles += 1
-        if not port.away:
-            # Exchanges carried in one go come ahead of time, so the last to be back need not be the last to be seen.
-            self.back_at = max(self.back_at, now)
-            for step in [step for step, places in self.recovering.items() if port.place in places]:
-                self.recovering[step].discard(port.place)
-                self.recovered_at[step] = max(now, self.recovered_at.get(step, 0))
-                self._check_recovered(step, self.recovered_at[step])
-            if not self.away:
-                self._plan_settling(self.back_at)
+        """The charger is back, or away again."""
+        self.director.came_back(port.place, now, away=port.away)
 
-    def _plan_settling(self, now: int) -> None:
-        if not self.away and not self.ongoing:
-            self.clock.at(max(now, self.last_step + self.retries_ms), LAST, -1, self._settle, self.settles)
-
-    def _settle(self, settles: int) -> None:
-        if settles == self.settles and not self.away and not self.ongoing:
-            self.settles += 1
-            self.recorder.emit(-1, Settled(t=self.clock.now))
-
-    def _note(self, step: Step, edge: str, places: list[int], at: int | None = None) -> None:
-        """Journal an edge of a step: once for the step, and for each charger that it concerns; the server's concern all of its shard."""
-        now = self.clock.now if at is None else at
-        with_ = {name: list(value) if isinstance(value, tuple) else value for name, value in step.arguments.items()}
-        if KINDS[step.do].aims == "server" and step.to.shard is not None:
-            with_["shard"] = step.to.shard
-        self.recorder.emit(-1, Fault(t=now, step=step.id, do=step.do, edge=edge, with_=with_))  # type: ignore[arg-type]
-        if KINDS[step.do].aims != "server":
-            for place in places:
-                name = self.cast.names[place]
-                self.recorder.emit(place, Fault(t=now, who=name, step=step.id, do=step.do, edge=edge))  # type: ignore[arg-type]
-
-    def _close_plan(self, end: int) -> None:
-        for step in self.scenario.plan:
-            edge = ""
-            if step.id not in self.begun:
-                edge = "never-fired"
-            elif step.id in self.ongoing:
-                fault = self.ongoing[step.id].fault
-                edge = "no-effect" if fault is not None and not fault.applied else ""
-            if edge:
-                self.recorder.emit(-1, Fault(t=end, step=step.id, do=step.do, edge=edge))  # type: ignore[arg-type]
+    def fault_spent(self, fault: MessageFault) -> None:
+        """A message fault has acted as often as it was to."""
+        self.director.spent(fault.step)
 
     # Faults. Each is called with 1 when it begins and −1 when it is lifted.
 
@@ -375,7 +203,7 @@ class _Stage(Wire):
         """Take shards down, or bring them back restarted."""
         now = self.clock.now
         for shard in ongoing.shards:
-            ongoing.places = self._served_by([shard])
+            ongoing.places = self.served_by([shard])
             for place in ongoing.places:
                 self.leave_mode(self.ports[place], now)
             if by > 0:
@@ -394,7 +222,7 @@ class _Stage(Wire):
                     self._server_state(shard, "hung")
             for place in ongoing.places:
                 self.after(self.ports[place], now)
-        ongoing.places = self._served_by(ongoing.shards)
+        ongoing.places = self.served_by(ongoing.shards)
         self.send_orders(now)
 
     def _server_state(self, shard: int, state: str) -> None:
@@ -427,11 +255,11 @@ class _Stage(Wire):
         now = self.clock.now
         drain_ms = cast("int", ongoing.step.arguments.get("drain_ms", 60_000))
         for turn, place in enumerate(ongoing.places):
-            self._at(now + drain_ms * turn // len(ongoing.places), self._shut, ongoing, place)
-        self._at(now + drain_ms, self._drained, ongoing)
+            self.director.at(now + drain_ms * turn // len(ongoing.places), self._shut, ongoing, place)
+        self.director.at(now + drain_ms, self._drained, ongoing)
 
     def _shut(self, ongoing: Ongoing, place: int) -> None:
-        if self.ongoing.get(ongoing.step.id) is ongoing:
+        if self.director.acts(ongoing):
             port = self.ports[place]
             now = self.clock.now
             self.leave_mode(port, now)
@@ -442,7 +270,7 @@ class _Stage(Wire):
             self.after(port, now)
 
     def _drained(self, ongoing: Ongoing) -> None:
-        if self.ongoing.get(ongoing.step.id) is ongoing:
+        if self.director.acts(ongoing):
             ongoing.drained = True
             self._shards_down(ongoing, 1)
             self._reopen(ongoing)
@@ -457,10 +285,10 @@ class _Stage(Wire):
         if by < 0:
             return
         now = self.clock.now
-        end = self.timeline.end_of(ongoing.step)
+        end = self.director.timeline.end_of(ongoing.step)
         each_ms = ((self.scenario.duration_ms if end is None else end) - now) // len(ongoing.shards)
         for turn, shard in enumerate(list(ongoing.shards)):
-            self._at(now + each_ms * turn, self._roll_one, ongoing, shard)
+            self.director.at(now + each_ms * turn, self._roll_one, ongoing, shard)
 
     def _roll_one(self, ongoing: Ongoing, shard: int) -> None:
         now = self.clock.now
@@ -478,7 +306,7 @@ class _Stage(Wire):
 
     def _server_hang(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
-        ongoing.places = self._served_by(ongoing.shards)
+        ongoing.places = self.served_by(ongoing.shards)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         if by > 0:
@@ -490,7 +318,7 @@ class _Stage(Wire):
                 self._server_state(shard, "hung")
             if self.server.up[shard]:
                 self._server_state(shard, "up")
-                self.server.resumed(now, shard, self.timeline.starts[ongoing.step.id])
+                self.server.resumed(now, shard, self.director.timeline.starts[ongoing.step.id])
                 backlog, self.backlog[shard] = self.backlog[shard], []
                 for do, port, epoch, arguments in backlog:
                     # What came over a connection that is gone by now is dropped with it (assumption).
@@ -509,7 +337,7 @@ class _Stage(Wire):
 
     def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         now = self.clock.now
-        ongoing.places = self._served_by(ongoing.shards)
+        ongoing.places = self.served_by(ongoing.shards)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         for shard in ongoing.shards:
@@ -556,7 +384,7 @@ class _Stage(Wire):
         now = self.clock.now
         self._change(ongoing.places, lambda port: port.charger.disconnected(now, "reset") if port.tcp else None)
         if not any(self.ports[place].tcp for place in ongoing.places):
-            self._note(ongoing.step, "no-effect", [])
+            self.director.no_effect(ongoing.step)
 
     def _message(self, ongoing: Ongoing, by: int) -> None:
         step = ongoing.step
@@ -580,7 +408,7 @@ class _Stage(Wire):
             else:
                 port.faults.remove(fault)
 
-        if by > 0 and step.when is not None and step.when.message and step.id not in self.timeline.ends:
+        if by > 0 and step.when is not None and step.when.message and step.id not in self.director.timeline.ends:
             # Begun by the very message that is being sent: only what comes from now on is touched, that message first.
             for place in ongoing.places:
                 change(self.ports[place])
@@ -589,26 +417,21 @@ class _Stage(Wire):
 
     _message_lose_answer = _message_drop = _message_delay = _message_repeat = _message_error_answer = _message
 
-    def fault_spent(self, fault: MessageFault) -> None:
-        """A message fault has acted as often as it was to: it ends when this millisecond is over."""
-        self.clock.at(self.clock.now, LAST, -1, self._end, fault.step)
-
     def _station_power_cut(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
 
         def change(port: Port) -> None:
             if by > 0:
                 port.charger.power_lost(now)
-            elif not self._unpowered(port.place, ongoing):
+            elif not self._unpowered(port.place, but=ongoing):
                 port.charger.power_restored(now)
 
         self._change(ongoing.places, change)
 
-    def _unpowered(self, place: int, ended: Ongoing) -> bool:
-        """Whether another power cut still keeps mains away."""
-        return any(
-            other is not ended and other.step.do == "station.power-cut" and place in other.places for other in self.ongoing.values()
-        )
+    def _unpowered(self, place: int, *, but: Ongoing | None = None) -> bool:
+        """Whether a power cut keeps mains away, ``but`` one that ends now."""
+        cuts = (other for other in self.director.ongoing.values() if other is not but and other.step.do == "station.power-cut")
+        return any(place in cut.places for cut in cuts)
 
     def _station_reboot_loop(self, ongoing: Ongoing, by: int) -> None:
         if by < 0:
@@ -616,10 +439,10 @@ class _Stage(Wire):
         now = self.clock.now
         self._change(ongoing.places, lambda port: port.charger.restart(now, "network-reboot", "reboot"))
         again = now + cast("int", ongoing.step.arguments.get("every_ms", 300_000))
-        self._at(again, self._reboot_again, ongoing)
+        self.director.at(again, self._reboot_again, ongoing)
 
     def _reboot_again(self, ongoing: Ongoing) -> None:
-        if self.ongoing.get(ongoing.step.id) is ongoing and self.clock.now < self.timeline.ends.get(ongoing.step.id, NEVER):
+        if self.director.acts(ongoing) and self.clock.now < self.director.timeline.ends.get(ongoing.step.id, NEVER):
             self._station_reboot_loop(ongoing, 1)
 
     def _station_memory_loss(self, ongoing: Ongoing, by: int) -> None:
@@ -634,7 +457,7 @@ class _Stage(Wire):
         if by < 0:
             return
         now = self.clock.now
-        end = self.timeline.end_of(ongoing.step)
+        end = self.director.timeline.end_of(ongoing.step)
         pause_ms = 0 if end is None else end - now
         self._change(ongoing.places, lambda port: port.charger.restart(now, "network-reboot", "firmware-update", pause_ms))
 
@@ -657,14 +480,14 @@ class _Stage(Wire):
             self._ask(port, Deed("override", self._number()))
         elif deed == "power-cycle":
             self._change([port.place], lambda one: one.charger.power_lost(now))
-        elif not any(port.place in other.places and other.step.do == "station.power-cut" for other in self.ongoing.values()):
+        elif not self._unpowered(port.place):
             self._change([port.place], lambda one: one.charger.power_restored(now))
 
     def _number(self) -> int:
         self.deeds += 1
         return self.deeds
 
-    def _act(self, step: Step, places: list[int]) -> None:
+    def act(self, step: Step, places: list[int]) -> None:
         """A driver's step of the plan."""
         now = self.clock.now
         given = step.arguments
@@ -673,7 +496,7 @@ class _Stage(Wire):
             port = self.ports[place]
             charger = port.charger
             if kind in ("plug-in", "unplug") and (kind == "plug-in") == (charger.battery is not None):
-                self._note(step, "no-effect", [])
+                self.director.no_effect(step)
             elif kind == "plug-in":
                 session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
                 port.driver.joins(session)
@@ -711,7 +534,7 @@ class _Stage(Wire):
             self.server.doubted(now, port.place, deed)
             self.backlog[shard].append((self._asked, None, 0, (port.place, deed)))
         elif self.slow_ms[shard]:
-            self._at(now + self.slow_ms[shard], self._asked, port.place, deed)
+            self.director.at(now + self.slow_ms[shard], self._asked, port.place, deed)
         else:
             self._asked(port.place, deed)
 
@@ -722,11 +545,3 @@ class _Stage(Wire):
             return
         self.server.asked(now, place, deed)
         self.send_orders(now)
-
-
-def _retries_ms(scenario: Scenario, model: str) -> int:
-    """How long a charger of this model may go on retrying a message."""
-    charger = scenario.models[model]
-    rules = charger.queue
-    waits = rules.interval_ms * (rules.attempts * (rules.attempts - 1) // 2 if rules.attempts else 1)
-    return waits + max(1, rules.attempts) * charger.link.answer_timeout_ms + charger.link.keepalive_ms
