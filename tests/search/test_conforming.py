@@ -21,7 +21,7 @@ PLANS = 200
 HOUR_MS = 3_600_000
 
 SELDOM = {
-    "new-session-refused-offline", "override-kept", "schedule-survives-power-cycle", "unplug-clears-schedule",
+    "override-kept", "schedule-survives-power-cycle", "unplug-clears-schedule",
     "unscheduled-after-power-cut",
 }  # fmt: skip
 """Checks that take several steps in one order within one stay: two hundred plans may decide none. The shipped scenarios and the
