@@ -26,6 +26,7 @@ RUN_IT = "import sys; from harness.api import run; print(run(sys.argv[1], out=sy
 
 def fresh(python: str, folder: Path, hash_seed: int) -> str:
     """Run the street in a process of its own, its journal into ``folder``; returns the journal's digest."""
+    folder.mkdir()
     environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [python, "-c", RUN_IT, str(STREET), str(folder)], env=environment, capture_output=True, text=True, check=False, cwd=folder
@@ -47,7 +48,6 @@ def test_two_fresh_processes_with_different_hash_seeds_write_the_same_bytes(tmp_
     journals = []
     for hash_seed in (1, 2):
         folder = tmp_path / str(hash_seed)
-        folder.mkdir()
         fresh(sys.executable, folder, hash_seed)
         journals.append((folder / "journal.jsonl").read_bytes())
     assert journals[0] == journals[1]
@@ -63,7 +63,8 @@ def test_another_python_gives_the_committed_digest(tmp_path):
     if not pythons:
         pytest.skip("no other Python with msgspec, simpy, PyYAML and tzdata is at hand")
     expected = (GOLDEN / "street.sha256").read_text().strip()
-    assert {python: fresh(python, tmp_path, 3) for python in pythons} == dict.fromkeys(pythons, expected)
+    found = {python: fresh(python, tmp_path / str(number), 3) for number, python in enumerate(pythons)}
+    assert found == dict.fromkeys(pythons, expected)
 
 
 def test_running_again_in_the_same_process_changes_nothing():
