@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.check.obligation import FOREVER, Obligation, Outcome, Rule
+from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
 from harness.journal.records import AnyRecord, Command, Ledger, Loss, Power
 from harness.values import Chargers, Scenario, hold_windows
@@ -49,6 +49,8 @@ FLOOR_MA = 6000
 """The lowest share of a load group (IEC 61851-1's least current)."""
 
 Windows = Sequence[tuple[int, int]]
+Parked = tuple["Duty", Outcome, Ending]
+"""An obligation that a loss ended, how it ended then, and what has come since that would have ended it without the loss."""
 Violation = tuple[str, list[AnyRecord]]
 """What should have happened and what did, and the records that show it."""
 
@@ -125,12 +127,14 @@ class Profile:
 class Shard:
     """A part of the server, as its records tell."""
 
-    __slots__ = ("acting", "back_at", "log", "state")
+    __slots__ = ("acting", "back_at", "log", "state", "state_at")
 
     def __init__(self) -> None:
         self.acting: set[str] = set()
         """The steps of the plan that trouble it now."""
         self.state = "up"
+        self.state_at = -1
+        """Since when it has been in this state."""
         self.back_at = -1
         """When it last came back, or the last trouble ended."""
         self.log: list[AnyRecord] = []
@@ -233,8 +237,8 @@ class Evidence(Struct, eq=False):
     """The bits of the checks that have an obligation in ``live``."""
     done: int = 0
     """The bits of the checks that start no obligation in this instant, as one has just ended."""
-    parked: list[tuple[Duty, Outcome]] | None = None
-    """What the loss ended, and how, unless it turns out to be a blip."""
+    parked: list[Parked] | None = None
+    """What the loss ended, unless it turns out to be a blip."""
     outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
     """What this outage has yielded, until it is known not to be a blip."""
     over_since: int = -1

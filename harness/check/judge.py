@@ -16,7 +16,7 @@ from typing import Any
 from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
-from harness.check.evidence import Duty, Evidence, Panel, Profile, Shard, Violation
+from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
 from harness.check.outage import CHECKS, Check, SettingsConverge
@@ -34,11 +34,13 @@ from harness.journal.records import (
     Command,
     Current,
     Discard,
+    Failed,
     Fault,
     Ledger,
     Link,
     Loss,
     Message,
+    Moved,
     PlugIn,
     Power,
     Recovery,
@@ -80,8 +82,9 @@ class Judge:
         self._handlers: dict[type, Callable[[Any, Any], None]] = {
             PlugIn: self._plugged_in, Stay: self._stay, Current: self._current, Power: self._power, Link: self._link,
             Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
-            Discard: messages.discarded, Transaction: messages.transaction, Ledger: self._ledger, Command: self._command,
-            Action: self._action, Fault: self._fault, Server: self._server, Settled: self._settle,
+            Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: self._ledger,
+            Command: self._command, Action: self._action, Fault: self._fault, Server: self._server, Moved: self._moved,
+            Settled: self._settle,
         }  # fmt: skip
 
     # Who is judged by what.
@@ -424,20 +427,26 @@ class Judge:
             if kind.startswith("server.") and record.edge in ("start", "end"):
                 self._server_fault(record)
             return
-        if kind.startswith("driver.") or record.edge not in ("start", "end"):
+        family = kind.partition(".")[0]
+        if family == "driver" or record.edge not in ("start", "struck", "end"):
             return
         ev.flags |= ev_.FAULTED
         ev.log.append(record)
+        if record.edge == "struck":
+            ev.troubled_until = max(ev.troubled_until, record.t + int(record.with_.get("delay_ms", 0)))  # type: ignore[arg-type]
+            return
         if ev.acting is None:
             ev.acting = set()
         if record.edge == "start":
-            ev.acting.add(record.step)
+            if family == "network":
+                ev.acting.add(record.step)
             if kind == "station.firmware-update" and ev.mains:
                 ev.installs = {record.step, *(ev.installs or ())}
             self._touch(ev, kind, record)
             return
-        ev.acting.discard(record.step)
-        ev.troubled_until = record.t
+        if record.step in ev.acting:
+            ev.acting.discard(record.step)
+            ev.troubled_until = max(ev.troubled_until, record.t)
         if ev.installs is not None:
             ev.installs.discard(record.step)
             if not ev.installs:
@@ -449,6 +458,8 @@ class Judge:
         number = record.with_.get("shard", 1 if record.do == "server.shard-down" else 0)
         shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
         for shard in shards:
+            if record.do == "server.wrong-clock":
+                continue  # it delays nothing
             if record.edge == "start":
                 shard.acting.add(record.step)
             else:
@@ -494,10 +505,11 @@ class Judge:
             group.exempt = group.exempt or "load-group-within-capacity" in exempt
 
     def _server(self, _: Evidence | None, record: Server) -> None:
-        place = record.shard - 1
-        shard = self._shards[place]
-        was, shard.state = shard.state, "up" if record.state in ("restarted", "restored") else record.state
-        if shard.state != "up":
+        shard = self._shards[record.shard - 1]
+        state = "up" if record.state in ("restarted", "restored") else record.state
+        if state != shard.state:
+            shard.state, shard.state_at = state, record.t
+        if state != "up":
             return
         shard.back_at = record.t
         shard.log.append(record)  # that it went down, the losses of its chargers tell
@@ -505,12 +517,14 @@ class Judge:
             prune(shard.log)
         if record.state == "up":
             return
-        # A shard that restarts without having been down is upgraded in its turn: its chargers move on to the next.
-        following = self._shards[(place + 1) % len(self._shards)] if was == "up" else shard
         for ev in self._everyone:
             if ev.shard is shard:
                 self._forgotten(ev, record)
-                ev.shard = following
+
+    def _moved(self, ev: Evidence, record: Moved) -> None:
+        ev.shard = self._shards[record.shard - 1]
+        ev.flags |= ev_.FAULTED
+        ev.troubled_until = record.t  # its way to a server is another one from now on
 
     def _forgotten(self, ev: Evidence, record: Server) -> None:
         """The server of this charger restarted: what it forgets, or what a backup does not know, is gone."""
@@ -555,6 +569,8 @@ class Judge:
         flags = ev.flags
         if ev.ma > ev.limit_ma or ev.over_since >= 0:
             self._over(ev, t)
+        if ev.parked is not None:
+            ev.parked = [(duty, outcome, ending or duty.check.ending(ev, t, duty)) for duty, outcome, ending in ev.parked]
         if ev.live:
             self._step(ev, t)
         if ev.outage or flags & TRIGGERS:
@@ -596,7 +612,7 @@ class Judge:
     def _step(self, ev: Evidence, t: int) -> None:
         """Bring each live obligation to the end of this instant."""
         kept: list[Duty] = []
-        parked: list[tuple[Duty, Outcome]] = []
+        parked: list[Parked] = []
         losing = bool(ev.flags & ev_.LOSS)
         for duty in ev.live:
             check: Check = duty.check
@@ -607,7 +623,7 @@ class Judge:
             outcome = check.step(ev, t, duty)
             if not outcome:
                 if losing and check.scope == "online":
-                    parked.append((duty, duty.step(t, duty.level, "end")))
+                    parked.append((duty, duty.step(t, duty.level, "end"), ""))
                 else:
                     kept.append(duty)
                 continue
@@ -689,8 +705,10 @@ class Judge:
         for duty, outcome, violation in outcomes or ():
             self._count(ev, duty, "cancelled" if blip else outcome, violation)
         parked, ev.parked = ev.parked, None
-        for duty, outcome in parked or ():
-            if blip and outcome != "failed" and t < duty.until_at:
+        for duty, outcome, ending in parked or ():
+            if blip and ending == "cancel" and outcome == "met":
+                self._count(ev, duty, "cancelled")
+            elif blip and not ending and outcome != "failed" and t < duty.until_at:
                 duty.resume(t, ev.since, level=duty.check.level(ev, duty))
                 ev.live.append(duty)
                 ev.busy |= duty.check.bit
@@ -735,7 +753,7 @@ class Judge:
         maybe_blip = not complete and (not ev.outage or (ev.link_online and end_ms - ev.since <= ev.profile.noticing_ms))
         for duty, outcome, violation in ev.outcomes or ():
             self._count(ev, duty, "pending" if maybe_blip else outcome, violation)
-        for duty, outcome in ev.parked or ():
+        for duty, outcome, _ in ev.parked or ():
             self._count(ev, duty, "pending" if maybe_blip else outcome)
         if ev.requests is not None:
             ev.requests.close(complete=complete)

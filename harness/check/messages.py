@@ -8,7 +8,7 @@ from __future__ import annotations
 from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule
 from harness.check.words import moment, span
-from harness.journal.records import AnyRecord, Attempts, Discard, Ledger, Message, Stay, Transaction
+from harness.journal.records import AnyRecord, Attempts, Discard, Failed, Ledger, Message, Stay, Transaction
 
 METER_STEP_WH = 1
 """The resolution of the energy register."""
@@ -18,18 +18,25 @@ Entry = tuple[int, int, int, int | None, int | None]
 
 TRANSACTION_EVENTS = ("transaction-start", "transaction-end")
 
+Told = tuple[str, int]
+"""A transaction message: its action, and the charger's number of the transaction."""
+
 
 class Traffic:
     """What one charger sent, as far as the checks of messages need it."""
 
     __slots__ = (
-        "accepted_at", "closed", "discards", "given_up", "last_at", "next_seq", "offline", "opened", "restarted_at", "seq_tx", "stays",
-        "waits_for_acceptance",
+        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "next_seq", "offline", "opened", "restarted_at", "seq_tx",
+        "stays", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.opened: dict[int, Transaction] = {}
         self.closed: dict[int, Transaction] = {}
+        self.waiting: dict[Told, int] = {}
+        """Starts and ends that the server has not taken in and the charger not given up, and when each came about."""
+        self.failures: dict[Told, int] | None = None
+        """How many transmissions of each got no good answer, lost links apart."""
         self.given_up: dict[int, set[str]] | None = None
         """Transaction → which of its messages the charger gave up as its queue's policy allows."""
         self.discards: dict[int, int] | None = None
@@ -75,6 +82,7 @@ def taken_in(ev: Evidence, message: Message) -> None:
         else:
             rule.met()
             rule.near(off_ms / 1000, rule.bound_ms / 1000, "s")
+    traffic.waiting.pop((action, message.tx), None)
     if message.repeat:
         return
     numbered = ev.profile.model.protocol == "ocpp2.0.1"
@@ -182,26 +190,52 @@ def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> N
 def transaction(ev: Evidence, record: Transaction) -> None:
     """The charger opened or closed a transaction."""
     traffic = traffic_of(ev)
-    (traffic.opened if record.edge == "open" else traffic.closed)[record.tx] = record
+    opens = record.edge == "open"
+    (traffic.opened if opens else traffic.closed)[record.tx] = record
+    traffic.waiting["transaction-start" if opens else "transaction-end", record.tx] = record.t
+
+
+def failed(ev: Evidence, record: Failed) -> None:
+    """A transmission got no good answer."""
+    if record.action in TRANSACTION_EVENTS and record.why != "link-lost":
+        traffic = traffic_of(ev)
+        if traffic.failures is None:
+            traffic.failures = {}
+        key = (record.action, record.tx)
+        traffic.failures[key] = traffic.failures.get(key, 0) + 1
 
 
 def discarded(ev: Evidence, discard: Discard) -> None:
-    """The charger gave a message up. A start or end may be: after its last attempt, with the queue's memory, or as the newest."""
+    """The charger gave a message up. A start or end may be, whatever the charger says of it: after its last attempt, or as the newest
+    where so many wait that the queue is full. What wipes the queue's memory is a fault under which nothing is promised."""
     traffic = traffic_of(ev)
     if traffic.discards is None:
         traffic.discards = {}
     traffic.discards[discard.tx] = traffic.discards.get(discard.tx, 0) + discard.count
-    queue = ev.profile.model.queue
-    newest = max(traffic.opened, default=0)
-    allowed = {
-        "attempts": queue.attempts > 0,
-        "memory-cleared": bool(ev.profile.model.memory.message_queue),
-        "queue-full": discard.tx == newest,
-    }[discard.why]
-    if allowed and discard.action in TRANSACTION_EVENTS:
+    if discard.action not in TRANSACTION_EVENTS:
+        return
+    key = (discard.action, discard.tx)
+    if _tried_to_the_end(ev, traffic, key) or _no_room(ev, traffic, key, discard.t):
         if traffic.given_up is None:
             traffic.given_up = {}
         traffic.given_up.setdefault(discard.tx, set()).add(discard.action)
+    traffic.waiting.pop(key, None)
+
+
+def _tried_to_the_end(ev: Evidence, traffic: Traffic, key: Told) -> bool:
+    """All the attempts that the model makes have failed."""
+    attempts_ = ev.profile.model.queue.attempts
+    return 0 < attempts_ <= (traffic.failures or {}).get(key, 0)
+
+
+def _no_room(ev: Evidence, traffic: Traffic, key: Told, t: int) -> bool:
+    """It is the newest, and what waits fills the queue: with it one whose answer may be under way, and readings that are sent now."""
+    if key[1] != max(traffic.opened, default=0) or key not in traffic.waiting:
+        return False
+    queue = ev.profile.model.queue
+    every_ms = queue.meter_interval_ms if queue.meter_values else 0
+    readings = (t - min(traffic.waiting.values())) // every_ms + 1 if every_ms else 0
+    return len(traffic.waiting) + readings >= queue.limit
 
 
 def attempts(ev: Evidence, record: Attempts) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from harness.check.result import MetricValue
-from harness.journal.records import AnyRecord, Discard, Fault, Link, Loss, Message, Power, Recovery, Return, Server, Stay
+from harness.journal.records import AnyRecord, Discard, Fault, Link, Loss, Message, Moved, Power, Recovery, Return, Server, Stay
 from harness.values import Scenario
 
 
@@ -91,10 +91,11 @@ class Totals(Struct, kw_only=True):
 class _Port:
     """What the meter keeps of one charger."""
 
-    __slots__ = ("down", "down_ms", "excluded", "index", "late_ms", "left_at", "lost_at", "recovered_at", "since")
+    __slots__ = ("down", "down_ms", "excluded", "index", "late_ms", "left_at", "lost_at", "recovered_at", "shard", "since")
 
-    def __init__(self, index: int, late_ms: int) -> None:
+    def __init__(self, index: int, shard: int, late_ms: int) -> None:
         self.index = index
+        self.shard = shard
         self.late_ms = late_ms
         self.lost_at = -1
         self.left_at = -1
@@ -117,21 +118,22 @@ class Meter:
         self._totals = Totals(short_wh=[0] * len(names), peak_wh=[0] * len(names), micro=[0] * len(names))
         self._ports: dict[str, _Port] = {}
         self._dearest: list[str] = []
+        shards = scenario.shards()
         for entry in scenario.chargers:
             late_ms = scenario.models[entry.model].link.answer_timeout_ms
             for name in entry.members():
-                self._ports[name] = _Port(len(self._ports), late_ms)
+                self._ports[name] = _Port(len(self._ports), shards[len(self._ports)], late_ms)
                 self._dearest.append(scenario.tariffs[entry.tariff].levels[0])
         self._notices = array("q")
         self._recoveries = array("q")
-        self._back_at = 0
-        """When the server, or a fault on anybody's path, last came back."""
+        self._back_at: dict[int, int] = {}
+        """When each shard last came back."""
         self._lifted: dict[str, int] = {}
         self._second = -1
         self._in_second = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
             Stay: self._stay, Loss: self._loss, Link: self._link, Recovery: self._recovery, Return: self._return, Message: self._message,
-            Discard: self._discard, Power: self._power, Server: self._server, Fault: self._fault,
+            Discard: self._discard, Power: self._power, Server: self._server, Moved: self._moved, Fault: self._fault,
         }  # fmt: skip
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
@@ -166,7 +168,7 @@ class Meter:
     def _recovery(self, record: Recovery) -> None:
         port = self._ports[record.who]
         if not record.blip:
-            back_at = max(record.since, self._back_at if self._back_at <= record.t else 0, self._lifted.get(record.who, 0))
+            back_at = max(record.since, self._back_at.get(port.shard, 0), self._lifted.get(record.who, 0))
             self._recoveries.append(record.t - back_at)
             port.recovered_at = record.t
         port.lost_at = -1
@@ -206,7 +208,10 @@ class Meter:
 
     def _server(self, record: Server) -> None:
         if record.state in ("up", "restarted", "restored"):
-            self._back_at = record.t
+            self._back_at[record.shard] = record.t
+
+    def _moved(self, record: Moved) -> None:
+        self._ports[record.who].shard = record.shard
 
     def _fault(self, record: Fault) -> None:
         if record.who:

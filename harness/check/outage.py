@@ -84,18 +84,19 @@ def starved(ev: Evidence) -> bool:
 
 
 def troubled(ev: Evidence) -> bool:
-    """A fault acts on the charger, its path or its server."""
+    """A fault acts on the charger's path or its server."""
     return bool(ev.acting) or bool(ev.shard.acting) or ev.shard.state != "up"
 
 
 def wait_for_calm(ev: Evidence, duty: Duty) -> None:
-    """A bound that is running does not run while a fault acts; it runs anew from when none does."""
+    """A bound that is running does not run while a fault acts; it runs anew from when none does, or from a message that was struck."""
     if duty.level or ev.t > duty.deadline:
         return
     if troubled(ev):
         duty.deadline = FOREVER
-    elif duty.deadline == FOREVER:
-        duty.base = max(ev.t, ev.up_from) if duty.draws else ev.t
+    elif duty.deadline == FOREVER or ev.troubled_until > duty.base:
+        calm_from = max(ev.t, ev.troubled_until)
+        duty.base = max(calm_from, ev.up_from) if duty.draws else calm_from
         duty.deadline = duty.base + duty.bound_ms
 
 
@@ -529,9 +530,10 @@ class ReconnectsInTime(Check):
         return "cancel" if t > duty.began and ev.flags & ev_.RESTART else ""
 
     def excuse(self, ev: Evidence, duty: Duty) -> None:
-        if ev.up_from > duty.from_ms:
-            duty.base = ev.up_from
-            duty.deadline = ev.up_from + duty.bound_ms
+        base = max(ev.up_from, ev.troubled_until)
+        if base > duty.base:
+            duty.base = base
+            duty.deadline = base + duty.bound_ms
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         late = f", but at {moment(ev.t)}" if self.online(ev) else ""

@@ -56,7 +56,7 @@ class Requests:
             return
         request = Request(action)
         self.seen.append(request)
-        if ev.shard.state == "down" and action.outcome != "refused":
+        if ev.shard.state == "down" and ev.shard.state_at < action.t and action.outcome != "refused":
             self._fail(ev, request, f"the server was down and the {action.action} was not refused visibly", action)
 
     def _again(self, ev: Evidence, request: Request, action: Action) -> None:

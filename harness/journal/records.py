@@ -237,13 +237,14 @@ class Action(Record, kw_only=True, tag="action"):
 
 
 class Fault(Record, kw_only=True, tag="step"):
-    """A step of the plan began or ended, never fired, or changed nothing. Evidence. One record per charger concerned
-    (``who``), and one with an empty ``who`` for the step itself."""
+    """A step of the plan began or ended, never fired, or changed nothing; or a message fault struck a message of this charger. Evidence.
+    One record per charger concerned (``who``), and one with an empty ``who`` for the step itself."""
 
     step: str
     do: str
-    edge: Literal["start", "end", "recovered", "never-fired", "no-effect"]
+    edge: Literal["start", "struck", "end", "recovered", "never-fired", "no-effect"]
     with_: dict[str, int | str | bool | list[str]] = {}
+    """The step's arguments; of a strike, ``delay_ms`` where it delays."""
 
 
 class Server(Record, kw_only=True, tag="server"):
@@ -255,11 +256,17 @@ class Server(Record, kw_only=True, tag="server"):
     """For ``restored``: the moment whose state came back."""
 
 
+class Moved(Record, kw_only=True, tag="moved"):
+    """The charger is served by another shard from now on. Evidence."""
+
+    shard: int
+
+
 class Settled(Record, kw_only=True, tag="settled"):
     """All faults lifted, all chargers online, all retries elapsed. Evidence."""
 
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Settled
+    | Ledger | Command | Action | Fault | Server | Moved | Settled
 )  # fmt: skip

@@ -178,6 +178,7 @@ def _fault(record: r.Fault, clock: Clock) -> str:
         "recovered": "is over: its targets are online again",
         "never-fired": "never fired",
         "no-effect": "changed nothing",
+        "struck": "strikes a message",
     }[record.edge]
     return f"step {record.step} ({record.do}) {edge}"
 
@@ -186,6 +187,10 @@ def _server(record: r.Server, clock: Clock) -> str:
     if record.state == "restored":
         return f"the server (shard {record.shard}) is back with its state of {clock.tell(record.back_to)}"
     return f"the server (shard {record.shard}) {_SERVER_STATES[record.state]}"
+
+
+def _moved(record: r.Moved, clock: Clock) -> str:
+    return f"the charger moves on to shard {record.shard}"
 
 
 def _settled(record: r.Settled, clock: Clock) -> str:
@@ -219,5 +224,6 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Action: _action,
     r.Fault: _fault,
     r.Server: _server,
+    r.Moved: _moved,
     r.Settled: _settled,
 }

@@ -64,6 +64,8 @@ class Director:
         """Steps whose start becomes known only during the run."""
         self._seen: dict[str, int] = {}
         self._begun: set[str] = set()
+        self._missed: set[str] = set()
+        """Steps whose end was past when they were to begin."""
         self._recovering: dict[str, set[int]] = {}
         self._recovered_at: dict[str, int] = {}
         self._back_at = 0
@@ -114,6 +116,11 @@ class Director:
         if not self.carrier.anyone_away():
             self._plan_settling(self._back_at)
 
+    def struck(self, step: Step, place: int, sent: int, delay_ms: int) -> None:
+        """A message fault acts on a message of this charger."""
+        with_: dict[str, int | str | bool | list[str]] = {"delay_ms": delay_ms} if delay_ms else {}
+        self.recorder.emit(place, Fault(t=sent, who=self.cast.names[place], step=step.id, do=step.do, edge="struck", with_=with_))
+
     def spent(self, step: Step) -> None:
         """A fault has struck as often as it was to: it ends when this millisecond is over."""
         self.clock.at(self.clock.now, LAST, -1, self._end, step)
@@ -126,7 +133,7 @@ class Director:
         """The run is over: say which steps never fired or changed nothing."""
         for step in self.scenario.plan:
             edge = ""
-            if step.id not in self._begun:
+            if step.id not in self._begun or step.id in self._missed:
                 edge = "never-fired"
             elif step.id in self.ongoing:
                 fault = self.ongoing[step.id].fault
@@ -204,6 +211,10 @@ class Director:
         """A step begins, or, for an action, happens."""
         now = self.clock.now
         self._fired(step, now)
+        until = None if step.until is None else self.timeline.moment(step.until)
+        if until is not None and until <= now:
+            self._missed.add(step.id)
+            return
         places = self._concerned(step)
         self._note(step, "start", places)
         self._last_step = now

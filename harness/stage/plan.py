@@ -30,7 +30,7 @@ class Timeline:
             start = self.moment(step.at)
             if start is not None:
                 self.starts[step.id] = max(0, start)
-        if step.id not in self.ends:
+        if step.id not in self.ends and step.id in self.starts:
             end = self.end_of(step)
             if end is not None:
                 self.ends[step.id] = max(0, end)

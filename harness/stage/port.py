@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from harness.values import Step
 from harness.world.charger import Charger
 from harness.world.driver import Driver
 from harness.world.link import NEVER
 from harness.world.server import Account
+
+
+class Waiting(NamedTuple):
+    """Something that arrived and cannot go on: on a cut path, or at a server that hangs."""
+
+    arrived_at: int
+    place: int
+    """The charger's; −1 for a driver's request in the app."""
+    epoch: int
+    """Over which connection it came."""
+    do: Callable[..., None]
+    arguments: tuple[Any, ...]
+
+    @staticmethod
+    def in_order(waiting: list[Waiting]) -> list[Waiting]:
+        """By arrival: what was computed afterwards takes its place among what really came."""
+        return sorted(waiting, key=lambda one: (one.arrived_at, one.place))
 
 
 @dataclass(slots=True, eq=False)
@@ -31,9 +50,9 @@ class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "busy_until", "charger", "cuts", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "place", "seen_lost_at", "seen_online", "shut", "tcp",
-        "timers",
+        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "pending", "place", "seen_lost_at", "seen_online", "shut",
+        "tcp", "timers", "up_at",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -49,8 +68,11 @@ class Port:
         """The times for which timers are set, the earliest last."""
         self.arrives = -1
         """When the last request that was sent leg by leg arrives."""
-        self.busy_until = 0
-        """Until when a request is under way leg by leg; later ones must not overtake it."""
+        self.pending = 0
+        """How many messages, answers and closings are under way, leg by leg: while any is, nothing is carried in one go past it."""
+        self.up_at = 0
+        self.down_at = 0
+        """When what was last sent to the server, or to the charger, gets there: on one TCP connection nothing overtakes it."""
         self.epoch = 0
         """Which connection this is; messages of an earlier one are lost."""
         self.cuts = 0
@@ -62,8 +84,8 @@ class Port:
         """Causes for which all traffic must be simulated, routine traffic too."""
         self.legs = 0
         """Causes for which messages must be carried leg by leg."""
-        self.held: list[tuple[object, ...]] = []
-        """What a cut path holds, in order."""
+        self.held: list[Waiting] = []
+        """What a cut path holds."""
         self.faults: list[MessageFault] = []
         self.lost_at: int | None = None
         """Since when the charger is in an outage, in truth."""

@@ -15,17 +15,17 @@ from typing import cast
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.journal.records import Action, Current, Record, Server
+from harness.journal.records import Action, Current, Moved, Record, Server
 from harness.stage.build import Windows, build
 from harness.stage.clock import PLAN
 from harness.stage.director import Director
 from harness.stage.plan import Cast
-from harness.stage.port import MessageFault, Ongoing, Port
+from harness.stage.port import MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder, Sink
 from harness.stage.wire import Wire
 from harness.values import Expect, Moment, Scenario, Session, Step
 from harness.world.link import NEVER
-from harness.world.messages import ROUTINE
+from harness.world.messages import COMPUTED
 from harness.world.server import Deed
 
 Progress = Callable[[int], None]
@@ -89,7 +89,10 @@ class _Stage(Wire):
         self.windows = Windows(scenario)
         self.progress = progress
         self.simulate_all = simulate_all
+        self.tariffs = [entry.tariff for entry in scenario.chargers for _ in entry.members()]
         self.deeds = 0
+        self.restores: dict[int, str] = {}
+        """Shards that are down and come back with a backup's state: the step that restored it."""
         recorder = Recorder(sink)
         watched = any(step.when is not None and step.when.state for step in scenario.plan)
         ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit)
@@ -114,7 +117,7 @@ class _Stage(Wire):
         director.start()
         self._plan_backups()
         waited_for = {
-            place for step in director.message_triggers if step.when is not None and step.when.message in ROUTINE
+            place for step in director.message_triggers if step.when is not None and step.when.message in COMPUTED
             for place in director.sources(step)
         }  # fmt: skip
         for port in self.ports:
@@ -140,7 +143,7 @@ class _Stage(Wire):
             start = self.director.timeline.starts.get(step.id)
             if step.do == "server.restore-backup" and start is not None:
                 backup_at = max(0, start - cast("int", step.arguments["age_ms"]))
-                self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at)
+                self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at, step.id)
 
     def _elapsed(self, now: int) -> None:
         self.recorder.flush(now)
@@ -179,6 +182,10 @@ class _Stage(Wire):
         """The charger is back, or away again."""
         self.director.came_back(port.place, now, away=port.away)
 
+    def fault_struck(self, port: Port, fault: MessageFault, sent: int) -> None:
+        """A message fault acts on a message that is sent now."""
+        self.director.struck(fault.step, port.place, sent, fault.delay_ms)
+
     def fault_spent(self, fault: MessageFault) -> None:
         """A message fault has acted as often as it was to."""
         self.director.spent(fault.step)
@@ -199,8 +206,8 @@ class _Stage(Wire):
         for place in ongoing.places:
             self.lose(self.ports[place], now, ongoing.step.do, ongoing.step.id)
 
-    def _shards_down(self, ongoing: Ongoing, by: int, *, restored: bool = False) -> None:
-        """Take shards down, or bring them back restarted."""
+    def _shards_down(self, ongoing: Ongoing, by: int) -> None:
+        """Take shards down, or bring them back restarted, with the state of the backup that was restored last meanwhile."""
         now = self.clock.now
         for shard in ongoing.shards:
             ongoing.places = self.served_by([shard])
@@ -211,13 +218,15 @@ class _Stage(Wire):
             self.down[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.down[shard] == 1:
+                self.generation[shard] += 1
                 self.backlog[shard].clear()
                 self._server_state(shard, "down")
                 for place in ongoing.places:
                     self.close_connection(self.ports[place], now, "closed")
             elif by < 0 and not self.down[shard]:
+                restored = self.restores.pop(shard, "")
                 self.server.restarted(now, shard, restored=restored)
-                self._server_state(shard, "restored" if restored else "restarted")
+                self._server_state(shard, "restored" if restored else "restarted", restored)
                 if self.hung[shard]:
                     self._server_state(shard, "hung")
             for place in ongoing.places:
@@ -225,8 +234,8 @@ class _Stage(Wire):
         ongoing.places = self.served_by(ongoing.shards)
         self.send_orders(now)
 
-    def _server_state(self, shard: int, state: str) -> None:
-        back_to = self.server.snapshot_at if state == "restored" else 0
+    def _server_state(self, shard: int, state: str, restored: str = "") -> None:
+        back_to = self.server.snapshots[restored][0] if restored else 0
         self.recorder.emit(-1, Server(t=self.clock.now, shard=shard + 1, state=state, back_to=back_to))  # type: ignore[arg-type]
 
     def _server_crash(self, ongoing: Ongoing, by: int) -> None:
@@ -235,9 +244,12 @@ class _Stage(Wire):
     _server_gone = _server_shard_down = _server_crash
 
     def _server_restore_backup(self, ongoing: Ongoing, by: int) -> None:
-        if by > 0 and self.server.snapshot is None:
-            self.server.take_snapshot(self.clock.now)
-        self._shards_down(ongoing, by, restored=by < 0)
+        name = ongoing.step.id
+        if by > 0 and name not in self.server.snapshots:
+            self.server.take_snapshot(self.clock.now, name)
+        if by < 0:
+            self.restores.update(dict.fromkeys(ongoing.shards, name))
+        self._shards_down(ongoing, by)
 
     def _server_upgrade(self, ongoing: Ongoing, by: int) -> None:
         style = ongoing.step.arguments.get("style", "stop")
@@ -291,16 +303,22 @@ class _Stage(Wire):
             self.director.at(now + each_ms * turn, self._roll_one, ongoing, shard)
 
     def _roll_one(self, ongoing: Ongoing, shard: int) -> None:
+        """One shard restarts; its chargers move on to the next that is not down, and stay where all are. That one hangs nobody sees."""
         now = self.clock.now
-        following = (shard + 1) % self.server.model.shards
-        self.server.restarted(now, shard)
-        self._server_state(shard, "restarted")
+        others = [(shard + turn) % self.server.model.shards for turn in range(1, self.server.model.shards)]
+        following = next((other for other in others if not self.down[other]), shard)
+        self.generation[shard] += 1
+        if not self.down[shard]:
+            self.server.restarted(now, shard)
+            self._server_state(shard, "restarted")
         for port in self.ports:
             if port.account.shard == shard:
                 self.leave_mode(port, now)
                 self.lose(port, now, ongoing.step.do, ongoing.step.id)
                 self.close_connection(port, now, "closed")
-                port.account.shard = following
+                if following != shard:
+                    port.account.shard = following
+                    self.recorder.emit(port.place, Moved(t=now, who=port.charger.name, shard=following + 1))
                 self.after(port, now)
         self.send_orders(now)
 
@@ -314,16 +332,19 @@ class _Stage(Wire):
         for shard in ongoing.shards:
             self.hung[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
-            if by > 0 and self.hung[shard] == 1 and not self.down[shard]:
-                self._server_state(shard, "hung")
+            if by > 0 and self.hung[shard] == 1:
+                self.generation[shard] += 1
+                self.hung_since[shard] = now
+                if not self.down[shard]:
+                    self._server_state(shard, "hung")
             if self.server.up[shard]:
                 self._server_state(shard, "up")
-                self.server.resumed(now, shard, self.director.timeline.starts[ongoing.step.id])
+                self.server.resumed(now, shard, self.hung_since[shard])
                 backlog, self.backlog[shard] = self.backlog[shard], []
-                for do, port, epoch, arguments in backlog:
+                for one in Waiting.in_order(backlog):
                     # What came over a connection that is gone by now is dropped with it (assumption).
-                    if port is None or epoch == port.epoch:
-                        do(*arguments)
+                    if one.place < 0 or one.epoch == self.ports[one.place].epoch:
+                        one.do(*one.arguments)
         for place in ongoing.places:
             self.after(self.ports[place], now)
         self.send_orders(now)
@@ -397,11 +418,11 @@ class _Stage(Wire):
         fault = ongoing.fault
         assert fault is not None
 
-        touches_routine = fault.action == "" or fault.action in ROUTINE
+        touches_computed = fault.action == "" or fault.action in COMPUTED
 
         def change(port: Port) -> None:
             port.legs += by
-            if touches_routine:
+            if touches_computed:
                 port.exact += by
             if by > 0:
                 port.faults.append(fault)
@@ -492,11 +513,12 @@ class _Stage(Wire):
         now = self.clock.now
         given = step.arguments
         kind = step.do.partition(".")[2]
+        in_vain = 0
         for place in places:
             port = self.ports[place]
             charger = port.charger
             if kind in ("plug-in", "unplug") and (kind == "plug-in") == (charger.battery is not None):
-                self.director.no_effect(step)
+                in_vain += 1
             elif kind == "plug-in":
                 session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
                 port.driver.joins(session)
@@ -512,6 +534,8 @@ class _Stage(Wire):
             else:
                 self._ask(port, self._deed(port, kind, step))
             self.after(port, now)
+        if in_vain == len(places):
+            self.director.no_effect(step)
 
     def _deed(self, port: Port, kind: str, step: Step) -> Deed:
         given = step.arguments
@@ -520,8 +544,7 @@ class _Stage(Wire):
         if kind == "set-amperage":
             return Deed("set-amperage", self._number(), ma=cast("int", given["amperage_ma"]))
         charge_in = cast("tuple[str, ...]", given.get("charge_in", ())) or port.account.charge_in
-        entry = next(entry for entry in self.scenario.chargers if port.charger.name in entry.members())
-        windows = self.windows.of(entry.tariff, charge_in) if charge_in else None
+        windows = self.windows.of(self.tariffs[port.place], charge_in) if charge_in else None
         return Deed("set-tou", self._number(), on=bool(given.get("on", True)), charge_in=charge_in, windows=windows)
 
     def _ask(self, port: Port, deed: Deed) -> None:
@@ -532,7 +555,7 @@ class _Stage(Wire):
             self.server.refused(now, port.place, deed)
         elif self.hung[shard]:
             self.server.doubted(now, port.place, deed)
-            self.backlog[shard].append((self._asked, None, 0, (port.place, deed)))
+            self.backlog[shard].append(Waiting(now, -1, 0, self._asked, (port.place, deed)))
         elif self.slow_ms[shard]:
             self.director.at(now + self.slow_ms[shard], self._asked, port.place, deed)
         else:

@@ -11,11 +11,11 @@ decides which. On leaving steady or dead, what would have been under way is put 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from harness.journal.records import Loss, Recovery
 from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Clock
-from harness.stage.port import MessageFault, Port
+from harness.stage.port import MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.link import NEVER
 from harness.world.messages import ERROR, Answer, Command, Request
@@ -36,10 +36,13 @@ class Wire:
         shards = server.model.shards
         self.down = [0] * shards
         self.hung = [0] * shards
+        self.hung_since = [0] * shards
         self.slow_ms = [0] * shards
         self.errors = [0] * shards
-        self.backlog: list[list[tuple[Callable[..., None], Port | None, int, tuple[Any, ...]]]] = [[] for _ in range(shards)]
-        """What a hung shard has taken in and not processed: what to do, over whose connection it came, and with what."""
+        self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
+        """What a hung shard has taken in and not processed."""
+        self.generation = [0] * shards
+        """How often each shard went down or began to hang: whoever waited to be let in then is forgotten."""
         self.awaited = False
         """Whether a step waits for a message."""
         self.away = 0
@@ -70,14 +73,14 @@ class Wire:
 
     def _undisturbed(self, port: Port, until: int) -> bool:
         """Whether nothing but latency lies between this charger and its server, and nothing else happens to either up to ``until``."""
-        if self.leg_by_leg or self.next_change <= until or self.server.deadline <= until or port.account.group is not None:
+        if self.leg_by_leg or port.pending or self.next_change <= until or self.server.deadline <= until:
             return False
         if port.driver.deadline <= until or port.charger.deadline <= until:
             return False
         shard = port.account.shard
         return not (
-            port.legs or port.extra_ms or port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard]
-            or self.slow_ms[shard] or self.errors[shard]
+            port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
@@ -97,7 +100,8 @@ class Wire:
             sent = link.phase + (now - 1 - way_ms - link.phase) // every * every
             if sent > link.phase:
                 port.account.heard_at = max(port.account.heard_at, sent + way_ms)
-            self._put_under_way(port, link.keepalive_at - every, now)
+            if link.keepalive_at - every > link.phase:
+                self._put_under_way(port, link.keepalive_at - every, now)
         elif link.state == "online":
             first = link.next_keepalive(port.mode_since)
             link.keepalive_at = max(first, link.next_keepalive(now))
@@ -107,7 +111,8 @@ class Wire:
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
                     self._arrive(port, self._keepalive(port, sent), port.epoch, sent + way_ms)
                 elif port.cuts and port.tcp and not port.holes:
-                    port.held.append((self._arrives, port, self._keepalive(port, sent), port.epoch))
+                    keepalive = self._keepalive(port, sent)
+                    port.held.append(Waiting(sent + way_ms, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
@@ -118,7 +123,7 @@ class Wire:
                     port.charger.attempt(link.next_at)
                     self.pump(port)
             elif fails_ms == 2 * way_ms:
-                self.clock.at(arrived_at + way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+                self._leg(port, arrived_at + way_ms, self._refused, port, port.epoch)
 
     def _keepalive(self, port: Port, sent: int) -> Request:
         return Request("keepalive", sent, port.charger.plug_in if port.charger.battery is not None else 0)
@@ -130,10 +135,10 @@ class Wire:
             return
         request = self._keepalive(port, sent)
         if now <= sent + way_ms:
-            self.clock.at(sent + way_ms, ARRIVAL, port.place, self._arrives, port, request, port.epoch)
+            self._leg(port, sent + way_ms, self._arrives, port, request, port.epoch)
         else:
             answer = self.server.answers[port.account.shard]
-            self.clock.at(sent + 2 * way_ms, ARRIVAL, port.place, self._answered, port, request, answer, port.epoch, sent + way_ms)
+            self._leg(port, sent + 2 * way_ms, self._answered, port, request, answer, port.epoch, sent + way_ms)
 
     def enter_mode(self, port: Port, now: int) -> None:
         """Let routine traffic be computed where it may: slow, failing or far servers and faults on routine messages need all of it."""
@@ -249,9 +254,8 @@ class Wire:
             if self.awaited:
                 self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
-            alone = not out and item.sent >= port.busy_until
             attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
-            if alone and not attempt and self._undisturbed(port, item.sent + 3 * way_ms):
+            if not out and not attempt and self._undisturbed(port, item.sent + 3 * way_ms):
                 upto = self._exchange(port, item, item.sent + way_ms)
             else:
                 self._send(port, item)
@@ -283,30 +287,51 @@ class Wire:
 
     def _send(self, port: Port, request: Request) -> None:
         """Put a request under way, leg by leg."""
-        copies, delay_ms, lost = self._tampered(port, "request", request.action) if port.faults else (1, 0, "")
+        copies, delay_ms, lost = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")
         if lost == "drop":
             return
-        way_ms = port.way_ms
-        arrives = request.sent + way_ms + delay_ms
-        if port.busy_until < arrives + way_ms:
-            port.busy_until = arrives + way_ms
-        if arrives < self.clock.now:
-            arrives = self.clock.now
+        arrives = max(self._gets_up(port, request.sent) + delay_ms, self.clock.now)
         if arrives < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
             return
         port.arrives = max(port.arrives, arrives)
         for _ in range(copies):
-            self.clock.at(arrives, ARRIVAL, port.place, self._arrives, port, request, port.epoch, lost)
+            self._leg(port, arrives, self._arrives, port, request, port.epoch, lost)
+
+    def _leg(self, port: Port, arrives: int, do: Callable[..., None], *arguments: Any) -> None:
+        """Have something that is under way arrive."""
+        port.pending += 1
+        self.clock.at(arrives, ARRIVAL, port.place, self._landed, port, do, arguments)
+
+    @staticmethod
+    def _landed(port: Port, do: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        port.pending -= 1
+        do(*arguments)
+
+    @staticmethod
+    def _gets_up(port: Port, now: int) -> int:
+        """When what the charger sends now gets to the server: on one TCP connection nothing overtakes what went before."""
+        lands = now + port.way_ms
+        if port.tcp:
+            lands = port.up_at = max(lands, port.up_at)
+        return lands
+
+    @staticmethod
+    def _gets_down(port: Port, now: int) -> int:
+        """When what the server sends now gets to the charger."""
+        lands = now + port.way_ms
+        if port.tcp:
+            lands = port.down_at = max(lands, port.down_at)
+        return lands
 
     def _lost_for_sure(self, port: Port) -> bool:
         """Whether what is sent now is lost without a trace, unless something changes before it arrives."""
         shard = port.account.shard
         return bool(port.holes) or (not port.tcp and bool(port.cuts or port.shut or self.down[shard]))
 
-    def _tampered(self, port: Port, direction: str, action: str) -> tuple[int, int, str]:
+    def _tampered(self, port: Port, sent: int, direction: str, action: str) -> tuple[int, int, str]:
         """What message faults do to a message: how many copies arrive, how much later, and the worst else that becomes of it."""
         copies, delay_ms, lost = 1, 0, ""
-        for fault in self._matching(port, direction, action):
+        for fault in self._matching(port, sent, direction, action):
             if fault.kind == "repeat":
                 copies = 2
                 lost = lost or "repeat"  # neither copy is carried in one go past the other
@@ -316,7 +341,7 @@ class Wire:
                 lost = fault.kind
         return copies, delay_ms, lost
 
-    def _matching(self, port: Port, direction: str, action: str) -> list[MessageFault]:
+    def _matching(self, port: Port, sent: int, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
         matching = []
         for fault in tuple(port.faults):
@@ -327,9 +352,13 @@ class Wire:
                 continue
             fault.applied += 1
             matching.append(fault)
+            self.fault_struck(port, fault, sent)
             if fault.applied == fault.times:
                 self.fault_spent(fault)
         return matching
+
+    def fault_struck(self, port: Port, fault: MessageFault, sent: int) -> None:
+        """A message fault acts on a message that is sent now."""
 
     def fault_spent(self, fault: MessageFault) -> None:
         """A message fault has acted as often as it was to."""
@@ -350,17 +379,17 @@ class Wire:
         if port.cuts:
             # A connection is not opened over a cut path: the attempt fails by its timeout (assumption).
             if port.tcp and request.action != "connect":
-                port.held.append((self._arrives, port, request, epoch, spoilt))
+                self._hold(port, epoch, self._arrives, port, request, epoch, spoilt)
             return
         if self.down[shard] or port.shut:
             if port.tcp and request.action == "connect":
-                self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, epoch)
+                self._leg(port, now + port.way_ms, self._refused, port, epoch)
             return
         attempt = self._is_attempt(port, request)
         if self.hung[shard]:
             # Nobody who waits to be let in is let in later: the far end has given up by then (assumption).
             if not attempt:
-                self.backlog[shard].append((self._process, port, epoch, (port, request, epoch, spoilt)))
+                self.backlog[shard].append(Waiting(now, port.place, epoch, self._process, (port, request, epoch, spoilt)))
             return
         if attempt:
             self._await_admission(port, request, now, spoilt)
@@ -370,10 +399,11 @@ class Wire:
     def _await_admission(self, port: Port, request: Request, now: int, spoilt: str) -> None:
         begins = self.server.admit(now, port.account.shard)
         if begins is not None and begins > now:
-            self.clock.at(begins, ARRIVAL, port.place, self._process, port, request, port.epoch, spoilt, True)
+            generation = self.generation[port.account.shard]
+            self._leg(port, begins, self._let_in, port, request, port.epoch, spoilt, port.account.shard, generation)
         elif begins is None:
             if port.tcp:
-                self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._refused, port, port.epoch)
+                self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
         elif not spoilt and self._undisturbed(port, now + 2 * port.latency_ms):
             self._exchange(port, request, now)
             self.after(port, now + port.latency_ms)
@@ -385,12 +415,15 @@ class Wire:
             port.charger.connect_failed(self.clock.now)
             self.after(port, self.clock.now)
 
-    def _process(self, port: Port, request: Request, epoch: int, spoilt: str = "", waited: bool = False) -> None:
+    def _let_in(self, port: Port, request: Request, epoch: int, spoilt: str, shard: int, generation: int) -> None:
+        """The turn of an attempt has come, unless its shard went down or began to hang meanwhile, or its connection is gone."""
+        if (epoch == port.epoch or not port.tcp) and port.account.shard == shard and self.generation[shard] == generation:
+            self._process(port, request, epoch, spoilt)
+
+    def _process(self, port: Port, request: Request, epoch: int, spoilt: str = "") -> None:
         """The server takes a request up."""
         now = self.clock.now
         shard = port.account.shard
-        if waited and ((port.tcp and epoch != port.epoch) or self.down[shard] or self.hung[shard]):
-            return
         if self.errors[shard] or spoilt == "error-answer":
             answer = ERROR
             port.account.heard_at = now
@@ -399,9 +432,7 @@ class Wire:
                 port.account.heard_at = now
             answer = self.server.handle(now, port.place, request)
         if spoilt != "lose-answer":
-            returns = now + port.way_ms + self.slow_ms[shard]
-            port.busy_until = max(port.busy_until, returns)
-            self.clock.at(returns, ARRIVAL, port.place, self._answered, port, request, answer, epoch, now)
+            self._leg(port, self._gets_down(port, now) + self.slow_ms[shard], self._answered, port, request, answer, epoch, now)
         self.send_orders(now)
 
     def _answered(self, port: Port, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
@@ -412,7 +443,7 @@ class Wire:
             return
         if port.cuts:
             if port.tcp:
-                port.held.append((self._answered, port, request, answer, epoch, processed_at))
+                self._hold(port, epoch, self._answered, port, request, answer, epoch, processed_at)
             return
         now = self.clock.now
         self._give_answer(port, now, request, answer, processed_at)
@@ -437,8 +468,7 @@ class Wire:
         while self.server.out:
             for place, order in self.server.take_out():
                 port = self.ports[place]
-                direct = now >= port.busy_until and port.charger.link.state == "online" and not port.held
-                if direct and self._undisturbed(port, now + 2 * port.latency_ms):
+                if port.charger.link.state == "online" and self._undisturbed(port, now + 2 * port.latency_ms):
                     arrives = now + port.latency_ms
                     self._give_order(port, arrives, order, now)
                     self.server.acknowledged(arrives + port.latency_ms, place, order)
@@ -458,12 +488,11 @@ class Wire:
 
     def _send_order(self, port: Port, now: int, order: Command) -> None:
         self.leave_mode(port, now)
-        copies, delay_ms, lost = self._tampered(port, "command", order.name)
+        copies, delay_ms, lost = self._tampered(port, now, "command", order.name)
         if lost not in ("drop", "error-answer"):
-            arrives = now + port.way_ms + delay_ms + self.slow_ms[port.account.shard]
-            port.busy_until = max(port.busy_until, arrives + port.way_ms)
+            arrives = self._gets_down(port, now) + delay_ms + self.slow_ms[port.account.shard]
             for _ in range(copies):
-                self.clock.at(arrives, ARRIVAL, port.place, self._order_arrives, port, order, port.epoch, lost)
+                self._leg(port, arrives, self._order_arrives, port, order, port.epoch, lost)
         self.enter_mode(port, now)
         self.arm(port)
 
@@ -472,14 +501,14 @@ class Wire:
             return
         if port.cuts:
             if port.tcp:
-                port.held.append((self._order_arrives, port, order, epoch, spoilt))
+                self._hold(port, epoch, self._order_arrives, port, order, epoch, spoilt)
             return
         now = self.clock.now
         if port.charger.power != "on" or port.charger.link.state != "online":
             return
         self._give_order(port, now, order, order.sent)
         if spoilt != "lose-answer":
-            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._acknowledged, port, order, epoch)
+            self._leg(port, self._gets_up(port, now), self._acknowledged, port, order, epoch)
         self.after(port, now)
 
     def _give_order(self, port: Port, now: int, order: Command, sent: int) -> None:
@@ -493,10 +522,10 @@ class Wire:
             return
         if port.cuts:
             if port.tcp:
-                port.held.append((self._acknowledged, port, order, epoch))
+                self._hold(port, epoch, self._acknowledged, port, order, epoch)
             return
         if self.hung[shard]:
-            self.backlog[shard].append((self._acknowledged, port, epoch, (port, order, epoch)))
+            self.backlog[shard].append(Waiting(self.clock.now, port.place, epoch, self._acknowledged, (port, order, epoch)))
             return
         now = self.clock.now
         self.server.acknowledged(now, port.place, order)
@@ -508,24 +537,25 @@ class Wire:
     def close_connection(self, port: Port, now: int, cause: str) -> None:
         """The far end closes (or resets) the charger's connection, if there is one; the charger sees it when the word arrives."""
         if port.tcp and port.charger.link.state in ("online", "trying"):
-            self.clock.at(now + port.way_ms, ARRIVAL, port.place, self._closed, port, port.epoch, cause)
+            self._leg(port, self._gets_down(port, now), self._closed, port, port.epoch, cause)
 
     def _closed(self, port: Port, epoch: int, cause: str) -> None:
         if epoch != port.epoch or port.holes:
             return
         if port.cuts:
-            port.held.append((self._closed, port, epoch, cause))
+            self._hold(port, epoch, self._closed, port, epoch, cause)
             return
         now = self.clock.now
         self.leave_mode(port, now)
         port.charger.disconnected(now, cause)
         self.after(port, now)
 
+    def _hold(self, port: Port, epoch: int, do: Callable[..., None], *arguments: Any) -> None:
+        """A cut path holds what arrives on it."""
+        port.held.append(Waiting(self.clock.now, port.place, epoch, do, arguments))
+
     def release_held(self, port: Port, now: int) -> None:
         """A cut healed: what was held arrives."""
         held, port.held = port.held, []
-        if held:
-            port.busy_until = max(port.busy_until, now + 1)
-        for do, *arguments in held:
-            self.clock.at(now, ARRIVAL, port.place, cast("Any", do), *arguments)
-
+        for one in Waiting.in_order(held):
+            self._leg(port, now, one.do, *one.arguments)

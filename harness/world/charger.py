@@ -701,7 +701,7 @@ class Charger:
                 link.answered_at = now
                 if not self.clock_set:
                     self._sets_clock(now, answer)
-            elif link.state == "trying" and accepted and self.model.link.transport == "udp":
+            elif link.state == "trying" and accepted and not link.registers and self.model.link.transport == "udp":
                 self._online(now, "connected")
         elif action == "registration":
             if link.state == "trying" and link.registers:

@@ -12,6 +12,9 @@ CommandName = Literal["hold", "pause", "release", "amperage", "share", "schedule
 ROUTINE = frozenset({"keepalive", "status", "meter-values"})
 """Requests that on a healthy link change nothing and leave no record."""
 
+COMPUTED = ROUTINE | {"registration"}
+"""Requests that may be computed and not sent: those, and over datagrams the attempts to register at a server that is dead."""
+
 
 class Request:
     """A request of a charger, and what it carries.

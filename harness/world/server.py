@@ -106,7 +106,7 @@ class Server:
 
     __slots__ = (
         "_refused", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "quirks",
-        "slot_us", "snapshot", "snapshot_at", "up",
+        "slot_us", "snapshots", "up",
     )  # fmt: skip
 
     def __init__(self, model: ServerModel, accounts: list[Account], groups: list[Group], emit: Callable[[int, Record], None]) -> None:
@@ -126,8 +126,8 @@ class Server:
         self.up = [True] * model.shards
         """Which shards work by themselves; one that is down or hangs does not."""
         self._refused: list[tuple[int, Deed]] = []
-        self.snapshot: list[Backup] | None = None
-        self.snapshot_at = 0
+        self.snapshots: dict[str, tuple[int, list[Backup]]] = {}
+        """Backups by the step that is to restore them: when each was made, and what it holds."""
         self.deadline = NEVER
         self.plan(-1)
 
@@ -135,19 +135,23 @@ class Server:
 
     def plan(self, now: int) -> None:
         """Find the next moment after ``now`` at which a hold window opens, or closes where a charger must be told so."""
-        following = NEVER
+        self.deadline = NEVER
         seen: set[tuple[str, int, int]] = set()
         for account in self.accounts:
             kind = (account.tou, id(account.windows), account.shard)
-            if not account.tou_on or account.tou not in ("hold", "pause") or kind in seen:
-                continue
-            seen.add(kind)
-            edges = [edge for window in account.windows for edge in (window if account.tou == "pause" else window[:1])]
-            offset_ms = self.clock_offset_ms[account.shard]
-            place = bisect_right(edges, now + offset_ms)
-            if place < len(edges):
-                following = min(following, edges[place] - offset_ms)
-        self.deadline = following
+            if account.tou_on and kind not in seen:
+                seen.add(kind)
+                self._plan_for(now, account)
+
+    def _plan_for(self, now: int, account: Account) -> None:
+        """Be awake at the next such moment of one account, too."""
+        if not account.tou_on or account.tou not in ("hold", "pause"):
+            return
+        edges = [edge for window in account.windows for edge in (window if account.tou == "pause" else window[:1])]
+        offset_ms = self.clock_offset_ms[account.shard]
+        place = bisect_right(edges, now + offset_ms)
+        if place < len(edges):
+            self.deadline = min(self.deadline, edges[place] - offset_ms)
 
     def wake(self, now: int) -> None:
         """A hold window opens or closes: tell the cars that are connected."""
@@ -397,7 +401,7 @@ class Server:
                 account.windows, account.charge_in = deed.windows, deed.charge_in
             account.unsettled["tou"] = now
             topic = "tou"
-            self.plan(now)
+            self._plan_for(now, account)
         account.origins[topic] = deed.number
         self._done(now, account, deed, "accepted")
         self._tell(now, account, topic)
@@ -428,21 +432,22 @@ class Server:
         if "forgets-override-at-loss" in self.quirks:
             self.accounts[index].override = 0
 
-    def take_snapshot(self, now: int) -> None:
+    def take_snapshot(self, now: int, name: str) -> None:
         """Make the backup that a later restore brings back."""
-        self.snapshot = [
+        backups: list[Backup] = [
             (
                 account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
                 [copy(entry) for entry in account.entries],
             )
             for account in self.accounts
         ]  # fmt: skip
-        self.snapshot_at = now
+        self.snapshots[name] = (now, backups)
 
-    def restarted(self, now: int, shard: int | None, *, restored: bool = False) -> None:
-        """The server (or one shard) starts again: what it forgets is gone, each charger's next request is a return."""
-        if restored and self.snapshot is not None:
-            for account, kept in zip(self.accounts, self.snapshot, strict=True):
+    def restarted(self, now: int, shard: int | None, *, restored: str = "") -> None:
+        """The server (or one shard) starts again, with the state of a backup where one is ``restored``: what it forgets is gone, each
+        charger's next request is a return."""
+        if restored:
+            for account, kept in zip(self.accounts, self.snapshots[restored][1], strict=True):
                 if shard is not None and account.shard != shard:
                     continue
                 (
@@ -467,7 +472,7 @@ class Server:
             if "ledger" in forgets:
                 account.entries.clear()
         for group in self.groups:
-            group.restarted(members, restored=restored)
+            group.restarted(members, restored=bool(restored))
         self.free_at_us = [max(free, now * 1000) if shard in (None, place) else free for place, free in enumerate(self.free_at_us)]
         refused, self._refused = self._refused, []
         for index, deed in refused:

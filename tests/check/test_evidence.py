@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 from pathlib import Path
 
 import pytest
 import test_messages
 import test_timelines
 from msgspec.structs import replace
-from timeline import JUICEBOX, Timeline, scenario
+from timeline import JUICEBOX, Timeline, ms, scenario
 
 import harness.check
 from harness.check.catalogue import EXPLANATIONS, NAMES
@@ -47,16 +48,19 @@ def an_evening_with_everything() -> Timeline:
     line.at("19:00").override().release()
     line.at("19:00:05").draws()
     line.at("20:00").closes(1).unplug()
+    line.at("20:01").add(r.Discard(t=ms("20:01"), who="anna", action="transaction-end", tx=1, why="attempts"))
     line.at("21:00").settled()
     return line
 
 
-def test_reasons_change_nothing():
+@pytest.mark.parametrize(("kind", "opinion"), [(r.Current, {"reason": "no-car"}), (r.Discard, {"why": "memory-cleared"})])
+def test_what_a_charger_says_for_itself_changes_nothing(kind, opinion):
     line = an_evening_with_everything()
     before = line.results()
+    assert any(isinstance(record, kind) for record in line.records)
     for place, record in enumerate(line.records):
-        if isinstance(record, r.Current):
-            line.records[place] = replace(record, reason="no-car")
+        if isinstance(record, kind):
+            line.records[place] = replace(record, **opinion)
     after = line.results()
     assert any(result.failed for result in before.values())
     for name, result in before.items():
@@ -121,13 +125,12 @@ def seen() -> Seen:
 
 
 def run_each(test) -> None:
-    marks = getattr(test, "pytestmark", [])
-    if not marks:
-        test()
-        return
-    names, rows = marks[0].args
-    for row in rows:
-        test(**dict(zip((names,) if isinstance(names, str) else names, (row,) if isinstance(names, str) else row, strict=True)))
+    cases: list[list[dict]] = []
+    for mark in getattr(test, "pytestmark", []):
+        names, rows = mark.args
+        cases.append([dict(zip((names,), (row,), strict=True) if isinstance(names, str) else zip(names, row, strict=True)) for row in rows])
+    for given in itertools.product(*cases):
+        test(**{name: value for case in given for name, value in case.items()})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from timeline import JUICEBOX, OCPP201, Timeline, ms, scenario
 
 from harness.journal import records as r
@@ -49,20 +50,42 @@ def test_before_all_is_settled_nobody_can_tell():
     assert one_transaction(settled=False).judged("1 00:00") == {"transactions-accounted": "1 pending"}
 
 
-@pytest.mark.parametrize(
-    ("why", "tx", "says"),
-    [("attempts", 1, "1 met"), ("queue-full", 1, "1 met"), ("memory-cleared", 1, "1 failed")],
-)
-def test_a_transaction_may_be_given_up_as_the_queue_allows(why, tx, says):
+WHYS = ("attempts", "queue-full", "memory-cleared")
+
+
+def given_up(line: Timeline, clock: str, action: str, tx: int = 1, why: str = "attempts") -> Timeline:
+    line.at(clock).add(r.Discard(t=ms(clock), who="anna", action=action, tx=tx, why=why))
+    return line
+
+
+@pytest.mark.parametrize("why", WHYS)
+@pytest.mark.parametrize(("failures", "says"), [(["error", "timeout", "error"], "1 met"), (["error", "link-lost", "timeout"], "1 failed")])
+def test_a_message_may_be_given_up_after_the_models_last_attempt_whatever_the_charger_says(failures, says, why):
     line = one_transaction()
-    line.at("11:00").add(r.Discard(t=ms("11:00"), who="anna", action="transaction-start", tx=tx, why=why))
-    assert line.judged("1 00:00") == {"transactions-accounted": says}  # no event clears this model's queue
+    for minute, failure in enumerate(failures):
+        at = f"10:0{minute + 1}"
+        line.at(at).add(r.Failed(t=ms(at), who="anna", action="transaction-start", tx=1, sent=START, number=minute + 1, why=failure))
+    assert given_up(line, "11:00", "transaction-start", why=why).judged("1 00:00") == {"transactions-accounted": says}
+
+
+@pytest.mark.parametrize("why", WHYS)
+@pytest.mark.parametrize(("limit", "says"), [(3, "2 met"), (4, "1 met, 1 failed")])
+def test_the_newest_message_may_be_given_up_where_so_many_wait_that_the_queue_is_full(limit, says, why):
+    line = only("transactions-accounted", replace(JUICEBOX, queue=replace(JUICEBOX.queue, limit=limit)))
+    line.at("10:00").plug_in().opens(1).closes(1)
+    line.at("11:00").opens(2)  # the third that waits; one more may have been taken in and wait for its answer
+    given_up(line, "11:00", "transaction-start", 2, why)
+    line.at("12:00").closes(2).unplug()
+    line.at("13:00").settled()
+    line.at("1 00:00").ledger((1, START, 0, START, 0))
+    assert line.judged("1 00:00") == {"transactions-accounted": says}
 
 
 def test_a_full_queue_may_not_drop_an_older_start():
     line = one_transaction((2, ms("14:00"), 10_500, ms("15:00"), 12_000))
     line.at("13:59").plug_in()
-    line.at("14:00").opens(2, wh=10_500).add(r.Discard(t=ms("14:00"), who="anna", action="transaction-start", tx=1, why="queue-full"))
+    line.at("14:00").opens(2, wh=10_500)
+    given_up(line, "14:00", "transaction-start", 1, "queue-full")
     line.at("15:00").closes(2, wh=12_000).unplug(wh=1_500)
     line.at("16:00").settled()
     assert line.judged("1 00:00") == {"transactions-accounted": "1 met, 1 failed"}

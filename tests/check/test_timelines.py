@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from timeline import JUICEBOX, OCPP201, UK, V09U, WAYBOX, Timeline, scenario
+from timeline import JUICEBOX, OCPP201, UK, V09U, WAYBOX, Timeline, ms, scenario
 
+from harness.journal import records as r
 from harness.values import Backoff, Clause, Settings
 
 OUTAGE = (
@@ -347,6 +348,17 @@ def test_too_little_of_the_window_is_left():
     assert line.judged() == {}
 
 
+def test_an_override_in_the_very_millisecond_in_which_the_server_went_down():
+    line = held_evening("tou-suspended")
+    line.at("19:30").cut()
+    line.at("20:00").add(r.Server(t=ms("20:00"), shard=1, state="down")).override()
+    line.at("20:30").back()
+    line.at("21:00").heals()
+    line.at("21:00:10").recovers().hold("24:00")
+    line.at("23:00").unplug()
+    assert line.judged() == {"tou-suspended": "1 cancelled"}  # it was taken in, and forgotten by the restart
+
+
 def test_an_override_during_the_outage_is_refused_while_the_server_is_down():
     line = held_evening("tou-suspended")
     line.at("19:30").crash()
@@ -587,6 +599,35 @@ def test_a_running_bound_restarts_at_the_end_of_a_blip():
     line.at("20:00:40").lost("network.cut")
     line.at("20:01:20").recovers(blip=True)  # held by 20:02:05.081
     line.at("20:02").hold("24:00").idle()
+    line.at("22:00").unplug()
+    assert line.judged() == {"override-needed-after-recovery": "1 met"}
+
+
+def test_a_restart_within_a_blip_forgets_an_override():
+    line = held_evening("override-needed-after-recovery", "override-kept")
+    line.at("19:00").crash()
+    line.at("20:00").back()
+    line.at("20:00:10").recovers().hold("24:00")
+    line.at("20:30").override().release()
+    line.at("20:30:05").draws()
+    line.at("21:00").crash()
+    line.at("21:01").back()
+    line.at("21:01:10").recovers(blip=True).hold("24:00").idle()
+    line.at("22:00").unplug()
+    # Held until the driver asked; that the car drew from then on ended with the server's memory, in no one's fault.
+    assert line.judged() == {"override-needed-after-recovery": "1 met, 1 cancelled"}
+
+
+def test_an_override_within_a_blip_ends_the_wait_for_one():
+    line = held_evening("override-needed-after-recovery")
+    line.at("19:00").crash()
+    line.at("20:00").back()
+    line.at("20:00:10").recovers().hold("24:00")
+    line.at("21:00").cut()
+    line.at("21:00:30").override()
+    line.at("21:01").heals()
+    line.at("21:01:10").recovers(blip=True).release()
+    line.at("21:01:15").draws()
     line.at("22:00").unplug()
     assert line.judged() == {"override-needed-after-recovery": "1 met"}
 

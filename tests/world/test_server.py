@@ -350,12 +350,12 @@ def test_a_restore_brings_back_the_state_of_the_backup():
     office = Office()
     office.server.handle(0, 0, start(0))
     office.server.asked(100, 0, Deed("set-amperage", 1, ma=10_000))
-    office.server.take_snapshot(HOUR)
+    office.server.take_snapshot(HOUR, "backup")
     office.server.asked(2 * HOUR, 0, Deed("set-amperage", 2, ma=20_000))
     office.server.asked(2 * HOUR, 0, Deed("set-tou", 3, on=False))
     office.server.handle(2 * HOUR, 0, end_of(start(0), 2 * HOUR))
     office.server.handle(2 * HOUR, 0, start(2 * HOUR, plug_in=2, tx=2))
-    office.server.restarted(3 * HOUR, None, restored=True)
+    office.server.restarted(3 * HOUR, None, restored="backup")
     account = office.server.accounts[0]
     assert (account.amperage_ma, account.tou_on, account.plug_in) == (10_000, True, 1)
     assert booked(office) == [(1, 0, 0, None, None)]
@@ -363,7 +363,7 @@ def test_a_restore_brings_back_the_state_of_the_backup():
 
 def test_a_plain_restart_brings_nothing_back():
     office = Office()
-    office.server.take_snapshot(0)
+    office.server.take_snapshot(0, "backup")
     office.server.asked(HOUR, 0, Deed("set-amperage", 1, ma=10_000))
     office.server.restarted(2 * HOUR, None)
     assert office.server.accounts[0].amperage_ma == 10_000
