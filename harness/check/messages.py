@@ -26,8 +26,8 @@ class Traffic:
     """What one charger sent, as far as the checks of messages need it."""
 
     __slots__ = (
-        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "next_seq", "offline", "opened", "restarted_at", "seq_tx",
-        "stays", "waiting", "waits_for_acceptance",
+        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "last_sent", "next_seq", "offline", "opened",
+        "restarted_at", "seq_tx", "stays", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,6 +43,7 @@ class Traffic:
         """Transaction → how many messages of it were given up."""
         self.stays: list[Stay] = []
         self.last_at = -1
+        self.last_sent = -1
         self.seq_tx = 0
         self.next_seq = 0
         self.restarted_at = -1
@@ -131,11 +132,13 @@ def restarted(ev: Evidence, t: int, *, lost_power: bool = False) -> None:
 
 
 def _order(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
-    if message.at < traffic.last_at:
+    """In order is what was sent in order: one that a network held back, and that its charger has given up since, comes late."""
+    if message.at < traffic.last_at and message.sent >= traffic.last_sent:
         text = f"{message.action} of an event at {moment(message.at)} came after one at {moment(traffic.last_at)}"
         _fail(ev, rule, message.t, text, traffic.opened.get(message.tx), message)
     else:
-        traffic.last_at = message.at
+        if message.at >= traffic.last_at:
+            traffic.last_at, traffic.last_sent = message.at, message.sent
         rule.met()
 
 

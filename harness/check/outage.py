@@ -89,12 +89,13 @@ def troubled(ev: Evidence) -> bool:
 
 
 def wait_for_calm(ev: Evidence, duty: Duty) -> None:
-    """A bound that is running does not run while a fault acts; it runs anew from when none does, or from a message that was struck."""
-    if duty.level or ev.t > duty.deadline:
-        return
-    if troubled(ev):
-        duty.deadline = FOREVER
-    elif duty.deadline == FOREVER or ev.troubled_until > duty.base:
+    """A bound that is running does not run while a fault acts, nor from a restart to the registration after it, which the server's orders
+    follow; it runs anew from then, or from a message that was struck."""
+    running = not duty.level and ev.t <= duty.deadline
+    if troubled(ev) or ev.needs_registration:
+        if running or ev.flags & ev_.RESTART:
+            duty.deadline = FOREVER
+    elif duty.deadline == FOREVER or (running and ev.troubled_until > duty.base):
         calm_from = max(ev.t, ev.troubled_until)
         duty.base = max(calm_from, ev.up_from) if duty.draws else calm_from
         duty.deadline = duty.base + duty.bound_ms

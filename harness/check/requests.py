@@ -80,10 +80,12 @@ class Requests:
     def recovered(self, ev: Evidence, t: int, *, blip: bool) -> list[Duty]:
         """The outage is over: what the server took in must now come into effect."""
         duties = []
+        last = {request.asked.action: request for request in self.seen if request.pending}
         for request in self.seen:
             if request.closed:
                 continue
-            if (blip and request.asked.t >= ev.since) or (request.pending and forgotten(ev, request.asked)):
+            replaced = request.pending and last[request.asked.action] is not request
+            if (blip and request.asked.t >= ev.since) or replaced or (request.pending and forgotten(ev, request.asked)):
                 request.closed = True
                 self.rule.cancelled()
             elif request.pending:

@@ -285,7 +285,9 @@ class Director:
         self.timeline.recoveries[step] = now
         kept = self.timeline.steps[step]
         if KINDS[kept.do].family != "driver":
-            self._note(kept, "recovered", [], now)
+            # In the plan's order where several recover at once, however their targets' messages were carried.
+            record = Fault(t=now, step=step, do=kept.do, edge="recovered", with_=self._arguments(kept))
+            self.recorder.emit_last(-1, list(self.timeline.steps).index(step), record)
         self._follow(step, "recovered", now)
 
     # Settling.
@@ -299,12 +301,18 @@ class Director:
             self._settles += 1
             self.recorder.emit(-1, Settled(t=self.clock.now))
 
-    def _note(self, step: Step, edge: str, places: list[int], at: int | None = None) -> None:
-        """Journal an edge of a step: once for the step, and for each charger that it concerns; the server's concern all of its shard."""
-        now = self.clock.now if at is None else at
+    @staticmethod
+    def _arguments(step: Step) -> dict[str, int | str | bool | list[str]]:
+        """A step's arguments as its records hold them."""
         with_ = {name: list(value) if isinstance(value, tuple) else value for name, value in step.arguments.items()}
         if KINDS[step.do].aims == "server" and step.to.shard is not None:
             with_["shard"] = step.to.shard
+        return with_
+
+    def _note(self, step: Step, edge: str, places: list[int]) -> None:
+        """Journal an edge of a step: once for the step, and for each charger that it concerns; the server's concern all of its shard."""
+        now = self.clock.now
+        with_ = self._arguments(step)
         self.recorder.emit(-1, Fault(t=now, step=step.id, do=step.do, edge=edge, with_=with_))  # type: ignore[arg-type]
         if KINDS[step.do].aims != "server":
             for place in places:

@@ -17,6 +17,9 @@ BATCH = 4096
 """How many records wait before they are handed on, and how many are handed on at once; bounds memory in a burst."""
 
 
+_LAST = 1 << 60
+
+
 class Recorder:
     """Collects records and hands them to a sink in batches."""
 
@@ -32,6 +35,10 @@ class Recorder:
         """Take in a record of the actor at this place (−1: the world)."""
         self._count += 1
         self._waiting.append((record.t, place, self._count, record))
+
+    def emit_last(self, place: int, ordinal: int, record: Record) -> None:
+        """Take in a record that follows the actor's others of that millisecond, in the order of ``ordinal`` among such."""
+        self._waiting.append((record.t, place, _LAST + ordinal, record))
 
     def flush(self, now: int) -> None:
         """Hand on what lies before ``now``, if enough waits."""

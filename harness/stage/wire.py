@@ -249,6 +249,7 @@ class Wire:
             item = out.pop(0)
             if isinstance(item, str):
                 port.epoch += 1
+                port.up_at = port.down_at = 0
                 port.held.clear()
                 continue
             if self.awaited:
