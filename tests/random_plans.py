@@ -6,12 +6,13 @@ from functools import cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from harness import scenario
 from harness.journal.records import AnyRecord
-from harness.search.generator import generate
+from harness.search.generator import HOUR_MS, MINUTE_MS, Dice, generate
 from harness.stage.simulated import run
-from harness.values import Scenario
+from harness.values import Moment, Scenario, Session, Step
 
 MODELS = ("juicebox-40", "juicebox-v09u", "waybox", "ocpp16-strict", "ocpp201", "uk-smart")
 
@@ -50,10 +51,84 @@ def drawn(model: str, seed: int, *, hours: int = 30) -> Scenario:
     return generate(base(model, grouped=bool(seed % 2), hours=hours), seed)
 
 
-def records_of(loaded: Scenario, *, simulate_all: bool = False) -> list[Any]:
+INVENTED = """
+harness: 1
+title: Chargers of several makers, with links and limits of their own
+start: {start}
+zone: America/Los_Angeles
+duration: {hours} h
+seed: 1
+server: {{extends: juicenet, shards: {shards}, accepts_per_s: {accepts}, accept_queue: {waiting}}}
+network: {{extends: ethernet, latency: {latency} ms}}
+supply: {{voltage: 240 V, phases: 1}}
+defaults: {{car: {car}, tariff: pge-ev2-a}}
+chargers:
+"""
+
+
+def invented(seed: int, *, roomy: bool = False) -> Scenario:
+    """Up to four chargers of several makers with links, queues and settings of their own, on a small server of several shards. Where
+    it is ``roomy`` the server never turns anyone away, and so must keep every maker's bounds."""
+    dice = Dice(seed)
+    shards = dice.of((1, 1, 2, 3))
+    text = INVENTED.format(
+        start=dice.of(("2026-03-12 08:00", "2026-03-07 20:00", "2026-10-31 20:00")), hours=dice.of((14, 24, 30)), shards=shards,
+        accepts=dice.of((100, 1000) if roomy else (1, 2, 5, 100)), waiting=1000 if roomy else dice.of((0, 1, 5, 1000)),
+        latency=dice.of((1, 20, 300)), car=dice.of(("leaf-40", "bolt", "model-3-sr")),
+    )  # fmt: skip
+    names = ("anna", "ben", "carla", "dave")[: dice.between(2, 4)]
+    text += "".join(_invented_charger(dice, name, shards) for name in names)
+    if dice.chance(50):
+        members = names[: dice.between(1, len(names))]
+        text += f"circuits: {{house: {{members: [{', '.join(members)}], capacity: {dice.of((20, 32, 45)) * len(members)} A}}}}\n"
+    return scenario.loads(text, "invented")
+
+
+def _invented_charger(dice: Dice, name: str, shards: int) -> str:
+    parts = [f"extends: {dice.of(MODELS)}"]
+    if dice.chance(50):
+        keepalive, wait = dice.of((5, 10, 30, 60)), dice.of((1, 5, 30))
+        backoff = f"{{wait_minimum: {wait} s, random_range: {dice.of((0, 1, 20))} s, repeat_times: {dice.of((0, 1, 4))}}}"
+        silence, patience = keepalive * dice.of((2, 3, 10)), dice.of((2, 5, 10, 30))
+        parts.append(f"link: {{keepalive: {keepalive} s, offline_after: {silence} s, answer_timeout: {patience} s, backoff: {backoff}}}")
+    if dice.chance(30):
+        parts.append(f"queue: {{limit: {dice.of((2, 3, 10))}, attempts: {dice.of((0, 1, 3))}, interval: {dice.of((1, 60))} s}}")
+    if dice.chance(20):
+        parts.append(f"power_up: {{boot: {dice.of((1, 30, 300))} s}}")
+    settings = [f"wire_rating: {dice.of((16, 24, 32))} A"] if dice.chance(50) else []
+    settings += [f"amperage: {dice.of((6, 10, 16))} A"] if dice.chance(40) else []
+    tou = dice.of(("{charge_in: [off-peak]}", "{charge_in: [off-peak, part-peak]}", "off", "{on: false, charge_in: [off-peak]}"))
+    shard = f", shard: {dice.between(1, shards)}" if dice.chance(50) else ""
+    return f"  {name}: {{model: {{{', '.join(parts)}}}, tag: {name}, tou: {tou}, settings: {{{', '.join(settings)}}}{shard}}}\n"
+
+
+def crowded(seed: int, *, roomy: bool = False) -> Scenario:
+    """A plan twice as long as usual, all of it within an hour or less, of which many steps are short, with a car at each charger."""
+    base_ = invented(seed, roomy=roomy)
+    dice = Dice(seed + 1_000_000)
+    begins = dice.between(2 * HOUR_MS, base_.duration_ms - 8 * HOUR_MS)
+    steps: list[Step] = []
+    for step in (*generate(base_, seed).plan, *generate(base_, seed + 1_000_000).plan):
+        if step.do == "server.gone" and dice.chance(70):
+            continue
+        at_ms = begins + dice.below(dice.of((1, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS)))
+        lasts_ms = dice.between(*dice.of(((1, 5_000), (1_000, 2 * MINUTE_MS), (MINUTE_MS, HOUR_MS))))
+        for_ms = None if step.for_ms is None else lasts_ms
+        steps.append(replace(step, id=f"s{len(steps) + 1}", at=Moment(offset_ms=at_ms), for_ms=for_ms))
+
+    def stay() -> Session:
+        comes = max(0, begins - dice.between(0, 90 * MINUTE_MS))
+        leaves = begins + dice.between(10 * MINUTE_MS, 5 * HOUR_MS)
+        return Session(plug_in_ms=comes, leave_ms=leaves, needs_wh=1000 * dice.between(2, 30))
+
+    chargers = tuple(replace(entry, sessions=(stay(),)) for entry in base_.chargers)
+    return replace(base_, name=f"crowded-{seed}", seed=seed, chargers=chargers, plan=tuple(steps))
+
+
+def records_of(loaded: Scenario, *, simulate_all: bool = False, leg_by_leg: bool = False) -> list[Any]:
     """All records of a run, in their order."""
     records: list[AnyRecord] = []
-    run(loaded, records.extend, simulate_all=simulate_all)
+    run(loaded, records.extend, simulate_all=simulate_all, leg_by_leg=leg_by_leg)
     return records
 
 

@@ -26,7 +26,7 @@ class Traffic:
     """What one charger sent, as far as the checks of messages need it."""
 
     __slots__ = (
-        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "last_sent", "next_seq", "offline", "opened",
+        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "last_event", "last_sent", "next_seq", "offline", "opened",
         "restarted_at", "seq_tx", "stays", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
@@ -44,6 +44,7 @@ class Traffic:
         self.stays: list[Stay] = []
         self.last_at = -1
         self.last_sent = -1
+        self.last_event = ("", -1)
         self.seq_tx = 0
         self.next_seq = 0
         self.restarted_at = -1
@@ -175,8 +176,10 @@ def _flag(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
 def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
     """OCPP 2.0.1 E01.FR.07: seqNo rises by one per event, so a gap is a loss; only what was given up may be missing."""
     expected = traffic.next_seq if message.tx == traffic.seq_tx else 0
-    if message.number > 1 and message.seq + message.count == expected:
-        return  # Sent again, and taken in again by a server that was restored to a time before the first.
+    event = (message.action, message.at)
+    if event == traffic.last_event:
+        return  # Come twice, and taken in twice by a server that was restored to a time before its transaction.
+    traffic.last_event = event
     lost = (traffic.discards or {}).get(message.tx, 0)
     traffic.seq_tx = message.tx
     traffic.next_seq = message.seq + message.count

@@ -51,7 +51,7 @@ class Port:
 
     __slots__ = (
         "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "mode_since", "pending", "place", "seen_lost_at", "seen_online", "shut",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "seen_lost_at", "seen_online", "shut",
         "tcp", "timers", "up_at",
     )  # fmt: skip
 
@@ -94,7 +94,6 @@ class Port:
         self.seen_lost_at: int | None = None
         """Whether the charger was online, and its outage, as last looked at."""
         self.away = False
-        self.mode_since = 0
 
     @property
     def way_ms(self) -> int:

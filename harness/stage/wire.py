@@ -18,7 +18,7 @@ from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Clock
 from harness.stage.port import MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.link import NEVER
-from harness.world.messages import ERROR, Answer, Command, Request
+from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
 from harness.world.server import Server
 
 
@@ -100,18 +100,20 @@ class Wire:
             sent = link.phase + (now - 1 - way_ms - link.phase) // every * every
             if sent > link.phase:
                 port.account.heard_at = max(port.account.heard_at, sent + way_ms)
-            if link.keepalive_at - every > link.phase:
+            if now > link.keepalive_at - every > link.phase:
                 self._put_under_way(port, link.keepalive_at - every, now)
+            for sent in port.charger.unsaid(now - 2 * way_ms, now):
+                self._put_under_way(port, sent, now, "status")
         elif link.state == "online":
-            first = link.next_keepalive(port.mode_since)
+            first = link.keepalive_at
             link.keepalive_at = max(first, link.next_keepalive(now))
             for sent in range(first, link.keepalive_at, every):
-                if sent + way_ms >= now:
+                if now > sent >= now - way_ms:
                     self._put_under_way(port, sent, now)
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
-                    self._arrive(port, self._keepalive(port, sent), port.epoch, sent + way_ms)
+                    self._arrive(port, self._routine(port, sent), port.epoch, sent + way_ms)
                 elif port.cuts and port.tcp and not port.holes:
-                    keepalive = self._keepalive(port, sent)
+                    keepalive = self._routine(port, sent)
                     port.held.append(Waiting(sent + way_ms, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
@@ -125,15 +127,15 @@ class Wire:
             elif fails_ms == 2 * way_ms:
                 self._leg(port, arrived_at + way_ms, self._refused, port, port.epoch)
 
-    def _keepalive(self, port: Port, sent: int) -> Request:
-        return Request("keepalive", sent, port.charger.plug_in if port.charger.battery is not None else 0)
+    def _routine(self, port: Port, sent: int, action: RequestAction = "keepalive") -> Request:
+        return Request(action, sent, port.charger.plug_in if port.charger.battery is not None else 0)
 
-    def _put_under_way(self, port: Port, sent: int, now: int) -> None:
-        """A keepalive sent before ``now`` and not answered before: have its next leg arrive."""
+    def _put_under_way(self, port: Port, sent: int, now: int, action: RequestAction = "keepalive") -> None:
+        """A routine request that was sent by ``now`` and not answered before: have its next leg arrive."""
         way_ms = port.latency_ms
-        if not sent < now <= sent + 2 * way_ms:
+        if now > sent + 2 * way_ms:
             return
-        request = self._keepalive(port, sent)
+        request = self._routine(port, sent, action)
         if now <= sent + way_ms:
             self._leg(port, sent + way_ms, self._arrives, port, request, port.epoch)
         else:
@@ -149,14 +151,14 @@ class Wire:
         if not self.reachable(port):
             if link.state in ("online", "waiting"):
                 link.mode = "dead"
-                port.mode_since = now
                 shard = port.account.shard
                 kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
                 if not kept:
                     port.charger.routine = False
         elif (
             link.state == "online" and port.lost_at is None and not account.unsettled and not account.fresh
-            and port.charger.clock_set and not port.held and link.answered_at >= link.keepalive_at - link.model.keepalive_ms
+            and port.charger.clock_set and not port.pending and link.answered_at >= link.keepalive_at - link.model.keepalive_ms
+            and link.keepalive_at + port.latency_ms <= account.heard_at + account.silence_ms  # the next is no return after a silence
         ):  # fmt: skip
             link.mode = "steady"
             port.charger.routine = False

@@ -79,12 +79,12 @@ class Charger:
     """One charger. Inputs are methods that take the time first; outputs are :attr:`out`, :attr:`deadline` and records."""
 
     __slots__ = (
-        "_allows_at", "_asked", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading", "_period", "_ready_at",
-        "_stay_uj", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays", "emit", "energy_uj",
-        "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma", "last_reason", "last_state",
-        "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power",
-        "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "tapers", "tx",
-        "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
+        "_period", "_ready_at", "_stay_uj", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays",
+        "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma", "last_reason",
+        "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in",
+        "power", "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "tapers",
+        "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -126,6 +126,8 @@ class Charger:
         self.late_ma = 0
         self._next_late = NEVER
         self._next_reading = NEVER
+        self._changed_at = -NEVER
+        """When the connector's state or the current last changed without a status that told of it."""
         self.routine = False
         """Status and readings are sent on a healthy link too; begun by :meth:`begin_routine`, ended by setting it."""
 
@@ -135,8 +137,7 @@ class Charger:
         """The tag's state: no, asking, yes, or refused."""
         self._asked: Request | None = None
         self.resumes = True
-        self._ready_at = NEVER
-        self._allows_at = NEVER
+        self._ready_at = self._allows_at = NEVER
         self.delays = 0
         self.ma = 0
         self.tapers = False
@@ -154,8 +155,7 @@ class Charger:
         """The plug-in of the open transaction; 0: none is open."""
         self.tx_at = 0
         self.tx_start: Request | None = None
-        self.seq = 0
-        self.readings_from = 0
+        self.seq = self.readings_from = 0
 
     def _tell(self, record: Record) -> None:
         self.emit(self.index, record)
@@ -531,6 +531,18 @@ class Charger:
         )  # fmt: skip
         if self.routine and self.link.online:
             self.out.append(self._request("status", now))
+        else:
+            self._changed_at = now
+
+    def unsaid(self, after: int, upto: int) -> list[int]:
+        """When in this time it would have sent a status or a reading, had routine traffic been sent."""
+        moments = [self._changed_at] if after < self._changed_at <= upto else []
+        every = self.model.queue.meter_interval_ms
+        if self.tx_plug_in and every:
+            reading_at = self.tx_at + (upto - self.tx_at) // every * every
+            if reading_at > max(after, self.tx_at):
+                moments.append(reading_at)
+        return moments
 
     def begin_routine(self, now: int) -> None:
         """Routine traffic is sent from now on."""

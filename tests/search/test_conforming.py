@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, drawn, records_of
+from random_plans import MODELS, base, crowded, drawn, records_of
 
 from harness import shipped
 from harness.check.judge import Judge
+from harness.check.result import CheckResult
 from harness.fault import KINDS
 from harness.search.coverage import Coverage
-from harness.values import Moment, Session, Step, Targets
+from harness.values import Moment, Scenario, Session, Step, Targets
 
 PLANS = 200
+CROWDED = 160
 HOUR_MS = 3_600_000
 
 SELDOM = {
@@ -26,6 +28,21 @@ SELDOM = {
 }  # fmt: skip
 """Checks that take several steps in one order within one stay: two hundred plans may decide none. The shipped scenarios and the
 hand-written timelines do."""
+
+
+def judged(plan: Scenario) -> list[CheckResult]:
+    judge = Judge(plan)
+    judge.feed(records_of(plan))
+    return judge.close(plan.duration_ms)
+
+
+def violations(plan: Scenario) -> list[str]:
+    return [told(plan, result) for result in judged(plan) if result.witness is not None]
+
+
+def told(plan: Scenario, result: CheckResult) -> str:
+    assert result.witness is not None
+    return f"seed {plan.seed}, {result.name}, {result.witness.charger} at {result.witness.t} ms: {result.witness.rule}"
 
 
 def test_every_shipped_charger_is_put_to_the_test():
@@ -38,19 +55,20 @@ def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
     broken: list[str] = []
     for seed in range(PLANS):
         plan = drawn(model, seed)
-        judge = Judge(plan)
-        judge.feed(records_of(plan))
-        results = judge.close(plan.duration_ms)
+        results = judged(plan)
         coverage.add(plan, results)
-        broken += [
-            f"seed {seed}, {result.name}, {result.witness.charger} at {result.witness.t} ms: {result.witness.rule}"
-            for result in results if result.witness is not None
-        ]  # fmt: skip
+        broken += [told(plan, result) for result in results if result.witness is not None]
     print(f"\n{model}\n{coverage.table()}")  # shown with -s, and on a failure
     assert broken == []
     assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
     promised = {check for contract in (plan.models[model].contract, plan.server.contract) for check in contract}
     assert promised - SELDOM - set(coverage.checks()) == set()
+
+
+@pytest.mark.parametrize("first", range(0, CROWDED, 16))
+def test_chargers_of_several_makers_keep_their_contracts_where_much_happens_at_once(first):
+    """On a server that has room for all, whatever the links' own bounds are."""
+    assert [broken for seed in range(first, first + 16) for broken in violations(crowded(seed, roomy=True))] == []
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -65,6 +83,4 @@ def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(mode
     stay = Session(plug_in_ms=HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=30_000)
     chargers = tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers)
     overlapping = replace(base(model), chargers=chargers, plan=plan)
-    judge = Judge(overlapping)
-    judge.feed(records_of(overlapping))
-    assert [result.witness for result in judge.close(overlapping.duration_ms) if result.witness is not None] == []
+    assert violations(overlapping) == []

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, drawn, lines, records_of
+from random_plans import MODELS, base, crowded, drawn, lines, records_of
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
 from harness.journal.records import Attempts, Recovery
-from harness.stage import simulated
 from harness.values import Moment, Scenario, Session, Step, Targets
 
 MINUTE = 60_000
@@ -23,6 +22,7 @@ SMALLER = {"reconnect-storm": ["chargers.town.count=60", "chargers.night-owls.co
 """What is cut away to stay quick."""
 
 PLANS = 60
+CROWDED = 96
 
 
 def verdicts(loaded: Scenario, records: list) -> list[object]:
@@ -39,9 +39,7 @@ def agree(loaded: Scenario) -> None:
 
 
 def agree_leg_by_leg(loaded: Scenario) -> None:
-    leg_by_leg: list = []
-    simulated.run(loaded, leg_by_leg.extend, leg_by_leg=True)
-    assert lines(records_of(loaded)) == lines(leg_by_leg)
+    assert lines(records_of(loaded)) == lines(records_of(loaded, leg_by_leg=True))
 
 
 @pytest.mark.parametrize("name", shipped.scenario_names())
@@ -56,6 +54,14 @@ def test_in_every_shipped_scenario(name):
 def test_under_random_plans(model):
     for seed in range(PLANS // len(MODELS)):
         agree(drawn(model, seed, hours=24))
+
+
+@pytest.mark.parametrize("first", range(0, CROWDED, 8))
+def test_under_plans_in_which_much_happens_at_once(first):
+    for seed in range(first, first + 8):
+        loaded = crowded(seed)
+        agree(loaded)
+        agree_leg_by_leg(loaded)
 
 
 def second_loss(model: str, kind: str, offset_ms: int) -> Scenario:
