@@ -177,7 +177,23 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     ``interrupted``. Raises :class:`harness.journal.format.JournalError` for what is no journal.
     """
     opened = Journal(journal)
+    _refuse_unknown_names(opened)
     return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
+
+
+def _refuse_unknown_names(journal: Journal) -> None:
+    """A journal of this schema may still name checks or metrics that this version does not know."""
+    from harness.check.catalogue import NAMES
+    from harness.check.metrics import METRICS
+
+    scenario = journal.scenario
+    contracts = [scenario.server.contract, *(model.contract for model in scenario.models.values())]
+    checks = [name for contract in contracts for name in contract] + [spec.name for spec in scenario.expect.checks if spec.builtin]
+    for kind, names, known in (("check", checks, NAMES), ("metric", [limit.metric for limit in scenario.expect.limits], METRICS)):
+        for name in names:
+            if name not in known:
+                wrote = f"it was written by harness {journal.harness}"
+                raise JournalError(f"{journal.path}:1: found the {kind} {name!r}, which harness {__version__} does not know; {wrote}")
 
 
 def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path:
@@ -286,12 +302,11 @@ class _Case:
         self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False
     ) -> Run:
         """Close the judging and write the reports. Without a footer the run was cut off after its last record."""
-        from harness.check.metrics import Totals
         from harness.check.verdict import judgement
 
         end_ms = footer.end_ms if footer else judging.last_ms
         judging.outline.close(end_ms)
-        twin = None if footer is None or footer.twin is None else msgspec.convert(footer.twin, Totals, from_attributes=True)
+        twin = None if footer is None or footer.twin is None else _twin_of(footer.twin, self._scenario, journal)
         outcome = Outcome(
             scenario=self._scenario,
             judgement=judgement(
@@ -325,6 +340,19 @@ class _Case:
             started=f"{self._started:%Y-%m-%dT%H:%M:%SZ}",
             seconds=round(time.monotonic() - self._from, 3),
         )
+
+
+def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:
+    """The twin's totals as a footer holds them. Raises :class:`JournalError` where they are none of this scenario."""
+    from harness.check.metrics import Totals
+
+    try:
+        totals = msgspec.convert(kept, Totals, from_attributes=True)
+    except msgspec.ValidationError as problem:
+        raise JournalError(f"{journal}: the footer's twin is damaged: {problem}") from None
+    if {len(totals.short_wh), len(totals.peak_wh), len(totals.micro)} != {len(scenario.names())}:
+        raise JournalError(f"{journal}: the footer's twin has not the chargers of the header")
+    return totals
 
 
 def _write_reports(run: Run, folder: Path) -> None:
@@ -481,5 +509,7 @@ def _write(path: Path, content: bytes) -> None:
     try:
         draft.write_bytes(content)
         draft.replace(path)
+    except OSError as problem:  # an error of writing comes without the name of the file
+        raise OSError(problem.errno, problem.strerror, str(path)) from None
     finally:
         draft.unlink(missing_ok=True)

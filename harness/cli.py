@@ -50,6 +50,7 @@ class _UsageError(Exception):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
+    _mend_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     try:
@@ -59,9 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        _mute()
-        return 0
     except Exception as problem:
         if debug and not isinstance(problem, _UsageError):
             raise
@@ -80,7 +78,10 @@ def _call(words: list[str], *, debug: bool) -> int:
     arguments.debug = debug
     run: Callable[[argparse.Namespace], int] = arguments.run
     code = run(arguments)
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute(sys.stdout)
     return code
 
 
@@ -418,7 +419,10 @@ def _print(lines: Iterable[Line]) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(Text.assemble(*((text, COLOURS.get(style, "")) for text, style in line)))
+        try:
+            console.print(Text.assemble(*((_clean(text), COLOURS.get(style, "")) for text, style in line)))
+        except BrokenPipeError:
+            _mute(sys.stdout)
 
 
 def _say(text: str) -> None:
@@ -429,8 +433,14 @@ def _complain(text: str, *, prefix: bool = True) -> None:
     _put(sys.stderr, f"harness: {text}" if prefix else text)
 
 
+def _clean(text: str) -> str:
+    """Text that may come from a file, without what a terminal would obey: an escape sequence could paint another verdict."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def _put(stream: TextIO, text: str) -> None:
-    """Print, whatever the stream can encode."""
+    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code."""
+    text = _clean(text)
     encoding = stream.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -438,12 +448,22 @@ def _put(stream: TextIO, text: str) -> None:
         for sign, plain in (("✓", "+"), ("✗", "x"), ("–", "-"), ("…", "...")):
             text = text.replace(sign, plain)
         text = text.encode(encoding, "replace").decode(encoding)
-    print(text, file=stream)
+    try:
+        print(text, file=stream)
+    except BrokenPipeError:
+        _mute(stream)
 
 
-def _mute() -> None:
+def _mute(stream: TextIO) -> None:
     """Whoever read our output is gone: let nothing more be written there, not even by the interpreter's end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _mend_streams() -> None:
+    """A stream that was closed before the start is None: what is printed there is lost, and that is all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _explain_failure(problem: Exception) -> int:

@@ -21,6 +21,10 @@ MemoryEvent = Literal["departure", "server-loss", "network-reboot", "power-cycle
 Severity = Literal["fail", "warn"]
 
 
+MOST_CHARGERS = 1_000_000
+MOST_DURATION_MS = 3_660 * 86_400_000
+
+
 def doc(text: str) -> Meta:
     """The description of a field, shown by editors and by ``harness explain``."""
     return Meta(description=text)

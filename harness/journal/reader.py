@@ -12,6 +12,7 @@ import msgspec
 
 from harness.journal.format import FOOTER_START, PACKED_NAME, PLAIN_NAME, SCHEMA, Footer, Header, JournalError, LastLine
 from harness.journal.records import AnyRecord
+from harness.journal.sound import Order, unsound_scenario
 from harness.values import Scenario
 
 _CHUNK_BYTES = 1 << 20
@@ -37,6 +38,8 @@ class Journal:
         self._cut: str | None = None
         self._read = False
         header = self._read_header()
+        if doubt := unsound_scenario(header.scenario):
+            raise self._error(1, f"the header's scenario cannot be: {doubt}")
         self.scenario: Scenario = header.scenario
         self.harness = header.harness
         """The version that wrote it."""
@@ -70,6 +73,7 @@ class Journal:
         explain, and at the end where the records are not those that the footer was written for.
         """
         digest = hashlib.sha256()
+        order = Order(self.scenario)
         line, total = 1, 0
         self._footer, self._cut, self._read = None, None, False
         blocks = self._blocks()
@@ -80,6 +84,8 @@ class Journal:
             body = self._split_footer(block, line)
             digest.update(body)
             batch = self._decode(body, line + 1)
+            if wrong := order.unsound(batch):
+                raise self._error(line + 1 + wrong[0], wrong[1])
             line += len(batch)
             total += len(batch)
             if batch:
@@ -90,6 +96,8 @@ class Journal:
             raise self._error(line + 2, "found more after the footer, expected the end")
         elif self._footer.digest != digest.hexdigest() or self._footer.total != total:
             raise self._error(line + 1, "the records are not those that this footer was written for: the file was changed")
+        elif not order.last_ms <= self._footer.end_ms <= self.scenario.duration_ms:
+            raise self._error(line + 1, f"found {self._footer.end_ms} ms as the end, not from the last record to the run's length")
         else:
             self._cut = None
         self._read = True
@@ -182,14 +190,16 @@ class Journal:
     def _unpacked(self, file: BinaryIO) -> Iterator[bytes]:
         unpacker = zlib.decompressobj(wbits=31)
         data = file.read(_CHUNK_BYTES)
-        while data and not unpacker.eof:
+        while data:
+            if unpacker.eof:  # packed in several members, one after the other
+                unpacker = zlib.decompressobj(wbits=31)
             try:
                 chunk = unpacker.decompress(data, _CHUNK_BYTES)
             except zlib.error as problem:
                 raise JournalError(f"{self.path}: the compressed data are damaged: {problem}") from None
             if chunk:
                 yield chunk
-            data = unpacker.unconsumed_tail or file.read(_CHUNK_BYTES)
+            data = unpacker.unconsumed_tail or unpacker.unused_data or file.read(_CHUNK_BYTES)
         if tail := unpacker.flush():
             yield tail
         if not unpacker.eof:

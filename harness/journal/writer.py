@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from errno import EEXIST
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 PACK_BEYOND_BYTES = 8 << 20
 """A journal larger than this is compressed. A smaller one stays readable by eye, ``grep`` and a diff."""
 
+_TAKEN = "another run's journal is here"
 _BUFFER_BYTES = 256 << 10
 _COPY_BYTES = 1 << 20
 _ZLIB_LEVEL = 1
@@ -53,18 +55,21 @@ class _GzipFile:
 
 
 class Writer:
-    """Writes the journal of one run into ``folder``, which exists: ``journal.jsonl``, or ``journal.jsonl.gz`` once it is large. An
-    older journal there is replaced.
+    """Writes the journal of one run into ``folder``, which exists: ``journal.jsonl``, or ``journal.jsonl.gz`` once it is large.
 
     Records come in canonical order through :meth:`write`; :meth:`finish` adds the footer. A writer that is closed without it, as at
     an interruption, leaves a journal that readers recognise as cut off. Use it as a context manager. Raises :class:`OSError` where the
-    disk is full or not writable.
+    disk is full or not writable; that is a :class:`FileExistsError` where a journal is there already, or is just being written.
     """
 
     def __init__(self, folder: Path, scenario: Scenario, *, pack_beyond_bytes: int = PACK_BEYOND_BYTES) -> None:
         self.path = folder / PLAIN_NAME
-        (folder / PACKED_NAME).unlink(missing_ok=True)
-        self._file: BinaryIO | _GzipFile = self.path.open("wb", buffering=_BUFFER_BYTES)
+        if (folder / PACKED_NAME).exists():
+            raise FileExistsError(EEXIST, _TAKEN, str(folder / PACKED_NAME))
+        try:
+            self._file: BinaryIO | _GzipFile = self.path.open("xb", buffering=_BUFFER_BYTES)
+        except FileExistsError:
+            raise FileExistsError(EEXIST, _TAKEN, str(self.path)) from None
         self._pack_beyond_bytes: float = pack_beyond_bytes
         self._encoder = msgspec.json.Encoder()
         self._hash = hashlib.sha256()

@@ -18,8 +18,9 @@ from harness.scenario.problems import Problems, listed, nearest
 from harness.scenario.roster import EVERYONE, Roster
 from harness.scenario.tariff import TariffRules, lay_out
 from harness.shipped import ModelKind
-from harness.units import WallTime, format_current
+from harness.units import WallTime, format_current, format_duration_ms
 from harness.values import (
+    MOST_CHARGERS,
     ChargerModel,
     Chargers,
     Circuit,
@@ -28,6 +29,7 @@ from harness.values import (
     ServerModel,
     Session,
     Settings,
+    Supply,
     Tariff,
     Tou,
     VehicleModel,
@@ -97,6 +99,8 @@ class FleetReader:
                 self.fleet.entries.append(entry)
         if "chargers" in self.root and not self.root.node.at("chargers").entries:
             self.problems.add(self.root.at("chargers"), "there are no chargers", expected="at least one")
+        if sum(max(1, entry.count) for entry in self.fleet.entries) > MOST_CHARGERS:
+            self.problems.add(self.root.at("chargers"), "too many chargers", expected=f"at most {MOST_CHARGERS} in all")
         self._check_names()
         self._read_circuits()
         return self.fleet
@@ -120,6 +124,7 @@ class FleetReader:
         tou = self._tou(part, tariff)
         settings: Settings = part.get("settings", Settings())
         self._check_settings(part, settings, model)
+        self._check_fit(part, model, found["network"], car)
         self._check_shard(part)
         if count and not part.get("driver"):
             self.problems.add(node, f"`driver` is missing in the crowd `{name}`", expected="`driver`: its sessions are drawn from it")
@@ -249,6 +254,22 @@ class FleetReader:
                     expected=f"some of {listed(tariff.levels)}", suggestion=nearest(level, tariff.levels),
                 )  # fmt: skip
         return Tou(charge_in=value.get("charge_in"), on=value.get("on", True))
+
+    def _check_fit(self, part: Part, model: ChargerModel | None, network: NetworkModel | None, car: VehicleModel | None) -> None:
+        """The charger's patience is longer than its network's way, and the car can charge from this mains."""
+        if model is not None and network is not None and model.link.answer_timeout_ms <= 2 * network.latency_ms:
+            self.problems.add(
+                part.node, f"no answer would ever reach `{model.name}` over `{network.name}` in time",
+                found=f"an `answer_timeout` of {format_duration_ms(model.link.answer_timeout_ms)}",
+                expected=f"more than the way there and back, {format_duration_ms(2 * network.latency_ms)}",
+            )  # fmt: skip
+        supply: Supply | None = self.root.get("supply")
+        voltage_v = supply.voltage_v if supply is not None else 0
+        if car is not None and voltage_v and car.ac_w * 1000 // (car.phases * voltage_v) < car.minimum_ma:
+            self.problems.add(
+                part.node, f"`{car.name}` cannot charge from {voltage_v} V", found=f"{car.ac_w} W on {car.phases} phases",
+                expected=f"at least its least current, {format_current(car.minimum_ma)}",
+            )  # fmt: skip
 
     def _check_settings(self, part: Part, settings: Settings, model: ChargerModel | None) -> None:
         if model is None or "settings" not in part:

@@ -255,7 +255,8 @@ def lowered(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return text
+    """A text in one line, however many it was written in."""
+    return " ".join(text.split())
 
 
 def _name(text: str) -> str:

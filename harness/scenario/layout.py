@@ -31,11 +31,9 @@ from harness.scenario.forms import (
 from harness.scenario.models import VERSION_FIELD
 from harness.scenario.moments import MOMENT, TIME
 from harness.shipped import ModelKind
-from harness.values import Predicate, Settings, Supply
+from harness.values import MOST_CHARGERS, MOST_DURATION_MS, Predicate, Settings, Supply
 
-MOST_CHARGERS = 1_000_000
 MOST_SEED = 2**53
-MOST_DURATION_MS = 3_660 * 86_400_000
 """Ten years: what a run lays out (tariffs, local days) must have an end."""
 
 

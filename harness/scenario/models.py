@@ -151,8 +151,11 @@ class Library:
 
     def _named(self, kind: ModelKind, node: Node, seen: list[str]) -> Node | None:
         name = node.text
-        if name in seen or len(seen) >= MOST_EXTENDS:
+        if name in seen:
             self.problems.add(node, "models extend each other in a circle", found=" → ".join(f"`{s}`" for s in [*seen, name]))
+            return None
+        if len(seen) >= MOST_EXTENDS:
+            self.problems.add(node, "too many models extend one another", expected=f"at most {MOST_EXTENDS}, one after the other")
             return None
         if kind == "charger" and name in self.patches:
             return self._patched(name, node, seen)
@@ -271,6 +274,16 @@ def _check_path(form: Record, path: str, node: Node, problems: Problems) -> None
         here = candidate.form
 
 
+_ABOVE_ZERO: dict[type, tuple[tuple[str, ...], ...]] = {
+    ChargerModel: (
+        ("ratings", "unit_rating_ma"), ("ratings", "wire_rating_ma"), ("link", "keepalive_ms"), ("link", "answer_timeout_ms"),
+        ("link", "backoff", "wait_minimum_ms"), ("queue", "interval_ms"),
+    ),
+    VehicleModel: (("usable_wh",), ("ac_w",), ("minimum_ma",)),
+}  # fmt: skip
+"""Kind of model → its quantities that cannot be zero."""
+
+
 def _check_value(value: Any, tree: Node, problems: Problems) -> None:
     """What the form cannot say: figures that contradict each other."""
     if isinstance(value, DriverModel):
@@ -279,16 +292,21 @@ def _check_value(value: Any, tree: Node, problems: Problems) -> None:
             row = [quantiles.p10, quantiles.p25, quantiles.p50, quantiles.p75, quantiles.p90]
             if row != sorted(row):
                 problems.add(tree.at(key), f"the quantiles of `{key}` fall", expected="each at least the one before it")
+    for path in _ABOVE_ZERO.get(type(value), ()):
+        found = value
+        for name in path:
+            found = getattr(found, name)
+        if found < 1:
+            keys = [name.rpartition("_")[0] if name == path[-1] else name for name in path]
+            node = tree.at(*keys)
+            problems.add(node, f"`{keys[-1]}` is not right", found=node.shown, expected="more than nothing")
     if isinstance(value, ChargerModel):
         link = value.link
-        for key, wait_ms in (("keepalive", link.keepalive_ms), ("answer_timeout", link.answer_timeout_ms)):
-            if wait_ms < 1:
-                problems.add(tree.at("link", key), f"`{key}` is not right", found="no time at all", expected="a time above zero")
-        if link.offline_after_ms < link.keepalive_ms:
+        if link.offline_after_ms <= link.keepalive_ms:
             problems.add(
                 tree.at("link", "offline_after"), "a healthy link would be taken for a lost one",
                 found=f"offline after {format_duration_ms(link.offline_after_ms)} of silence",
-                expected=f"at least the keepalive, {format_duration_ms(link.keepalive_ms)}",
+                expected=f"more than the keepalive, {format_duration_ms(link.keepalive_ms)}",
             )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ over 1 MiB, nesting deeper than 20, and bytes that are not UTF-8.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,8 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 _TOO_DEEP = f"nested too deeply: expected at most {MAX_DEPTH} levels"
 MAX_NODES = 100_000
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What escapes in quotes can smuggle in: control characters, changes of writing direction, halves of surrogate pairs."""
 
 _HINTS = {
     "mapping values are not allowed": "a text that contains `: ` must stand in quotes",
@@ -210,6 +213,8 @@ class _Builder:
         if event.tag is not None:
             self._refuse(event, "a tag", found=f"`{event.tag}`", expected="the value alone")
         if isinstance(event, yaml.ScalarEvent):
+            if not event.value.isprintable() and (control := _CONTROL.search(event.value)):
+                self._refuse(event, "a control character", found=f"U+{ord(control[0]):04X}", expected="text that can be shown")
             return Node("scalar", self.file, line, column, text=event.value, plain=event.implicit[0] and not event.style)
         if isinstance(event, yaml.SequenceStartEvent):
             node = Node("list", self.file, line, column)

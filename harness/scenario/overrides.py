@@ -110,9 +110,10 @@ def _place(node: Node, key: str) -> int | None:
         if name is not None and name.text == key:
             return place
     digits = key.removeprefix("step-")
-    if digits.isdecimal() and 1 <= int(digits) <= len(node.items) and not (key != digits and node.items[int(digits) - 1].get("id")):
-        return int(digits) - 1
-    return None
+    place = int(digits) - 1 if digits.isdecimal() and len(digits) < 10 else -1
+    if not 0 <= place < len(node.items) or (key != digits and node.items[place].get("id")):
+        return None
+    return place
 
 
 def _relocated(node: Node, file: str) -> Node:

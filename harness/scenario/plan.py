@@ -298,7 +298,10 @@ class PlanReader:
         for argument in kind.arguments:
             if argument.name in given:
                 value = read(argument_form(argument), given[argument.name][1], self.problems, argument.name)
-                if value is not FAILED:
+                if value == 0 and argument.unit in ("duration", "energy"):
+                    node_ = given[argument.name][1]
+                    self.problems.add(node_, f"`{argument.name}` is not right", found=node_.shown, expected="more than nothing")
+                elif value is not FAILED:
                     values[argument.key] = value
             elif argument.required:
                 if not any(nearest(key, [argument.name]) for key in given if key not in names):

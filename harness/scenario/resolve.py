@@ -16,7 +16,7 @@ from harness.scenario.nodes import Node
 from harness.scenario.plan import PlanReader
 from harness.scenario.problems import Problems
 from harness.units import WallTime
-from harness.values import Expect, Scenario, ServerModel
+from harness.values import Expect, Scenario, ServerModel, Supply
 from harness.zones import zone
 
 DEFAULT_SEED = 1
@@ -41,6 +41,10 @@ class Resolution:
     def _resolve(self, part: Part, name: str) -> Scenario | None:
         patches: dict[str, Node] = part.get("models", {})
         self.library.patches = patches
+        supply: Supply | None = part.get("supply")
+        if supply is not None and supply.voltage_v < 1:
+            node = part.node.at("supply", "voltage")
+            self.problems.add(node, "`voltage` is not right", found=node.shown, expected="more than nothing")
         calendar = self._calendar(part)
         duration_ms: int = part.get("duration", _FALLBACK_MS)
         server = self._server(part)

@@ -1,5 +1,6 @@
 """The commands: what they print, what they leave, and how they end."""
 
+import errno
 import json
 import os
 import shlex
@@ -191,12 +192,20 @@ def test_no_place_to_write_is_one_line(call, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_one_line(call, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "journal.jsonl").symlink_to("/dev/full")
+def test_no_room_for_the_journal_is_one_line(tmp_path):
+    words, options = command("run", "answer-lost", "--out", "out")
+    limited = ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *words]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, **{**options, "cwd": tmp_path})
+    assert (done.returncode, done.stderr) == (4, "harness: File too large: out/journal.jsonl\n")
+
+
+def test_no_room_for_the_reports_is_one_line(call, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     code, _, err = call("run", "answer-lost", "--out", "out")
-    assert code == 4
-    assert err == "harness: No space left on device: out/journal.jsonl\n"
+    assert (code, err) == (4, "harness: No space left on device: out/result.json\n")
 
 
 def test_an_internal_error_is_one_line_and_a_file_to_report(call, monkeypatch):

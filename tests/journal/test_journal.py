@@ -1,6 +1,7 @@
 """Journals: what is written is read back, the same bytes each time, and a damaged one says where and how."""
 
 import gzip
+import hashlib
 import json
 import random
 import typing
@@ -83,7 +84,7 @@ def test_equal_journals_are_equal_compressed_files(tmp_path):
 
 
 def test_a_journal_of_many_blocks_is_read_in_bounded_batches(tmp_path):
-    journal = Journal(write(tmp_path, [RECORDS] * 2_000, pack_beyond_bytes=1 << 20))
+    journal = Journal(write(tmp_path, [[record] * 2_000 for record in RECORDS], pack_beyond_bytes=1 << 20))
     sizes = [len(batch) for batch in journal.batches()]
     assert sum(sizes) == 2_000 * len(RECORDS)
     assert len(sizes) > 3
@@ -187,6 +188,87 @@ def test_damage_is_named_with_its_line(tmp_path, change, line, says):
     assert says in str(caught.value)
 
 
+def resealed(lines):
+    """The lines with a footer that was written for them."""
+    footer = json.loads(lines[-1])["footer"]
+    body = b"".join(lines[:-1])
+    footer |= {"digest": hashlib.sha256(body).hexdigest(), "total": len(lines) - 2}
+    return body + json.dumps({"footer": footer}, separators=(",", ":")).encode() + b"\n"
+
+
+def in_line(number, old, new):
+    def change(lines):
+        assert old in lines[number - 1]
+        lines[number - 1] = lines[number - 1].replace(old, new)
+
+    return change
+
+
+HEADERS = [
+    (b'"America/Los_Angeles"', b'"Nowhere/Land"', "the zone 'Nowhere/Land', which there is not"),
+    (b'"start":"2026', b'"start":"some 2026', "expected ISO 8601"),
+    (b'"model":"plain-40"', b'"model":"plain-41"', "found the model 'plain-41' of 'anna', which the header does not hold"),
+    (b'"name":"ben"', b'"count":1000000000,"name":"ben"', "found no chargers or too many"),
+    (b'"name":"ben"', b'"name":"anna"', "found two chargers of one name"),
+    (b'"name":"ben"', b'"name":"ben","shard":9', "found 'ben' on shard 9 of 1"),
+    (b'"voltage_v":240', b'"voltage_v":0', "found a server or a supply of nothing"),
+    (b'"duration_ms":43200000', b'"duration_ms":-1', "found a duration of -1 ms"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), HEADERS)
+def test_a_header_that_cannot_be_is_refused(tmp_path, old, new, says):
+    path = write(tmp_path, [RECORDS])
+    lines = path.read_bytes().splitlines(keepends=True)
+    in_line(1, old, new)(lines)
+    path.write_bytes(resealed(lines))
+    with pytest.raises(JournalError) as caught:
+        Journal(path)
+    assert str(caught.value).startswith(f"{path}:1: the header's scenario cannot be: ")
+    assert says in str(caught.value)
+
+
+RECORD_CHANGES = [
+    (in_line(4, b'"who":"anna"', b'"who":"zoe"'), 4, "found the charger 'zoe', which the header does not hold"),
+    (in_line(7, b'"shard":1', b'"shard":7'), 7, "found shard 7 of 1"),
+    (in_line(9, b'"t":7200000', b'"t":7199999'), 9, "found the time 7199999, expected one from 7200000"),
+    (in_line(9, b'"t":7200000', b'"t":9223372036854775'), 9, "to 43200000 (the end of the run)"),
+    (in_line(2, b'"t":3600000', b'"t":-5'), 2, "found the time -5, expected one from 0"),
+    (in_line(len(RECORDS) + 2, b'"end_ms":43200000', b'"end_ms":1000'), len(RECORDS) + 2, "found 1000 ms as the end"),
+]
+
+
+@pytest.mark.parametrize(("change", "line", "says"), RECORD_CHANGES)
+def test_a_record_that_cannot_be_is_refused_with_its_line(tmp_path, change, line, says):
+    path = write(tmp_path, [RECORDS])
+    lines = path.read_bytes().splitlines(keepends=True)
+    change(lines)
+    path.write_bytes(resealed(lines))
+    with pytest.raises(JournalError) as caught:
+        list(Journal(path).batches())
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert says in str(caught.value)
+
+
+def test_a_journal_packed_in_several_members_is_read_to_its_end(tmp_path):
+    path = write(tmp_path, [RECORDS])
+    text = path.read_bytes()
+    path.write_bytes(gzip.compress(text[:2000]) + gzip.compress(text[2000:]))
+    assert list(Journal(path).records()) == RECORDS
+    path.write_bytes(gzip.compress(text) + b"more")
+    with pytest.raises(JournalError, match="compressed data are damaged"):
+        list(Journal(path).records())
+
+
+def test_two_runs_do_not_write_into_one_folder(tmp_path):
+    with Writer(tmp_path, SCENARIO), pytest.raises(FileExistsError, match="another run's journal is here"):
+        Writer(tmp_path, SCENARIO)
+    packed = tmp_path / "packed"
+    write(packed, [RECORDS], pack_beyond_bytes=0)
+    with pytest.raises(FileExistsError, match="another run's journal is here"):
+        Writer(packed, SCENARIO)
+
+
 @pytest.mark.parametrize("change", [lambda lines: lines.pop(3), lambda lines: lines.insert(3, lines[3])])
 def test_a_journal_changed_by_hand_is_found_out(tmp_path, change):
     path = write(tmp_path, [RECORDS])
@@ -204,6 +286,7 @@ def test_a_journal_changed_by_hand_is_found_out(tmp_path, change):
 @given(st.lists(st.sampled_from(RECORDS), max_size=40), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
 def test_any_split_into_batches_reads_back(tmp_path_factory, chosen, seed):
+    chosen.sort(key=lambda record: record.t)
     cuts = sorted(random.Random(seed).sample(range(len(chosen) + 1), k=min(3, len(chosen) + 1)))
     batches = [chosen[a:b] for a, b in zip([0, *cuts], [*cuts, len(chosen)], strict=True)]
     journal = Journal(write(tmp_path_factory.mktemp("split"), batches))

@@ -275,6 +275,6 @@ def test_a_crowds_members_may_be_split_over_circuits():
 
 def test_a_large_crowd_costs_nothing_to_read():
     begun = time.process_time()
-    found = small(more="  homes: {count: 1000000}\nplan:\n  - {at: +1 h, do: station.power-cut, to: homes-0999999, for: 1 min}\n")
-    assert found.plan[0].to.names == ("homes-0999999",)
+    found = small(more="  homes: {count: 999999}\nplan:\n  - {at: +1 h, do: station.power-cut, to: homes-999999, for: 1 min}\n")
+    assert found.plan[0].to.names == ("homes-999999",)
     assert time.process_time() - begun < 0.5  # unrolling a million names takes longer
