@@ -221,6 +221,8 @@ class Evidence(Struct, eq=False):
     """The amperage that binds; 0: none does."""
     amperage_ack: int = 0
     """The amperage last acknowledged."""
+    amperage_told: int = 0
+    """The amperage acknowledged since the last power-up; 0: none."""
     wanted_ma: int = 0
     """The amperage that the server stores."""
     amperage_before: int = 0
@@ -255,7 +257,7 @@ class Evidence(Struct, eq=False):
         self.tou_on = profile.tou_on
         self.windows = profile.windows
         self.scheduled = profile.windows if profile.schedules and profile.tou_on else None
-        self.amperage_ma = self.amperage_ack = self.wanted_ma = profile.amperage_ma
+        self.amperage_ma = self.amperage_ack = self.amperage_told = self.wanted_ma = profile.amperage_ma
         self.bind()
 
     # Levels.

@@ -277,7 +277,7 @@ class Judge:
             ev.list_lost = ev.list_lost or record.cause == "memory-loss"
             messages.restarted(ev, t)
         ev.needs_registration = True
-        ev.amperage_ma = ev.amperage_before = 0
+        ev.amperage_ma = ev.amperage_before = ev.amperage_told = 0
         ev.bind()
 
     def _link(self, ev: Evidence, record: Link) -> None:
@@ -349,7 +349,7 @@ class Judge:
         if command in ("amperage", "share", "schedule"):
             ev.ordered_at = record.t
         if command == "amperage":
-            ev.amperage_ack = record.ma
+            ev.amperage_ack = ev.amperage_told = record.ma
             if ev.outage:
                 # It was under way at the loss, or it ends the outage: what it binds shows at the recovery.
                 ev.amperage_before = record.ma

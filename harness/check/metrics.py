@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from harness.check.result import MetricValue
-from harness.journal.records import AnyRecord, Discard, Fault, Link, Loss, Message, Moved, Power, Recovery, Return, Server, Stay
-from harness.values import Scenario
+from harness.journal.records import AnyRecord, Current, Discard, Fault, Link, Loss, Message, Moved, Power, Recovery, Return, Server, Stay
+from harness.values import ChargerModel, Scenario
 
 
 class MetricKind(Struct, frozen=True, kw_only=True):
@@ -52,7 +52,9 @@ METRICS: dict[str, MetricKind] = {
     "messages_lost": MetricKind(unit="messages", doc="Messages that chargers gave up."),
     "messages_doubled": MetricKind(unit="messages", doc="Messages that the server took in more than once."),
     "messages_late": MetricKind(unit="messages", doc="Transaction messages taken in later than the answer timeout after their event."),
-    "port_uptime": MetricKind(unit="%", doc="Share of the run in which a port could dispense, as 23 CFR 680.116 computes it."),
+    "port_uptime": MetricKind(
+        unit="%", doc="Share of the run in which a port could dispense, as 23 CFR 680.116 computes it; loss of mains apart."
+    ),
 }
 """Name → what it measures. Percentiles are of the nearest rank."""
 
@@ -91,20 +93,27 @@ class Totals(Struct, kw_only=True):
 class _Port:
     """What the meter keeps of one charger."""
 
-    __slots__ = ("down", "down_ms", "excluded", "index", "late_ms", "left_at", "lost_at", "recovered_at", "shard", "since")
+    __slots__ = (
+        "alone", "down_ms", "draws", "excluded", "index", "late_ms", "left_at", "lost_at", "needs_server", "powered", "recovered_at",
+        "shard", "since",
+    )  # fmt: skip
 
-    def __init__(self, index: int, shard: int, late_ms: int) -> None:
+    def __init__(self, index: int, shard: int, model: ChargerModel) -> None:
         self.index = index
         self.shard = shard
-        self.late_ms = late_ms
+        self.late_ms = model.link.answer_timeout_ms
+        self.needs_server = model.server_loss.new_car in ("waits", "refused")
+        """It turns new cars away while it takes itself to be offline."""
         self.lost_at = -1
         self.left_at = -1
         """When the charger took itself to be offline in this outage."""
         self.recovered_at = -1
-        self.down = False
-        """It cannot dispense."""
+        self.powered = True
+        self.alone = False
+        """It takes itself to be offline."""
+        self.draws = False
         self.excluded = False
-        """And that is not counted: there is no mains."""
+        """That it cannot dispense is not counted: there is no mains."""
         self.since = 0
         self.down_ms = 0
 
@@ -120,9 +129,9 @@ class Meter:
         self._dearest: list[str] = []
         shards = scenario.shards()
         for entry in scenario.chargers:
-            late_ms = scenario.models[entry.model].link.answer_timeout_ms
+            model = scenario.models[entry.model]
             for name in entry.members():
-                self._ports[name] = _Port(len(self._ports), shards[len(self._ports)], late_ms)
+                self._ports[name] = _Port(len(self._ports), shards[len(self._ports)], model)
                 self._dearest.append(scenario.tariffs[entry.tariff].levels[0])
         self._notices = array("q")
         self._recoveries = array("q")
@@ -135,6 +144,8 @@ class Meter:
             Stay: self._stay, Loss: self._loss, Link: self._link, Recovery: self._recovery, Return: self._return, Message: self._message,
             Discard: self._discard, Power: self._power, Server: self._server, Moved: self._moved, Fault: self._fault,
         }  # fmt: skip
+        if any(port.needs_server for port in self._ports.values()):
+            self._handlers[Current] = self._current  # nearly all records are of this kind, and nobody else needs it
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
         """Take the next records, in canonical order."""
@@ -161,6 +172,9 @@ class Meter:
 
     def _link(self, record: Link) -> None:
         port = self._ports[record.who]
+        if port.needs_server:
+            self._account(port, record.t)
+            port.alone = record.state == "offline"
         if record.state == "offline" and port.lost_at >= 0 and port.left_at < 0 and record.cause not in ("power", "reboot"):
             port.left_at = record.t
             self._notices.append(record.t - port.lost_at)
@@ -197,14 +211,21 @@ class Meter:
         """Without power, and until booted, a port cannot dispense; loss of mains is excluded as the utility's."""
         port = self._ports[record.who]
         self._account(port, record.t)
-        port.down = record.state != "on"
+        port.powered = record.state == "on"
         port.excluded = record.state == "off"
 
     @staticmethod
     def _account(port: _Port, t: int) -> None:
-        if port.down and not port.excluded:
+        dispenses = port.powered and (port.draws or not port.alone)
+        if not dispenses and not port.excluded:
             port.down_ms += t - port.since
         port.since = t
+
+    def _current(self, record: Current) -> None:
+        port = self._ports[record.who]
+        if port.needs_server:
+            self._account(port, record.t)
+            port.draws = record.ma > 0
 
     def _server(self, record: Server) -> None:
         if record.state in ("up", "restarted", "restored"):

@@ -482,8 +482,8 @@ class SettingsConverge(Check):
 
 def disagreement(ev: Evidence, t: int) -> str:
     """In what the server and the charger differ, as far as what was accepted and acknowledged tells; empty: in nothing."""
-    if ev.wanted_ma >= 0 and ev.wanted_ma != (ev.amperage_ma if ev.wanted_ma else ev.amperage_ack):
-        return f"the server stores an amperage of {ev.wanted_ma / 1000:g} A, the charger last acknowledged {ev.amperage_ma / 1000:g} A"
+    if ev.wanted_ma != ev.amperage_told:
+        return f"the server stores an amperage of {ev.wanted_ma / 1000:g} A, the charger last acknowledged {ev.amperage_told / 1000:g} A"
     if ev.profile.schedules:
         if (ev.scheduled is not None) != ev.tou_on:
             return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"

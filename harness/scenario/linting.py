@@ -221,6 +221,8 @@ class _ScenarioLint:
 
     def _warn_step(self, step: Step) -> None:
         part = self.plan.by_id[step.id]
+        if step.when is not None and step.when.state == "Faulted":
+            self.problems.warn(part.at("when"), f"`{step.id}` waits for `Faulted`, and no charger here ever is")
         start_ms = self.plan.edge_ms(step.id, "start")
         if start_ms is None:
             return

@@ -80,11 +80,11 @@ class Charger:
 
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
-        "_period", "_ready_at", "_stay_uj", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set", "delays",
-        "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma", "last_reason",
-        "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden", "plug_in",
-        "power", "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "tapers",
-        "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set",
+        "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma",
+        "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden",
+        "plug_in", "power", "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq",
+        "share_ma", "tapers", "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -108,26 +108,12 @@ class Charger:
         self.clock_offset_ms = 0
         self.lost_link_at = NEVER
 
-        settings = kit.settings
-        self.hold_until = -1
-        self.hold_plug_in = 0
-        self._held_again_ms = 0
-        self.schedule: list[tuple[int, int]] | None = kit.windows if model.tou == "schedule" else None
-        self.overridden = 0
-        """The plug-in that may charge in spite of the stored schedule."""
-        self.amperage_ma = settings.amperage_ma or 0
-        self.wire_ma = model.ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
-        self.offline_ma = model.ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
-        if "swaps-amperages" in model.quirks:
-            self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
-        self.share_ma = share_ma
-        self.has_list = True
-        self.unlimited = False
+        self._fill_memory(share_ma)
         self.late_ma = 0
         self._next_late = NEVER
         self._next_reading = NEVER
         self._changed_at = -NEVER
-        """When the connector's state or the current last changed without a status that told of it."""
+        """When the server was last taken to be told of a change, without a message that did."""
         self.routine = False
         """Status and readings are sent on a healthy link too; begun by :meth:`begin_routine`, ended by setting it."""
 
@@ -149,13 +135,33 @@ class Charger:
         self.priced_uj: dict[tuple[str, int], int] = {}
         self._period = 0
         self.last_ma, self.last_state, self.last_reason = 0, "Available", "no-car"
+        self._told = "Available"
+        """The connector's state as the server was last told."""
 
-        self.tx = 0
+        self.tx = self.tx_at = 0
         self.tx_plug_in = 0
         """The plug-in of the open transaction; 0: none is open."""
-        self.tx_at = 0
         self.tx_start: Request | None = None
         self.seq = self.readings_from = 0
+
+    def _fill_memory(self, share_ma: int) -> None:
+        """Remember what installation and server have set before the start."""
+        kit, model = self.kit, self.model
+        settings = kit.settings
+        self.hold_until = -1
+        self.hold_plug_in = 0
+        self._held_again_ms = 0
+        self.schedule: list[tuple[int, int]] | None = kit.windows if model.tou == "schedule" else None
+        self.overridden = 0
+        """The plug-in that may charge in spite of the stored schedule."""
+        self.amperage_ma = settings.amperage_ma or 0
+        self.wire_ma = model.ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
+        self.offline_ma = model.ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
+        if "swaps-amperages" in model.quirks:
+            self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
+        self.share_ma = share_ma
+        self.has_list = True
+        self.unlimited = False
 
     def _tell(self, record: Record) -> None:
         self.emit(self.index, record)
@@ -415,8 +421,11 @@ class Charger:
 
         A function of memory, power, link and time alone; the car's own limits come in :meth:`_evaluate`.
         """
-        if self.power != "on":
-            return 0, "no-mains" if self.power == "off" else "booting", "Unavailable", NEVER
+        if self.power == "off":
+            return 0, "no-mains", "Unavailable", NEVER
+        if self.power == "booting":
+            installs = now < self.installs_until
+            return 0, "updating" if installs else "booting", "Unavailable", self.installs_until if installs else NEVER
         battery = self.battery
         if battery is None:
             return 0, "no-car", "Available", NEVER
@@ -529,7 +538,13 @@ class Charger:
                 full=battery is not None and battery.full,
             )
         )  # fmt: skip
-        if self.routine and self.link.online:
+        if self.link.online:
+            self._tell_state(now)
+
+    def _tell_state(self, now: int) -> None:
+        """The server is to know the connector's state; as all routine traffic, it hears of it or is taken to have."""
+        self._told = self.last_state
+        if self.routine:
             self.out.append(self._request("status", now))
         else:
             self._changed_at = now
@@ -774,8 +789,8 @@ class Charger:
         elif name == "release":
             self.hold_until = -1
             self._allows_at = now
-            if self.schedule is not None:
-                self.overridden = order.plug_in
+            if self.model.tou == "schedule":
+                self.overridden = order.plug_in  # also where no schedule is on now: one may come
             if self._ready_at != NEVER:
                 self._ready_at = min(self._ready_at, now + self.model.power_up.start_delay_ms)
         elif name == "amperage":
@@ -818,9 +833,12 @@ class Charger:
         self._end_series(now, self.link.came_online(now))
         self.emit(self.index, Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
         self._count_readings(now)
-        self.lost_link_at = NEVER
         if self.model.link.transport == "websocket":
             self.out.append(self._request("keepalive", now))
+            threshold_ms = self.model.queue.status_after_ms
+            if cause == "registered" or self.last_state != self._told or 0 < threshold_ms < now - self.lost_link_at:
+                self._tell_state(now)
+        self.lost_link_at = NEVER
         if self.battery is not None and self.authorised == "no":
             self._admit(now)
         self._send_queued(now)

@@ -122,7 +122,6 @@ class Link:
     def lost(self, now: int) -> None:
         """The server was found to be lost: wait, then try."""
         self.state = "waiting"
-        self.waits = 0
         self.next_at = now + self._wait_ms()
 
     def power_lost(self) -> Series | None:
