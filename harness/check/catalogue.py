@@ -98,8 +98,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "from the bound on the car does not draw until the window's end, an override, unplug, loss of mains or the next loss; "
         "after a new override it draws and keeps drawing",
         "tariff windows, accepted settings and overrides, restarts of the server, the current",
-        "keepalive + answer timeout + 4 × latency + N ÷ answers per second + start delay; it does not run while another fault "
-        "acts",
+        "keepalive + answer timeout + 4 × latency + N ÷ answers per second + start delay; it does not run while a fault acts on path "
+        "or server, nor from a restart to the registration after it, and runs anew from a message that a fault struck",
         "Maker's FAQ: once the servers are back, the driver must override again",
     ),
     "override-kept": Explanation(
@@ -143,7 +143,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "OCPP 1.6 §3.7, OCPP 2.0.1 E13; citrineos-core#880, libocpp#906",
     ),
     "reconnects-in-time": Explanation(
-        "the latest of server back, path restored and power-up, with no other fault acting",
+        "the latest of server back, path restored, power-up and a message that a fault struck, with no fault acting on path or server",
         "the charger is online in truth (it has heard from its server) and in its own view, and registered if it restarted",
         "the ends of faults, mains, link, registrations, recovery",
         "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",

@@ -1,22 +1,26 @@
 """Write the golden reports anew: ``python tests/golden/goldens.py``.
 
-``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and
-``tests/golden/street.sha256`` the digest of one small journal. Look at what ``git diff`` says before committing them: it is what a
-change did to every behaviour that the project shows.
+``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine,
+``tests/golden/street.sha256`` the digest of one small journal, and ``docs/checks.md`` what the checks say of themselves. Look at
+what ``git diff`` says before committing them: it is what a change did to every behaviour that the project shows.
 """
 
 from __future__ import annotations
 
+import re
+import textwrap
 from pathlib import Path
 
 from harness import shipped
 from harness.api import run
+from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.report import document, markdown
 
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE.parents[1] / "reports"
 STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
+CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
 
 
 def reports_of(name: str) -> dict[Path, bytes]:
@@ -33,9 +37,24 @@ def street_digest() -> str:
     return run(STREET, twin=False).outcome.digest
 
 
+def checks_page() -> bytes:
+    """The page about checks, its catalogue as the checks explain themselves today."""
+    told = "".join(_told(name) for name in NAMES)
+    page = CHECKS_PAGE.read_text(encoding="utf-8")
+    return re.sub(r"(?<=^## The catalogue\n\n).*?(?=^## )", lambda _: told, page, flags=re.MULTILINE | re.DOTALL).encode()
+
+
+def _told(name: str) -> str:
+    """A check's part of the page."""
+    explanation = EXPLANATIONS[name]
+    points = zip(("When", "Then", "Evidence", "Default bound", "Source"), explanation, strict=True)
+    lines = [textwrap.fill(f"- **{label}:** {text}.", 120, subsequent_indent="  ", break_on_hyphens=False) for label, text in points]
+    return "\n".join([f"### {name}", "", NAMES[name], "", *lines, "", ""])
+
+
 def regenerate() -> None:
     """Write all of them, and say which changed."""
-    files = {DIGEST: f"{street_digest()}\n".encode()}
+    files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page()}
     for name in shipped.scenario_names():
         files |= reports_of(name)
     for path, content in files.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import unified_diff
 
 import pytest
-from goldens import DIGEST, REPORTS, reports_of, street_digest
+from goldens import CHECKS_PAGE, DIGEST, REPORTS, checks_page, reports_of, street_digest
 
 from harness import shipped
 
@@ -28,6 +28,10 @@ def test_a_shipped_scenario_gives_its_golden_reports(name):
 def test_no_report_is_left_of_a_scenario_that_is_gone():
     kept = {path.name for path in REPORTS.iterdir() if path.is_dir() and path.name != "runs"}
     assert kept == set(shipped.scenario_names())
+
+
+def test_the_page_about_checks_says_what_they_say_of_themselves():
+    assert checks_page() == CHECKS_PAGE.read_bytes(), ANEW
 
 
 def test_the_digest_of_a_small_journal_is_the_committed_one():
