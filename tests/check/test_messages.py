@@ -169,7 +169,7 @@ def test_transactions_arrive_in_the_order_of_their_events(second, says):
     ("at", "flag", "says"),
     [
         ("09:00", False, "1 met"), ("09:00", True, "1 failed"), ("11:00", True, "1 met"), ("11:00", False, "1 failed"),
-        ("10:02", False, ""), ("10:02", True, ""),
+        ("10:02", False, ""), ("10:02", True, ""), ("12:00", False, ""), ("12:00", True, ""),
     ],
 )  # fmt: skip
 def test_the_offline_flag_tells_where_an_event_happened(at, flag, says):
@@ -179,7 +179,8 @@ def test_the_offline_flag_tells_where_an_event_happened(at, flag, says):
     sent = "12:00" if at != "09:00" else "09:00"
     line.at("12:00").online().recovers()
     line.at(sent).message("transaction-start", tx=1, at=at, offline=flag, sent=ms(sent))
-    assert line.judged() == ({"offline-flag": says} if says else {})  # between the loss and its being noticed nobody can tell
+    # Between the loss and its being noticed nobody can tell, nor in the very millisecond of coming back.
+    assert line.judged() == ({"offline-flag": says} if says else {})
 
 
 def sequence(*messages: tuple[int, int], discards: int = 0) -> dict[str, str]:
@@ -198,6 +199,15 @@ def test_sequence_numbers_have_no_gap_but_what_was_given_up():
     assert sequence((1, 1)) == {"no-sequence-gap": "1 failed"}
     assert sequence((0, 1), (3, 1), discards=2) == {"no-sequence-gap": "2 met"}
     assert sequence((0, 1), (3, 1), (6, 1), discards=2) == {"no-sequence-gap": "2 met, 1 failed"}
+
+
+def test_a_message_that_a_restored_server_takes_in_anew_is_no_gap():
+    """The backup is from before the transaction, so the server does not know the repetition for one."""
+    line = only("no-sequence-gap", OCPP201)
+    line.at("11:00").message("transaction-start", tx=1, at="11:00", seq=0)
+    line.at("11:20").message("transaction-start", tx=1, at="11:00", seq=0, number=2)
+    line.at("12:00").message("transaction-end", tx=1, at="12:00", seq=1)
+    assert line.judged() == {"no-sequence-gap": "2 met"}
 
 
 def group(ben_at: str, amperes: float) -> Timeline:
@@ -221,6 +231,14 @@ def test_a_group_keeps_within_its_circuit():
     assert (witness.charger, witness.t) == ("ben", ms("10:59:59"))
     assert "street drew 55 A" in witness.rule
     assert "carries 40 A" in witness.rule
+
+
+def test_a_group_that_draws_still_more_has_failed_once_by_the_change_that_brought_it_over():
+    line = group("10:30", 27.5)
+    line.at("10:45", "anna").draws(30)
+    assert line.judged() == {"load-group-within-capacity": "1 failed"}
+    witness = line.results()["load-group-within-capacity"].witness
+    assert (witness.charger, witness.t) == ("ben", ms("10:30"))
 
 
 def test_a_group_that_never_drew_shows_nothing():

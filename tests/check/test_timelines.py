@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from timeline import JUICEBOX, OCPP201, UK, V09U, WAYBOX, Timeline, ms, scenario
 
 from harness.journal import records as r
-from harness.values import Backoff, Clause, Settings
+from harness.values import Backoff, Circuit, Clause, Settings
 
 OUTAGE = (
     "charging-continues", "can-always-charge", "hold-ends-on-time", "tou-suspended", "unplug-clears-schedule",
@@ -94,6 +94,25 @@ def test_a_held_car_leaves():
     line.at("19:30").crash()
     line.at("20:00").unplug()
     assert line.judged() == {"hold-ends-on-time": "1 met"}  # nothing flowed until the departure
+
+
+def test_an_erasing_message_under_way_at_the_loss_ends_the_hold():
+    line = held_evening("hold-ends-on-time")
+    line.at("19:30").cut()
+    line.at("19:30:01").release()
+    line.at("19:30:06").draws()
+    line.at("23:00").unplug()
+    assert line.judged() == {"hold-ends-on-time": "1 met"}  # nothing flowed until the message came
+
+
+@pytest.mark.parametrize(("draws_at", "says"), [("1 02:00:05", "1 met"), ("1 00:00:05", "1 failed")])
+def test_a_hold_under_way_at_the_loss_takes_the_place_of_the_one_before(draws_at, says):
+    line = held_evening("hold-ends-on-time")
+    line.at("19:30").cut()
+    line.at("19:30:01").hold("1 02:00", sent=ms("19:29:59"))
+    line.at(draws_at).draws()
+    line.at("1 06:00").full()
+    assert line.judged() == {"hold-ends-on-time": says}
 
 
 # Charging goes on.
@@ -221,6 +240,44 @@ def test_who_is_not_authorised_wants_nothing():
     listed.at("10:00").plug_in(tag="card").idle()
     listed.at("12:00").unplug()
     assert listed.judged() == {"can-always-charge": "1 failed"}  # its tag is on the list that the charger holds
+
+
+@pytest.mark.parametrize(("draws_at", "says"), [("11:00:05", "1 met"), ("11:00:06", "1 failed")])
+def test_who_shows_a_tag_later_may_charge_from_then_on(draws_at, says):
+    line = Timeline(scenario(OCPP201, tag="card", clauses={"can-always-charge": Clause()}))
+    line.at("08:00").crash()
+    line.at("10:00").plug_in()
+    line.at("11:00").action("swipe", tag="card")
+    line.at(draws_at).draws()
+    line.at("12:00").full()
+    assert line.judged() == {"can-always-charge": says}
+
+
+@pytest.mark.parametrize(("cause", "says"), [("memory-loss", {}), ("reboot", {"can-always-charge": "1 failed"})])
+@pytest.mark.parametrize("shown_at", ["10:00", "11:00"])
+def test_a_charger_that_lost_its_list_of_tags_knows_none(shown_at, cause, says):
+    line = Timeline(scenario(OCPP201, tag="card", clauses={"can-always-charge": Clause()}))
+    for clock, state in (("07:00", "booting"), ("07:00:30", "on")):
+        line.at(clock).add(r.Power(t=ms(clock), who="anna", state=state, cause=cause))
+    line.at("08:00").crash()
+    if shown_at == "10:00":
+        line.at("10:00").plug_in(tag="card")
+    else:
+        line.at("10:00").plug_in()
+        line.at("11:00").action("swipe", tag="card")
+    line.at("12:00").unplug()
+    assert line.judged() == says
+
+
+@pytest.mark.parametrize(("share_ma", "says"), [(6_000, {}), (8_000, {"can-always-charge": "1 failed"})])
+def test_who_has_less_of_the_load_group_than_the_car_can_charge_with_wants_nothing(share_ma, says):
+    given = scenario(clauses={"can-always-charge": Clause()}, circuits=(Circuit(name="street", members=("anna",), capacity_ma=20_000),))
+    line = Timeline(replace(given, vehicles={"leaf": replace(given.vehicles["leaf"], minimum_ma=8_000)}))
+    line.at("08:00").command("share", ma=share_ma)
+    line.at("09:00").crash()
+    line.at("10:00").plug_in()
+    line.at("12:00").unplug()
+    assert line.judged() == says
 
 
 def test_a_full_car_needs_nothing():
@@ -589,6 +646,18 @@ def test_an_amperage_binds_through_a_blip_and_not_through_an_outage():
     assert drawing_more(blip=False) == {"current-within-limits": "1 met"}
 
 
+@pytest.mark.parametrize(("amperes", "says"), [(16, "1 met"), (27.5, "1 failed")])
+def test_an_amperage_whose_delivery_ends_the_outage_binds_from_then_on(amperes, says):
+    line = juicebox("current-within-limits")
+    line.at("13:00").plug_in()
+    line.at("13:00:05").draws()
+    line.at("14:00").cut()
+    line.at("14:20").heals()
+    line.at("14:20:10").command("amperage", ma=16_000).recovers().draws(amperes)
+    line.at("15:00").unplug()
+    assert line.judged() == {"current-within-limits": says}
+
+
 def test_a_running_bound_restarts_at_the_end_of_a_blip():
     line = juicebox("override-needed-after-recovery")
     line.at("18:00").plug_in()
@@ -848,6 +917,19 @@ def test_settings_converge_once_all_is_settled(acknowledged, says):
     assert line.judged() == {"settings-converge": says}
 
 
+@pytest.mark.parametrize(("told_ma", "says"), [(16_000, "1 met"), (10_000, "1 failed")])
+def test_a_restored_server_stores_what_it_stored_at_the_time_of_the_backup(told_ma, says):
+    line = juicebox("settings-converge")
+    line.at("09:00").action("set-amperage", ma=16_000).command("amperage", ma=16_000)
+    line.at("10:30").action("set-amperage", ma=24_000).command("amperage", ma=24_000)
+    line.at("11:00").action("set-amperage", ma=10_000).command("amperage", ma=10_000)
+    line.at("12:00").crash("server.restore-backup")
+    line.at("13:00").back("server.restore-backup", state="restored", back_to=ms("10:00"))
+    line.at("13:00:10").recovers().command("amperage", ma=told_ma)
+    line.at("13:05").settled()
+    assert line.judged() == {"settings-converge": says}
+
+
 def test_a_hold_that_should_not_stand_when_all_is_settled():
     line = held_evening("settings-converge")
     line.at("18:10:01").message("transaction-start", tx=1)
@@ -906,6 +988,57 @@ def test_another_fault_ends_the_wait_for_a_reconnection():
     line.at("14:00").heals()
     line.at("14:01").online().recovers()
     assert line.judged() == {"reconnects-in-time": "1 met, 1 cancelled"}
+
+
+@pytest.mark.parametrize(("online_at", "says"), [("12:12:30", "1 met"), ("12:12:31", "1 failed")])
+def test_the_wait_for_a_reconnection_begins_anew_with_a_message_that_a_fault_struck(online_at, says):
+    line = juicebox("reconnects-in-time")
+    line.at("10:00").crash()
+    line.at("10:05:10").offline()
+    line.at("12:00").back()
+    line.at("12:05").fault("message.drop", "struck", step="drop")
+    line.at(online_at).online().recovers()  # 450.09 s after the strike, not after the server came back
+    assert line.judged("1 00:00") == {"reconnects-in-time": says}
+
+
+@pytest.mark.parametrize(("online_at", "says"), [("12:08:00", "1 met"), ("12:08:01", "1 failed")])
+def test_a_charger_that_restarts_as_its_server_comes_back_has_the_time_of_its_boot_as_well(online_at, says):
+    line = juicebox("reconnects-in-time")
+    line.at("10:00").crash()
+    line.at("10:05:10").offline()
+    line.at("12:00").back().restart()
+    line.at(online_at).online("registered").recovers()  # 450.09 s after 12:00:30
+    assert line.judged("1 00:00") == {"reconnects-in-time": says}
+
+
+# Firmware.
+
+
+def installs(line: Timeline, clock: str, step: str) -> None:
+    """An update begins, and with it the station stops."""
+    restart = r.Power(t=ms(clock), who="anna", state="booting", cause="firmware-update")
+    line.at(clock).fault("station.firmware-update", step=step).add(restart).idle()
+
+
+@pytest.mark.parametrize("short", ["restart", "power cut"])
+def test_an_update_that_was_cut_short_no_longer_excuses_a_charger_that_does_not_boot(short):
+    line = juicebox("can-always-charge")
+    line.at("10:00").crash()
+    line.at("11:00").plug_in()
+    line.at("11:00:05").draws()
+    installs(line, "12:00", "long")
+    if short == "restart":
+        line.at("12:10").restart()
+    else:
+        line.at("12:09:30").off()
+        line.at("12:10").on()
+    line.at("12:10:35").draws()
+    installs(line, "12:30", "brief")
+    line.at("13:00").fault("station.firmware-update", "end", step="brief")
+    line.at("14:00").fault("station.firmware-update", "end", step="long")
+    line.at("14:30").unplug()
+    # The second update is over at 13:00, half a minute later the charger should have booted, and 5 s later the car should draw.
+    assert line.results()["can-always-charge"].witness.t == ms("13:00:35")
 
 
 def test_clauses_with_bounds_of_their_own():

@@ -12,7 +12,7 @@ from random_plans import MODELS, base, crowded, drawn, lines, records_of
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
-from harness.journal.records import Attempts, Recovery
+from harness.journal.records import Attempts, Command, Link, Recovery
 from harness.values import Moment, Scenario, Session, Step, Targets
 
 MINUTE = 60_000
@@ -217,3 +217,24 @@ def test_a_rolling_upgrade_moves_chargers_to_a_shard_that_hangs_and_they_come_ba
     agree(loaded)
     back = {record.who for record in records_of(loaded) if isinstance(record, Recovery) and record.t >= 2 * HOUR}
     assert back == {"anna", "ben", "carla"}
+
+
+def test_when_a_command_is_sent_while_the_word_that_its_connection_closes_is_on_the_way():
+    """The command is lost with the connection, and the charger is told anew over the next one: it acknowledges one, not two."""
+    opens = 7 * HOUR  # the hold window
+    base_ = base("juicebox-40", hours=24)
+    model = base_.models["juicebox-40"]
+    over_websocket = replace(model, link=replace(model.link, transport="websocket"))
+    lte = {name: replace(network, latency_ms=50) for name, network in base_.networks.items()}
+    stay = Session(plug_in_ms=6 * HOUR + MINUTE, leave_ms=20 * HOUR, needs_wh=30_000)  # no reading is due as the window opens
+    chargers = tuple(replace(entry, sessions=(stay,)) for entry in base_.chargers)
+    roll = Step(id="roll", do="server.upgrade", at=Moment(offset_ms=opens - 10), for_ms=HOUR, arguments={"style": "rolling"})
+    loaded = replace(
+        base_, models={"juicebox-40": over_websocket}, networks=lte, chargers=chargers, duration_ms=opens + HOUR // 3, plan=(roll,)
+    )
+    agree(loaded)
+    agree_leg_by_leg(loaded)
+    annas = [record for record in records_of(loaded) if record.who == "anna"]
+    online_again = next(record.t for record in annas if isinstance(record, Link) and record.state == "online")
+    (hold,) = (record for record in annas if isinstance(record, Command))
+    assert hold.sent > online_again

@@ -443,6 +443,13 @@ def test_without_the_server_the_model_decides(new_car, listed, charges, how):
     assert (bench.charger.ma > 0) is charges
 
 
+def test_where_no_tag_is_needed_none_has_to_be_on_the_list():
+    bench = Bench(model_like(server_loss=ServerLoss(new_car="local-list")), tag="mine", tag_listed=False)
+    with_car_offline(bench)
+    bench.until(START_DELAY_MS)
+    assert bench.charger.ma == 27_500
+
+
 def test_a_list_that_was_lost_lets_nobody_in():
     bench = asking("local-list", authorisation_list=("memory-loss",))
     bench.charger.restart(100, "memory-loss", "memory-loss")
@@ -478,6 +485,34 @@ def test_another_tag_can_be_shown():
     bench.charger.answer(MINUTE + 100, request, ACCEPTED)
     bench.charger.swiped(2 * MINUTE, "another")
     assert "authorise" not in bench.take()
+
+
+def test_a_driver_who_was_refused_may_show_another_tag():
+    bench = asking(tag="unknown")
+    (request,) = bench.requests()
+    bench.charger.answer(100, request, REJECTED)
+    bench.charger.swiped(MINUTE, "known")
+    (request,) = bench.requests()
+    assert (request.action, request.tag) == ("authorise", "known")
+    bench.charger.answer(MINUTE + 100, request, ACCEPTED)
+    bench.until(MINUTE + 100 + START_DELAY_MS)
+    assert bench.charger.ma == 27_500
+
+
+def test_a_power_cut_while_the_server_is_asked_does_not_leave_the_car_waiting_for_the_answer():
+    bench = asking("local-list")
+    assert bench.take() == ["authorise"]
+    booted = power_cycle(bench, 100)
+    # The answer is lost with the power. Without the server after the boot, the list decides anew.
+    bench.until(booted + START_DELAY_MS)
+    assert bench.charger.ma == 27_500
+
+
+def test_a_tag_is_asked_about_again_after_a_power_cut_that_lost_the_answer():
+    bench = asking("waits")
+    assert bench.take() == ["authorise"]
+    connect(bench, power_cycle(bench, 100))
+    assert "authorise" in bench.take()
 
 
 def test_nobody_asks_for_a_tag_where_none_is_needed():

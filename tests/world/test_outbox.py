@@ -130,6 +130,17 @@ def test_a_queue_full_of_starts_and_ends_refuses_the_newest():
     assert [(record.action, record.tx, record.why) for record in shelf.records] == [("transaction-start", 2, "queue-full")]
 
 
+def test_readings_under_way_are_not_counted_out():
+    """The server may be booking them: given up as well, they would count twice."""
+    shelf = Shelf(limit=3)
+    readings = shelf.put("meter-values", count=2)
+    assert shelf.outbox.next_to_send(0) is readings
+    shelf.put("transaction-end", tx=1)
+    shelf.put("transaction-start", tx=2)
+    assert readings.count == 2
+    assert [(record.action, record.tx) for record in shelf.told(Discard)] == [("transaction-start", 2)]
+
+
 def test_readings_for_which_there_is_no_room_are_not_kept():
     shelf = Shelf(limit=1)
     shelf.put("transaction-start")

@@ -102,6 +102,16 @@ def test_a_silence_longer_than_the_noticing_bound_makes_a_return(silence_ms, ret
     assert len(office.of(Return)) == returns
 
 
+@pytest.mark.parametrize("action", ["registration", "keepalive"])
+def test_word_of_a_car_that_has_left_since_comes_too_late(action):
+    """A datagram that the network held back names the plug-in of before."""
+    office = with_car()
+    office.server.handle(IN_WINDOW, 0, start(IN_WINDOW, plug_in=2, tx=2))
+    acknowledge(office, IN_WINDOW)
+    office.server.handle(IN_WINDOW + MINUTE, 0, request(action, IN_WINDOW - MINUTE, 1, anew=True))
+    assert [(order.name, order.plug_in) for order in acknowledge(office, IN_WINDOW + MINUTE)] == [("hold", 2)]
+
+
 # What a return brings.
 
 
@@ -250,6 +260,25 @@ def test_a_restart_forgets_what_the_model_says_and_nothing_else():
     office.server.asked(20, 0, Deed("set-amperage", 2, ma=10_000))
     office.server.restarted(HOUR, None)
     assert (account.tou_on, account.amperage_ma, account.entries, account.override, account.plug_in) == (False, 0, [], 1, 1)
+
+
+def test_a_restarted_server_no_longer_knows_that_a_hold_was_not_acknowledged():
+    office = Office()
+    office.server.handle(IN_WINDOW, 0, start(IN_WINDOW))
+    assert office.sent() == [(0, "hold")]
+    office.server.restarted(IN_WINDOW + MINUTE, None)
+    # Had it not restarted, it would now send the erasing message.
+    assert keepalive(office, WINDOW[1] + MINUTE) == []
+
+
+def test_a_hold_after_a_restart_carries_out_nobody_s_override():
+    office = with_car(forgets_at_restart=("override",))
+    office.server.asked(IN_WINDOW, 0, Deed("override", 9))
+    ((_, lost),) = office.server.take_out()
+    assert (lost.name, lost.origin) == ("release", 9)
+    office.server.restarted(IN_WINDOW + MINUTE, None)
+    office.server.handle(IN_WINDOW + HOUR, 0, request("keepalive", IN_WINDOW + HOUR, 1))
+    assert [(order.name, order.origin) for order in acknowledge(office, IN_WINDOW + HOUR)] == [("hold", 0)]
 
 
 def test_time_of_use_charging_can_be_switched_off_and_on_again():

@@ -1,0 +1,142 @@
+"""Steps of a plan that meet: one within another, one that ends what another began, one that comes too late to begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from random_plans import base, records_of
+
+from harness.journal.records import Action, Attempts, Command, Fault, Link, Power, Server
+from harness.values import DriverModel, Intervention, Moment, Quantiles, Scenario, Session, Step, Targets, Trigger
+
+SECOND = 1000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+WINDOW_OPENS = 7 * HOUR
+"""The hold window of the small scenarios opens at 15:00, and they begin at 08:00."""
+WAY_MS = 20
+ANNA = Targets(names=("anna",))
+
+
+def step(name: str, do: str, at: int, lasts: int | None = None, *, to: Targets | None = None, **arguments: Any) -> Step:
+    """A step; where it does not say whom it concerns it is anna, or the whole server."""
+    whom = to or (Targets() if do.startswith("server") else ANNA)
+    return Step(id=name, do=do, at=Moment(offset_ms=at), for_ms=lasts, to=whom, arguments=arguments)
+
+
+def small(*plan: Step, hours: int = 4, stay: tuple[int, int] | None = None, **changes: Any) -> Scenario:
+    """Three chargers like the juicebox-40 under a plan, from ``stay`` on with a car at each."""
+    loaded = replace(base("juicebox-40"), duration_ms=hours * HOUR, plan=plan, **changes)
+    if stay is None:
+        return loaded
+    session = Session(plug_in_ms=stay[0], leave_ms=stay[1], needs_wh=30_000)
+    return replace(loaded, chargers=tuple(replace(entry, sessions=(session,)) for entry in loaded.chargers))
+
+
+def of(records: list[Any], kind: type, who: str = "anna") -> list[Any]:
+    return [record for record in records if isinstance(record, kind) and record.who == who]
+
+
+def power(records: list[Any], who: str = "anna") -> list[tuple[int, str]]:
+    """When the charger went off, and when it began to boot."""
+    return [(record.t, record.state) for record in of(records, Power, who) if record.state != "on"]
+
+
+# Power.
+
+
+@pytest.mark.parametrize("ends", [2 * HOUR, 3 * HOUR])
+def test_mains_is_back_when_the_last_of_two_power_cuts_ends(ends):
+    long, short = step("long", "station.power-cut", HOUR, 2 * HOUR), step("short", "station.power-cut", 90 * MINUTE, ends - 90 * MINUTE)
+    assert power(records_of(small(long, short))) == [(HOUR, "off"), (3 * HOUR, "booting")]
+
+
+def test_a_driver_who_puts_the_plug_back_has_no_mains_while_the_breaker_is_open():
+    minutes = Quantiles(p10=0, p25=0, p50=0, p75=0, p90=0)
+    impatient = DriverModel(
+        name="impatient", title="Pulls the plug of a car that is held", arrival_min=minutes, stay_min=minutes, energy_wh=minutes,
+        intervention=Intervention(share_permille=1000, after_ms=20 * MINUTE, tries=("power-cycle",)),
+    )  # fmt: skip
+    comes = WINDOW_OPENS + MINUTE
+    pulls = comes + 20 * MINUTE
+    breaker = step("breaker", "station.power-cut", pulls + 10 * SECOND, HOUR)
+    loaded = small(breaker, hours=10, stay=(comes, 20 * HOUR), drivers={"impatient": impatient})
+    anna, *others = loaded.chargers
+    alone = records_of(replace(loaded, plan=(), chargers=(replace(anna, count=1, driver="impatient"), *others)))
+    assert power(alone, "anna-1") == [(pulls, "off"), (pulls + 20 * SECOND, "booting")]
+    meeting = records_of(replace(loaded, chargers=(replace(anna, count=1, driver="impatient"), *others)))
+    assert power(meeting, "anna-1") == [(pulls, "off"), (pulls + 10 * SECOND + HOUR, "booting")]
+
+
+@pytest.mark.parametrize(("minutes", "restarts"), [(5, 1), (9, 2), (10, 2), (11, 3)])
+def test_a_reboot_loop_restarts_the_station_no_more_once_it_is_over(minutes, restarts):
+    loop = step("loop", "station.reboot-loop", HOUR, minutes * MINUTE, every_ms=5 * MINUTE)
+    assert power(records_of(small(loop))) == [(HOUR + turn * 5 * MINUTE, "booting") for turn in range(restarts)]
+
+
+# The server.
+
+
+def test_a_request_in_the_app_that_a_slow_server_has_not_taken_up_when_it_dies_is_refused():
+    asks, takes_up = HOUR + MINUTE, HOUR + MINUTE + 30 * SECOND
+    records = records_of(small(
+        step("slow", "server.slow", HOUR, 10 * MINUTE, delay_ms=30 * SECOND), step("ask", "driver.set-amperage", asks, amperage_ma=10_000),
+        step("crash", "server.crash", asks + 10 * SECOND, HOUR),
+    ))  # fmt: skip
+    assert [(record.t, record.outcome) for record in of(records, Action)] == [(takes_up, "refused")]
+    assert of(records, Command) == []
+
+
+def test_who_waits_to_be_let_in_is_forgotten_when_the_server_dies_meanwhile():
+    """All three boot at once, and the server lets in one a second."""
+    all_three = Targets(names=("anna", "ben", "carla"))
+    boots = HOUR + MINUTE + 30 * SECOND
+    plan = (
+        step("cut", "station.power-cut", HOUR, MINUTE, to=all_three),
+        step("crash", "server.crash", boots + 1500, 100),  # carla's turn would come half a second later
+    )
+    records = records_of(small(*plan, server=replace(base("juicebox-40").server, shards=1, accepts_per_s=1)))
+    registered = {name: next(record.t for record in of(records, Link, name) if record.state == "online") for name in all_three.names}
+    assert (registered["anna"], registered["ben"]) == (boots + 2 * WAY_MS, boots + 1000 + 2 * WAY_MS)
+    assert registered["carla"] > boots + 10 * SECOND  # her attempt has failed for want of an answer before the next
+    assert [record.count for record in of(records, Attempts, "carla")] == [2]
+
+
+def test_what_a_hung_server_missed_reaches_back_to_the_first_of_two_hangs_that_overlap():
+    """The hold window opens in the first, before the second begins; and the chargers notice neither."""
+    records = records_of(small(
+        step("first", "server.hang", WINDOW_OPENS - MINUTE, 2 * MINUTE),
+        step("second", "server.hang", WINDOW_OPENS + 30 * SECOND, 90 * SECOND),
+        hours=8, stay=(6 * HOUR, 20 * HOUR),
+    ))  # fmt: skip
+    works_again = WINDOW_OPENS + 2 * MINUTE
+    assert [(record.command, record.t) for record in of(records, Command)] == [("hold", works_again + WAY_MS)]
+    assert of(records, Link) == []
+
+
+def test_a_backup_restored_within_a_longer_crash_is_what_the_server_comes_back_with():
+    records = records_of(small(
+        step("ask", "driver.set-amperage", HOUR, amperage_ma=10_000),
+        step("restore", "server.restore-backup", 2 * HOUR, 10 * MINUTE, age_ms=90 * MINUTE),
+        step("crash", "server.crash", 2 * HOUR + 5 * MINUTE, HOUR),
+    ))  # fmt: skip
+    ends = 3 * HOUR + 5 * MINUTE
+    assert [(record.t, record.state, record.back_to) for record in of(records, Server, "") if record.shard == 1] == [
+        (2 * HOUR, "down", 0), (ends, "restored", HOUR // 2),
+    ]  # fmt: skip
+    # The backup is from before the driver asked for an amperage, so now there is none.
+    assert [record.ma for record in of(records, Command) if record.command == "amperage"] == [10_000, 0]
+
+
+# What never begins.
+
+
+def test_a_step_whose_end_is_past_when_it_could_begin_never_fires():
+    waits = Step(id="late", do="server.crash", when=Trigger(message="transaction-start", source="anna"), until=Moment(offset_ms=HOUR))
+    comes_too_late = records_of(small(waits, stay=(2 * HOUR, 3 * HOUR)))
+    assert [record.edge for record in of(comes_too_late, Fault, "")] == ["never-fired"]
+    assert of(comes_too_late, Server, "") == []
+    in_time = records_of(small(waits, stay=(HOUR // 2, 3 * HOUR)))
+    assert [record.edge for record in of(in_time, Fault, "")] == ["start", "end", "recovered"]
