@@ -531,10 +531,8 @@ class ReconnectsInTime(Check):
         return "cancel" if t > duty.began and ev.flags & ev_.RESTART else ""
 
     def excuse(self, ev: Evidence, duty: Duty) -> None:
-        base = max(ev.up_from, ev.troubled_until)
-        if base > duty.base:
-            duty.base = base
-            duty.deadline = base + duty.bound_ms
+        duty.base = max(duty.from_ms, ev.up_from, ev.troubled_until)
+        duty.deadline = duty.base + duty.bound_ms
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         late = f", but at {moment(ev.t)}" if self.online(ev) else ""

@@ -218,8 +218,7 @@ class _Stage(Wire):
             self.down[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.down[shard] == 1:
-                self.generation[shard] += 1
-                self.backlog[shard].clear()
+                self._dies(shard)
                 self._server_state(shard, "down")
                 for place in ongoing.places:
                     self.close_connection(self.ports[place], now, "closed")
@@ -233,6 +232,12 @@ class _Stage(Wire):
                 self.after(self.ports[place], now)
         ongoing.places = self.served_by(ongoing.shards)
         self.send_orders(now)
+
+    def _dies(self, shard: int) -> None:
+        """A shard's process ends: what it had under way is gone with it."""
+        self.deaths[shard] += 1
+        self.backlog[shard].clear()
+        self.server.forget_waiting(self.clock.now, shard)
 
     def _server_state(self, shard: int, state: str, restored: str = "") -> None:
         back_to = self.server.snapshots[restored][0] if restored else 0
@@ -307,8 +312,8 @@ class _Stage(Wire):
         now = self.clock.now
         others = [(shard + turn) % self.server.model.shards for turn in range(1, self.server.model.shards)]
         following = next((other for other in others if not self.down[other]), shard)
-        self.generation[shard] += 1
         if not self.down[shard]:
+            self._dies(shard)
             self.server.restarted(now, shard)
             self._server_state(shard, "restarted")
         for port in self.ports:
@@ -333,7 +338,8 @@ class _Stage(Wire):
             self.hung[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.hung[shard] == 1:
-                self.generation[shard] += 1
+                self.hangs[shard] += 1
+                self.server.forget_waiting(now, shard)
                 self.hung_since[shard] = now
                 if not self.down[shard]:
                     self._server_state(shard, "hung")
@@ -549,22 +555,25 @@ class _Stage(Wire):
 
     def _ask(self, port: Port, deed: Deed) -> None:
         """A driver asks the server for something in the app, which has a way to it of its own."""
+        slow_ms = self.slow_ms[port.account.shard]
+        if slow_ms and self.server.up[port.account.shard]:
+            self.director.at(self.clock.now + slow_ms, self._asked, port, deed, self.deaths[port.account.shard])
+        else:
+            self._asked(port, deed, self.deaths[port.account.shard])
+
+    def _asked(self, port: Port, deed: Deed, deaths: int) -> None:
+        """The server takes such a request up; one whose process has ended since it was asked answers nothing any more."""
         now = self.clock.now
         shard = port.account.shard
-        if self.down[shard] or self.errors[shard]:
+        if self.down[shard] or self.errors[shard] or self.deaths[shard] != deaths:
             self.server.refused(now, port.place, deed)
         elif self.hung[shard]:
             self.server.doubted(now, port.place, deed)
-            self.backlog[shard].append(Waiting(now, -1, 0, self._asked, (port.place, deed)))
-        elif self.slow_ms[shard]:
-            self.director.at(now + self.slow_ms[shard], self._asked, port.place, deed)
+            self.backlog[shard].append(Waiting(now, -1, 0, self._taken_up, (port.place, deed)))
         else:
-            self._asked(port.place, deed)
+            self._taken_up(port.place, deed)
 
-    def _asked(self, place: int, deed: Deed) -> None:
+    def _taken_up(self, place: int, deed: Deed) -> None:
         now = self.clock.now
-        if self.down[self.ports[place].account.shard]:
-            self.server.refused(now, place, deed)
-            return
         self.server.asked(now, place, deed)
         self.send_orders(now)

@@ -41,8 +41,10 @@ class Wire:
         self.errors = [0] * shards
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
-        self.generation = [0] * shards
-        """How often each shard went down or began to hang: whoever waited to be let in then is forgotten."""
+        self.deaths = [0] * shards
+        """How often each shard's process has ended."""
+        self.hangs = [0] * shards
+        """How often each shard has begun to hang."""
         self.awaited = False
         """Whether a step waits for a message."""
         self.away = 0
@@ -402,8 +404,7 @@ class Wire:
     def _await_admission(self, port: Port, request: Request, now: int, spoilt: str) -> None:
         begins = self.server.admit(now, port.account.shard)
         if begins is not None and begins > now:
-            generation = self.generation[port.account.shard]
-            self._leg(port, begins, self._let_in, port, request, port.epoch, spoilt, port.account.shard, generation)
+            self._leg(port, begins, self._let_in, port, request, port.epoch, spoilt, self._turn_of(port))
         elif begins is None:
             if port.tcp:
                 self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
@@ -418,9 +419,14 @@ class Wire:
             port.charger.connect_failed(self.clock.now)
             self.after(port, self.clock.now)
 
-    def _let_in(self, port: Port, request: Request, epoch: int, spoilt: str, shard: int, generation: int) -> None:
-        """The turn of an attempt has come, unless its shard went down or began to hang meanwhile, or its connection is gone."""
-        if (epoch == port.epoch or not port.tcp) and port.account.shard == shard and self.generation[shard] == generation:
+    def _turn_of(self, port: Port) -> tuple[int, int, int]:
+        """What must still be the same when an attempt's turn comes: its shard, and that it neither died nor began to hang meanwhile."""
+        shard = port.account.shard
+        return shard, self.deaths[shard], self.hangs[shard]
+
+    def _let_in(self, port: Port, request: Request, epoch: int, spoilt: str, turn: tuple[int, int, int]) -> None:
+        """The turn of an attempt has come, unless its shard has forgotten it or its connection is gone."""
+        if (epoch == port.epoch or not port.tcp) and turn == self._turn_of(port):
             self._process(port, request, epoch, spoilt)
 
     def _process(self, port: Port, request: Request, epoch: int, spoilt: str = "") -> None:

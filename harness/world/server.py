@@ -251,6 +251,10 @@ class Server:
         self.free_at_us[shard] = begins_us + self.slot_us
         return -(-begins_us // 1000)
 
+    def forget_waiting(self, now: int, shard: int) -> None:
+        """Whoever waited to be taken in by this shard is forgotten, and takes nobody's turn."""
+        self.free_at_us[shard] = now * 1000
+
     def handle(self, now: int, index: int, request: Request) -> Answer:
         """Process a request. Commands that it gives rise to stand in :attr:`out`."""
         account = self.accounts[index]
@@ -473,7 +477,6 @@ class Server:
                 account.entries.clear()
         for group in self.groups:
             group.restarted(members, restored=bool(restored))
-        self.free_at_us = [max(free, now * 1000) if shard in (None, place) else free for place, free in enumerate(self.free_at_us)]
         refused, self._refused = self._refused, []
         for index, deed in refused:
             self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))

@@ -1011,6 +1011,17 @@ def test_a_charger_that_restarts_as_its_server_comes_back_has_the_time_of_its_bo
     assert line.judged("1 00:00") == {"reconnects-in-time": says}
 
 
+def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnection_off():
+    line = juicebox("reconnects-in-time")
+    line.at("10:00").crash()
+    line.at("10:05:10").offline()
+    line.at("12:00").back()
+    installs(line, "12:00", "update")
+    line.at("12:10").fault("station.firmware-update", "end", step="update")
+    line.at("12:10:30").add(r.Power(t=ms("12:10:30"), who="anna", state="on"))
+    assert line.judged("1 00:00") == {"reconnects-in-time": "1 failed"}  # it never came back
+
+
 # Firmware.
 
 

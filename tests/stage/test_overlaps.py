@@ -89,6 +89,24 @@ def test_a_request_in_the_app_that_a_slow_server_has_not_taken_up_when_it_dies_i
     assert of(records, Command) == []
 
 
+@pytest.mark.parametrize(
+    ("meanwhile", "lasts", "outcomes"),
+    [
+        ("server.crash", 5 * SECOND, [(30, "refused")]),  # the process that was asked is no more
+        ("server.errors", HOUR, [(30, "refused")]),
+        ("server.hang", 5 * SECOND, [(30, "accepted")]),
+        ("server.hang", MINUTE, [(30, "doubt"), (70, "accepted")]),
+    ],
+)
+def test_what_becomes_of_a_request_that_a_slow_server_has_not_taken_up_when_more_befalls_it(meanwhile, lasts, outcomes):
+    asks = HOUR + MINUTE
+    records = records_of(small(
+        step("slow", "server.slow", HOUR, 10 * MINUTE, delay_ms=30 * SECOND), step("ask", "driver.set-amperage", asks, amperage_ma=10_000),
+        step("more", meanwhile, asks + 10 * SECOND, lasts),
+    ))  # fmt: skip
+    assert [((record.t - asks) // SECOND, record.outcome) for record in of(records, Action)] == outcomes
+
+
 def test_who_waits_to_be_let_in_is_forgotten_when_the_server_dies_meanwhile():
     """All three boot at once, and the server lets in one a second."""
     all_three = Targets(names=("anna", "ben", "carla"))

@@ -413,6 +413,14 @@ def test_more_than_may_wait_are_turned_away():
     assert office.server.admit(100, 0) == 400
 
 
+def test_who_waited_when_a_shard_died_is_in_nobodys_way():
+    office = Office(2, shards=2, accepts_per_s=20, accept_queue=1000)
+    waiting = [[office.server.admit(0, shard) for _ in range(6)] for shard in (0, 1)]
+    assert waiting[0][-1] == waiting[1][-1] == 500
+    office.server.forget_waiting(100, 0)
+    assert [office.server.admit(100, shard) for shard in (0, 1)] == [100, 600]
+
+
 def test_shards_share_the_capacity():
     office = Office(2, shards=2, accepts_per_s=10, accept_queue=4)
     assert [office.server.admit(0, 0) for _ in range(4)] == [0, 200, 400, None]
