@@ -28,10 +28,11 @@ def measure(*words: str) -> dict[str, Any]:
 
 
 def beside_bare(*words: str) -> tuple[dict[str, Any], float]:
-    """A measurement, and the bare loop's rate just before and after it as a share of the reference."""
-    before = measure("bare")["rate"]
+    """A measurement, and the bare loop's rate as a share of the reference: the median of some just before and after it."""
+    rates = [measure("bare")["rate"] for _ in range(3)]
     answer = measure(*words)
-    return answer, (before + measure("bare")["rate"]) / 2 / REFERENCE_RATE
+    rates += [measure("bare")["rate"] for _ in range(3)]
+    return answer, statistics.median(rates) / REFERENCE_RATE
 
 
 class Report:

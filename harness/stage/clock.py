@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 import simpy
@@ -29,8 +30,9 @@ class Clock:
         self._after = after
         self._environment = simpy.Environment()
         self._times: list[int] = []
-        self._due: dict[int, list[Entry]] = {}
-        self._count = 0
+        self._due: dict[int, Entry | list[Entry]] = {}
+        """What is due when; most milliseconds have one thing to do."""
+        self._number = count().__next__
         self._over = False
         self.now = 0
 
@@ -41,14 +43,15 @@ class Clock:
         """
         if self._over:
             return
-        self._count += 1
-        entry = (order, place, self._count, do, arguments)
-        entries = self._due.get(when)
-        if entries is None:
-            self._due[when] = [entry]
+        entry = (order, place, self._number(), do, arguments)
+        due = self._due
+        if when not in due:
+            due[when] = entry
             heappush(self._times, when)
-        else:
+        elif isinstance(entries := due[when], list):
             entries.append(entry)
+        else:
+            due[when] = [entries, entry]
 
     def run(self, until: int) -> None:
         """Let time pass up to ``until``, what is due then included."""
@@ -61,8 +64,10 @@ class Clock:
             while times and times[0] == now:
                 heappop(times)
                 entries = due.pop(now)
-                if len(entries) > 1:
-                    entries.sort()
+                if isinstance(entries, tuple):
+                    entries[3](*entries[4])
+                    continue
+                entries.sort()
                 for _, _, _, do, arguments in entries:
                     do(*arguments)
             busy += 1

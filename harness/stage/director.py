@@ -109,10 +109,12 @@ class Director:
             return
         # Exchanges carried in one go come ahead of time, so the last to be back need not be the last to be seen.
         self._back_at = max(self._back_at, now)
-        for step in [step for step, places in self._recovering.items() if place in places]:
-            self._recovering[step].discard(place)
-            self._recovered_at[step] = max(now, self._recovered_at.get(step, 0))
-            self._check_recovered(step, self._recovered_at[step])
+        for step, places in tuple(self._recovering.items()):
+            if place in places:
+                places.discard(place)
+                latest = self._recovered_at[step] = max(now, self._recovered_at.get(step, 0))
+                if not places:
+                    self._check_recovered(step, latest)
         if not self.carrier.anyone_away():
             self._plan_settling(self._back_at)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from itertools import count
 from typing import cast
 
 from harness.journal.records import AnyRecord, Record
@@ -23,18 +24,22 @@ _LAST = 1 << 60
 class Recorder:
     """Collects records and hands them to a sink in batches."""
 
-    __slots__ = ("_count", "_full_at", "_waiting", "sink")
+    __slots__ = ("_full_at", "_waiting", "emit", "sink")
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
         self._waiting: list[tuple[int, int, int, Record]] = []
-        self._count = 0
         self._full_at = BATCH
+        self.emit: Callable[[int, Record], None] = self._taker()
+        """Take in a record of the actor at a place (−1: the world): the hottest call of a run."""
 
-    def emit(self, place: int, record: Record) -> None:
-        """Take in a record of the actor at this place (−1: the world)."""
-        self._count += 1
-        self._waiting.append((record.t, place, self._count, record))
+    def _taker(self) -> Callable[[int, Record], None]:
+        append, number = self._waiting.append, count().__next__
+
+        def emit(place: int, record: Record) -> None:
+            append((record.t, place, number(), record))
+
+        return emit
 
     def emit_last(self, place: int, ordinal: int, record: Record) -> None:
         """Take in a record that follows the actor's others of that millisecond, in the order of ``ordinal`` among such."""

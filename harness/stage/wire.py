@@ -45,6 +45,10 @@ class Wire:
         """How often each shard's process has ended."""
         self.hangs = [0] * shards
         """How often each shard has begun to hang."""
+        self.evenly = len({port.latency_ms for port in ports}) == 1
+        """All are as far from the server: attempts reach it in the order in which they are made."""
+        self.attempts = 0
+        """How many attempts to be let in are under way leg by leg; while any is, none is carried in one go past it."""
         self.awaited = False
         """Whether a step waits for a message."""
         self.away = 0
@@ -151,7 +155,7 @@ class Wire:
         if port.exact or self.slow_ms[account.shard] or self.errors[account.shard]:
             return
         if not self.reachable(port):
-            if link.state in ("online", "waiting"):
+            if link.state in ("online", "waiting") and (port.tcp or not port.pending):  # a late datagram may yet end the outage
                 link.mode = "dead"
                 shard = port.account.shard
                 kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
@@ -259,9 +263,14 @@ class Wire:
             if self.awaited:
                 self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
-            attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
-            if not out and not attempt and self._undisturbed(port, item.sent + 3 * way_ms):
-                upto = self._exchange(port, item, item.sent + way_ms)
+            arrives = item.sent + way_ms
+            if port.charger.link.state != "online" and self._is_attempt(port, item):
+                if not out and self.evenly and not self.attempts and self._undisturbed(port, arrives):
+                    upto = self._await_admission(port, item, arrives)
+                else:
+                    self._send(port, item, attempt=True)
+            elif not out and self._undisturbed(port, arrives + 2 * way_ms):
+                upto = self._exchange(port, item, arrives)
             else:
                 self._send(port, item)
         return upto
@@ -290,7 +299,7 @@ class Wire:
             self._watch(port, back)
         return back
 
-    def _send(self, port: Port, request: Request) -> None:
+    def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         """Put a request under way, leg by leg."""
         copies, delay_ms, lost = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")
         if lost == "drop":
@@ -300,7 +309,8 @@ class Wire:
             return
         port.arrives = max(port.arrives, arrives)
         for _ in range(copies):
-            self._leg(port, arrives, self._arrives, port, request, port.epoch, lost)
+            self.attempts += attempt
+            self._leg(port, arrives, self._attempt_arrives if attempt else self._arrives, port, request, port.epoch, lost)
 
     def _leg(self, port: Port, arrives: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have something that is under way arrive."""
@@ -375,6 +385,10 @@ class Wire:
         if port.due < 0:
             self.arm(port)
 
+    def _attempt_arrives(self, port: Port, request: Request, epoch: int, spoilt: str) -> None:
+        self.attempts -= 1
+        self._arrives(port, request, epoch, spoilt)
+
     def _arrive(self, port: Port, request: Request, epoch: int, now: int, spoilt: str = "") -> None:
         shard = port.account.shard
         if port.tcp and epoch != port.epoch:
@@ -396,12 +410,13 @@ class Wire:
             if not attempt:
                 self.backlog[shard].append(Waiting(now, port.place, epoch, self._process, (port, request, epoch, spoilt)))
             return
-        if attempt:
-            self._await_admission(port, request, now, spoilt)
-        else:
+        if not attempt:
             self._process(port, request, epoch, spoilt)
+        elif upto := self._await_admission(port, request, now, spoilt):
+            self.after(port, upto)
 
-    def _await_admission(self, port: Port, request: Request, now: int, spoilt: str) -> None:
+    def _await_admission(self, port: Port, request: Request, now: int, spoilt: str = "") -> int:
+        """An attempt reaches the server. Returns up to when it was carried in one go; 0: it was not."""
         begins = self.server.admit(now, port.account.shard)
         if begins is not None and begins > now:
             self._leg(port, begins, self._let_in, port, request, port.epoch, spoilt, self._turn_of(port))
@@ -409,10 +424,12 @@ class Wire:
             if port.tcp:
                 self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
         elif not spoilt and self._undisturbed(port, now + 2 * port.latency_ms):
-            self._exchange(port, request, now)
-            self.after(port, now + port.latency_ms)
+            return self._exchange(port, request, now)
+        elif now > self.clock.now:
+            self._leg(port, now, self._let_in, port, request, port.epoch, spoilt, self._turn_of(port))
         else:
             self._process(port, request, port.epoch, spoilt)
+        return 0
 
     def _refused(self, port: Port, epoch: int) -> None:
         if epoch == port.epoch:
@@ -441,8 +458,30 @@ class Wire:
                 port.account.heard_at = now
             answer = self.server.handle(now, port.place, request)
         if spoilt != "lose-answer":
-            self._leg(port, self._gets_down(port, now) + self.slow_ms[shard], self._answered, port, request, answer, epoch, now)
+            self._leaves_when_ready(port, now, 0, self._answered, port, request, answer, epoch, now)
         self.send_orders(now)
+
+    def _leaves_when_ready(self, port: Port, now: int, delay_ms: int, do: Callable[..., None], *arguments: Any) -> None:
+        """The server sends something as soon as it is ready to, and a fault on the way delays it further."""
+        shard = port.account.shard
+        if self.slow_ms[shard]:
+            deaths, epoch = self.deaths[shard], port.epoch
+            self._leg(port, now + self.slow_ms[shard], self._leaves, port, shard, deaths, epoch, delay_ms, do, arguments)
+        else:
+            self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
+
+    def _leaves(
+        self, port: Port, shard: int, deaths: int, epoch: int, delay_ms: int, do: Callable[..., None], arguments: tuple[Any, ...]
+    ) -> None:
+        """A slow shard is ready to send something, unless its process has ended since or the connection is gone."""
+        if self.deaths[shard] != deaths or (port.tcp and epoch != port.epoch):
+            return
+        now = self.clock.now
+        if self.hung[shard]:
+            rest = (port, shard, deaths, epoch, delay_ms, do, arguments)
+            self.backlog[shard].append(Waiting(now, port.place, epoch, self._leaves, rest))
+        else:
+            self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
 
     def _answered(self, port: Port, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
         """An answer arrives at the charger."""
@@ -499,9 +538,8 @@ class Wire:
         self.leave_mode(port, now)
         copies, delay_ms, lost = self._tampered(port, now, "command", order.name)
         if lost not in ("drop", "error-answer"):
-            arrives = self._gets_down(port, now) + delay_ms + self.slow_ms[port.account.shard]
             for _ in range(copies):
-                self._leg(port, arrives, self._order_arrives, port, order, port.epoch, lost)
+                self._leaves_when_ready(port, now, delay_ms, self._order_arrives, port, order, port.epoch, lost)
         self.enter_mode(port, now)
         self.arm(port)
 

@@ -6,10 +6,13 @@ state but its ordinal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import blake2b
 
-_MASK = (1 << 64) - 1
+MASK = (1 << 64) - 1
+_PURPOSE_STEP = 0xD1342543DE82EF95
+ORDINAL_STEP = 0x9E3779B97F4A7C15
+FIRST_MIX = 0xBF58476D1CE4E5B9
+SECOND_MIX = 0x94D049BB133111EB
 
 BACKOFF, RANDOM_DELAY, TRIP, ARRIVAL, STAY, NEED, INTERVENES, SHARE, KEEPALIVE = range(1, 10)
 """Purposes: each has a sequence of its own."""
@@ -20,23 +23,17 @@ def actor_key(seed: int, name: str) -> int:
     return int.from_bytes(blake2b(f"{seed}/{name}".encode(), digest_size=8).digest(), "big")
 
 
+def stream(key: int, purpose: int, ordinal: int) -> int:
+    """Where the draws of a purpose begin at ``ordinal``, before they are mixed; the next is :data:`ORDINAL_STEP` further on."""
+    return key + purpose * _PURPOSE_STEP + ordinal * ORDINAL_STEP
+
+
 def draw(key: int, purpose: int, ordinal: int) -> int:
     """64 random bits for the ``ordinal``-th draw of this purpose (the finaliser of SplitMix64)."""
-    x = (key + purpose * 0xD1342543DE82EF95 + ordinal * 0x9E3779B97F4A7C15) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    x = (key + purpose * _PURPOSE_STEP + ordinal * ORDINAL_STEP) & MASK
+    x = ((x ^ (x >> 30)) * FIRST_MIX) & MASK
+    x = ((x ^ (x >> 27)) * SECOND_MIX) & MASK
     return x ^ (x >> 31)
-
-
-def sequence_below(key: int, purpose: int, ordinal: int, bound: int) -> Iterator[int]:
-    """The draws of :func:`below` from ``ordinal`` on, without end: for long runs of draws, at half the cost."""
-    x = key + purpose * 0xD1342543DE82EF95 + ordinal * 0x9E3779B97F4A7C15
-    while True:
-        y = x & _MASK
-        y = ((y ^ (y >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        y = ((y ^ (y >> 27)) * 0x94D049BB133111EB) & _MASK
-        yield ((y ^ (y >> 31)) * bound) >> 64
-        x += 0x9E3779B97F4A7C15
 
 
 def below(key: int, purpose: int, ordinal: int, bound: int) -> int:

@@ -682,7 +682,7 @@ class Charger:
         return request
 
     def _send_queued(self, now: int) -> None:
-        if not self.link.online:
+        if not self.outbox.queue or not self.link.online:
             return
         request = self.outbox.next_to_send(now)
         if request is None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Literal
 
 from harness.values import ChargerModel
-from harness.world.chance import BACKOFF, KEEPALIVE, below, sequence_below
+from harness.world.chance import BACKOFF, FIRST_MIX, KEEPALIVE, MASK, ORDINAL_STEP, SECOND_MIX, below, stream
 
 NEVER = 1 << 62
 
@@ -195,7 +195,7 @@ class Link:
         least = series.least_gap if series.more else NEVER
         at, failed_at, last = self.next_at, self.failed_at, series.last
         count = more = 0
-        draws = sequence_below(self.key, BACKOFF, self.draws + 1, random_ms)
+        draw = stream(self.key, BACKOFF, self.draws + 1)
         while at < before:
             count += 1
             gap = at - failed_at
@@ -206,7 +206,12 @@ class Link:
                 if gap < least:
                     least = gap
             last, failed_at = at, at + fails_ms
-            at = failed_at + base_ms + next(draws)
+            # The finaliser of chance.draw, written out: a call for each attempt would cost as much again.
+            bits = draw & MASK
+            bits = ((bits ^ (bits >> 30)) * FIRST_MIX) & MASK
+            bits = ((bits ^ (bits >> 27)) * SECOND_MIX) & MASK
+            at = failed_at + base_ms + (((bits ^ (bits >> 31)) * random_ms) >> 64)
+            draw += ORDINAL_STEP
             if base_ms < largest_ms:
                 base_ms *= 2
         series.count += count

@@ -116,7 +116,8 @@ class Outbox:
             self.emit(
                 Failed(t=now, who=self.who, action=message.action, sent=message.sent, number=message.number, tx=message.tx, why="link-lost")
             )
-        self.in_flight, self.deadline = None, NEVER
+            self.in_flight = None
+        self.deadline = NEVER
 
     def clear(self, now: int) -> None:
         """The memory that holds the queue was cleared."""

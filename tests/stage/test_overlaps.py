@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from random_plans import base, records_of
+from random_plans import base, lines, records_of
 
 from harness.journal.records import Action, Attempts, Command, Fault, Link, Power, Server
 from harness.values import DriverModel, Intervention, Moment, Quantiles, Scenario, Session, Step, Targets, Trigger
@@ -105,6 +105,35 @@ def test_what_becomes_of_a_request_that_a_slow_server_has_not_taken_up_when_more
         step("more", meanwhile, asks + 10 * SECOND, lasts),
     ))  # fmt: skip
     assert [((record.t - asks) // SECOND, record.outcome) for record in of(records, Action)] == outcomes
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "lasts", "delivered_s"),
+    [("server.errors", 5, [60]), ("server.crash", 5, []), ("server.hang", 5, [60]), ("server.hang", 60, [105])],
+)
+def test_a_command_that_a_slow_server_has_not_sent_yet_dies_with_it_and_waits_while_it_hangs(meanwhile, lasts, delivered_s):
+    asks = HOUR + MINUTE
+    records = records_of(small(
+        step("slow", "server.slow", HOUR, 10 * MINUTE, delay_ms=30 * SECOND), step("ask", "driver.set-amperage", asks, amperage_ma=10_000),
+        step("more", meanwhile, asks + 45 * SECOND, lasts * SECOND),
+    ))  # fmt: skip
+    taken_up = asks + 30 * SECOND
+    assert [record.t for record in of(records, Action)] == [taken_up]
+    delivered = [record.t for record in of(records, Command) if record.sent == taken_up]
+    assert delivered == [asks + after * SECOND + WAY_MS for after in delivered_s]
+
+
+def test_an_answer_that_was_long_under_way_when_the_server_died_puts_its_charger_online_once_more():
+    """As over datagrams it may: it is taken for the answer to the attempt that runs. However the run is computed."""
+    far = step("far", "network.latency", HOUR, 4 * MINUTE, delay_ms=3 * MINUTE)
+    run = small(far, step("crash", "server.crash", HOUR + 4 * MINUTE + SECOND, HOUR))
+    records = records_of(run)
+    links = [(record.t, record.state) for record in of(records, Link)]
+    assert [state for _, state in links] == ["offline", "online", "offline", "online"]
+    online, offline = links[1][0], links[2][0]
+    assert HOUR + 6 * MINUTE < online < HOUR + 7 * MINUTE
+    assert offline == online + 5 * MINUTE  # nothing more is heard
+    assert lines(records) == lines(records_of(run, simulate_all=True)) == lines(records_of(run, leg_by_leg=True))
 
 
 def test_who_waits_to_be_let_in_is_forgotten_when_the_server_dies_meanwhile():

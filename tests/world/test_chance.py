@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.world.chance import ARRIVAL, BACKOFF, actor_key, below, draw, sequence_below
+from harness.world.chance import (
+    ARRIVAL,
+    BACKOFF,
+    FIRST_MIX,
+    MASK,
+    ORDINAL_STEP,
+    SECOND_MIX,
+    actor_key,
+    below,
+    draw,
+    stream,
+)  # fmt: skip
 
 words = st.integers(0, 2**64 - 1)
 purposes = st.integers(1, 9)
@@ -50,10 +60,13 @@ def test_below_nothing_is_nothing(key, purpose, ordinal):
     assert below(key, purpose, ordinal, 0) == 0
 
 
-@given(key=words, purpose=purposes, ordinal=ordinals, bound=st.integers(0, 2**40))
-def test_a_long_run_of_draws_is_draw_by_draw(key, purpose, ordinal, bound):
-    singly = [below(key, purpose, ordinal + number, bound) for number in range(50)]
-    assert list(islice(sequence_below(key, purpose, ordinal, bound), 50)) == singly
+@given(key=words, purpose=purposes, ordinal=ordinals, number=st.integers(0, 10**6))
+def test_a_stream_is_draw_by_draw(key, purpose, ordinal, number):
+    """Mixed as a draw is, a stream gives the draws from its ordinal on."""
+    bits = stream(key, purpose, ordinal) + number * ORDINAL_STEP & MASK
+    bits = (bits ^ bits >> 30) * FIRST_MIX & MASK
+    bits = (bits ^ bits >> 27) * SECOND_MIX & MASK
+    assert bits ^ bits >> 31 == draw(key, purpose, ordinal + number)
 
 
 def test_draws_are_spread_evenly_and_purposes_do_not_repeat_each_other():
