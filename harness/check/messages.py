@@ -27,7 +27,7 @@ class Traffic:
 
     __slots__ = (
         "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "last_event", "last_sent", "next_seq", "offline", "opened",
-        "restarted_at", "seq_tx", "stays", "waiting", "waits_for_acceptance",
+        "restarted_at", "seq_sent", "seq_tx", "stays", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +46,7 @@ class Traffic:
         self.last_sent = -1
         self.last_event = ("", -1)
         self.seq_tx = 0
+        self.seq_sent = 0
         self.next_seq = 0
         self.restarted_at = -1
         self.accepted_at = FOREVER
@@ -174,7 +175,13 @@ def _flag(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
 
 
 def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None:
-    """OCPP 2.0.1 E01.FR.07: seqNo rises by one per event, so a gap is a loss; only what was given up may be missing."""
+    """OCPP 2.0.1 E01.FR.07: seqNo rises by one per event, so a gap is a loss; only what was given up may be missing.
+
+    What a network held back until its charger had given it up counts as missing, however late it comes.
+    """
+    if message.sent < traffic.seq_sent:
+        return
+    traffic.seq_sent = message.sent
     expected = traffic.next_seq if message.tx == traffic.seq_tx else 0
     event = (message.action, message.at)
     if event == traffic.last_event:

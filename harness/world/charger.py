@@ -550,11 +550,11 @@ class Charger:
             self._changed_at = now
 
     def unsaid(self, after: int, upto: int) -> list[int]:
-        """When in this time it would have sent a status or a reading, had routine traffic been sent."""
+        """When in this time it would have sent a status or a reading, had routine traffic been sent; one due right now is not sent yet."""
         moments = [self._changed_at] if after < self._changed_at <= upto else []
         every = self.model.queue.meter_interval_ms
         if self.tx_plug_in and every:
-            reading_at = self.tx_at + (upto - self.tx_at) // every * every
+            reading_at = self.tx_at + (upto - 1 - self.tx_at) // every * every
             if reading_at > max(after, self.tx_at):
                 moments.append(reading_at)
         return moments
@@ -563,7 +563,7 @@ class Charger:
         """Routine traffic is sent from now on."""
         self.routine = True
         if self.tx_plug_in:
-            self._plan_reading(now)
+            self._plan_reading(max(now - 1, self.tx_at))  # one due right now is not sent yet
 
     def _plan_reading(self, now: int) -> None:
         every = self.model.queue.meter_interval_ms

@@ -43,8 +43,8 @@ class Account:
     """What the server stores of one charger."""
 
     __slots__ = (
-        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "origins", "override", "plug_in", "shard",
-        "silence_ms", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
+        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
+        "shard", "silence_ms", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -71,6 +71,8 @@ class Account:
         """What was sent and not acknowledged (tou, override, amperage, share), and when."""
         self.origins: dict[str, int] = {}
         """For each of these, the number of the driver's action behind it."""
+        self.obeyed = -1
+        """When the latest of the commands was sent that are acknowledged, shares apart."""
         self.entries: list[Entry] = []
 
 
@@ -227,12 +229,14 @@ class Server:
             account.unsettled.pop("share", None)
             account.group.acknowledged(index, order.ma)
             self._balance(now, account.group)
-        elif name == "amperage":
-            if order.ma == account.amperage_ma:
-                account.unsettled.pop("amperage", None)
-                account.origins.pop("amperage", None)
-        else:
-            topic = "override" if name == "release" and account.tou == "schedule" else "tou"
+            return
+        topic = "amperage" if name == "amperage" else "override" if name == "release" and account.tou == "schedule" else "tou"
+        if order.sent < account.obeyed:
+            # Overtaken on its way by a newer command, and obeyed after it: what applies now is to be said again.
+            account.unsettled.setdefault(topic, now)
+            return
+        account.obeyed = order.sent
+        if topic != "amperage" or order.ma == account.amperage_ma:
             account.unsettled.pop(topic, None)
             account.origins.pop(topic, None)
 

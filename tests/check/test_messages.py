@@ -210,6 +210,16 @@ def test_a_message_that_a_restored_server_takes_in_anew_is_no_gap():
     assert line.judged() == {"no-sequence-gap": "2 met"}
 
 
+def test_a_message_that_was_given_up_and_comes_after_its_successors_is_neither_a_gap_nor_its_end():
+    line = only("no-sequence-gap", OCPP201)
+    line.at("11:00").message("transaction-start", tx=1, at="11:00", seq=0)
+    line.at("11:30").add(r.Discard(t=ms("11:30"), who="anna", action="transaction-end", tx=1, why="attempts", count=1))
+    line.at("11:31").message("transaction-start", tx=2, at="11:31", seq=0)
+    line.at("11:40").message("transaction-end", tx=1, at="11:29", seq=1, sent=ms("11:29"))
+    line.at("11:50").message("transaction-end", tx=2, at="11:50", seq=1)
+    assert line.judged() == {"no-sequence-gap": "3 met"}
+
+
 def group(ben_at: str, amperes: float) -> Timeline:
     """Two cars behind a circuit of 40 A; anna draws 27.5 A until 11:00, then 12 A."""
     circuits = (Circuit(name="street", members=("anna", "ben"), capacity_ma=40_000),)

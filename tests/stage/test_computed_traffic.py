@@ -12,7 +12,7 @@ from random_plans import MODELS, base, crowded, drawn, lines, records_of
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
-from harness.journal.records import Attempts, Command, Link, Recovery
+from harness.journal.records import Attempts, Command, Link, Recovery, Transaction
 from harness.values import Moment, Scenario, Session, Step, Targets
 
 MINUTE = 60_000
@@ -238,3 +238,19 @@ def test_when_a_command_is_sent_while_the_word_that_its_connection_closes_is_on_
     online_again = next(record.t for record in annas if isinstance(record, Link) and record.state == "online")
     (hold,) = (record for record in annas if isinstance(record, Command))
     assert hold.sent > online_again
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_when_a_fault_on_messages_begins_in_the_very_millisecond_that_a_reading_is_due(model):
+    """The fault acts on that reading, as the plan comes first within a millisecond."""
+    base_ = base(model, hours=24)
+    every = base_.models[model].queue.meter_interval_ms or HOUR
+    stay = Session(plug_in_ms=HOUR, leave_ms=20 * HOUR, needs_wh=30_000)
+    base_ = replace(base_, chargers=tuple(replace(entry, sessions=(stay,)) for entry in base_.chargers), duration_ms=3 * HOUR)
+    opened = next(record.t for record in records_of(base_) if isinstance(record, Transaction) and record.who == "anna")
+    whom = Targets(names=("anna",))
+    counts = {"direction": "request", "nth": 1}
+    plan = (Step(id="twice", do="message.repeat", at=Moment(offset_ms=opened + every), for_ms=MINUTE, to=whom, arguments=counts, times=1),)
+    loaded = replace(base_, plan=plan)
+    agree(loaded)
+    agree_leg_by_leg(loaded)

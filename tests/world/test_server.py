@@ -207,6 +207,19 @@ def test_a_hold_that_ran_out_unacknowledged_is_followed_by_the_erasing_message()
     assert keepalive(office, WINDOW[1] + MINUTE) == [(0, "release")]
 
 
+def test_what_an_older_command_undid_is_said_again():
+    """Datagrams: the older command was overtaken on its way, so the charger obeyed it last."""
+    office = Office()
+    office.server.asked(0, 0, Deed("set-amperage", 1, ma=10_000))
+    ((_, older),) = office.server.take_out()
+    office.server.asked(10_000, 0, Deed("set-amperage", 2, ma=20_000))
+    ((_, newer),) = office.server.take_out()
+    office.server.acknowledged(10_100, 0, newer)
+    assert keepalive(office, 30_000, 0) == []
+    office.server.acknowledged(31_000, 0, older)
+    assert keepalive(office, 60_000, 0) == [(0, "amperage")]
+
+
 def test_an_acknowledgement_of_an_older_amperage_does_not_settle_the_newer():
     office = Office()
     office.server.asked(0, 0, Deed("set-amperage", 1, ma=10_000))
