@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
-from harness.journal.records import AnyRecord, Command, Ledger, Loss, Power
+from harness.journal.records import AnyRecord, Command, Loss, Power
 from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
@@ -250,7 +250,6 @@ class Evidence(Struct, eq=False):
     requests: Any = None
     own: Any = None
     traffic: Any = None
-    ledger: Ledger | None = None
 
     def __post_init__(self) -> None:
         profile = self.profile

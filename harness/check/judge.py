@@ -82,7 +82,7 @@ class Judge:
         self._handlers: dict[type, Callable[[Any, Any], None]] = {
             PlugIn: self._plugged_in, Stay: self._stay, Current: self._current, Power: self._power, Link: self._link,
             Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
-            Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: self._ledger,
+            Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: messages.booked,
             Command: self._command, Action: self._action, Fault: self._fault, Server: self._server, Moved: self._moved,
             Settled: self._settle,
         }  # fmt: skip
@@ -338,9 +338,6 @@ class Judge:
         if ev.own is not None:
             ev.log.append(record)
             ev.own.happened("message", record.action)
-
-    def _ledger(self, ev: Evidence, record: Ledger) -> None:
-        ev.ledger = record
 
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED
@@ -759,6 +756,6 @@ class Judge:
             ev.requests.close(complete=complete)
         if ev.own is not None:
             ev.own.close(ev, end_ms, complete=complete)
-        messages.settle_accounts(ev, ev.ledger, self._settled_at, complete=complete)
+        messages.settle_accounts(ev, self._settled_at, complete=complete)
         if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
             ev.panel.rules["nothing-before-acceptance"].pending()

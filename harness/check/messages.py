@@ -5,6 +5,10 @@ Each keeps what it needs of a charger in a :class:`Traffic`, made at the charger
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import msgspec
+
 from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule
 from harness.check.words import moment, span
@@ -18,6 +22,11 @@ Entry = tuple[int, int, int, int | None, int | None]
 
 TRANSACTION_EVENTS = ("transaction-start", "transaction-end")
 
+_ENCODER = msgspec.msgpack.Encoder()
+_TRANSACTION = msgspec.msgpack.Decoder(tuple[int, int, int, int | None, int | None])
+_STAY = msgspec.msgpack.Decoder(Stay)
+_LEDGER = msgspec.msgpack.Decoder(Ledger)
+
 Told = tuple[str, int]
 """A transaction message: its action, and the charger's number of the transaction."""
 
@@ -26,13 +35,15 @@ class Traffic:
     """What one charger sent, as far as the checks of messages need it."""
 
     __slots__ = (
-        "accepted_at", "closed", "discards", "failures", "given_up", "last_at", "last_event", "last_sent", "next_seq", "offline", "opened",
-        "restarted_at", "seq_sent", "seq_tx", "stays", "waiting", "waits_for_acceptance",
+        "accepted_at", "discards", "failures", "given_up", "last_at", "last_event", "last_sent", "ledger", "next_seq", "offline",
+        "restarted_at", "seq_sent", "seq_tx", "stays", "transactions", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.opened: dict[int, Transaction] = {}
-        self.closed: dict[int, Transaction] = {}
+        self.transactions: dict[int, bytes] = {}
+        """Each transaction, encoded as all that is kept to the end of the run: it would take five times the room."""
+        self.stays: list[bytes] = []
+        self.ledger: bytes | None = None
         self.waiting: dict[Told, int] = {}
         """Starts and ends that the server has not taken in and the charger not given up, and when each came about."""
         self.failures: dict[Told, int] | None = None
@@ -41,7 +52,6 @@ class Traffic:
         """Transaction → which of its messages the charger gave up as its queue's policy allows."""
         self.discards: dict[int, int] | None = None
         """Transaction → how many messages of it were given up."""
-        self.stays: list[Stay] = []
         self.last_at = -1
         self.last_sent = -1
         self.last_event = ("", -1)
@@ -53,6 +63,17 @@ class Traffic:
         self.waits_for_acceptance = False
         self.offline: list[list[int]] | None = None
         """When the charger was offline by its own view: [from, to], the last possibly open."""
+
+    def edges_of(self, who: str, tx: int) -> tuple[Transaction | None, Transaction | None]:
+        """The records of a transaction's beginning and end."""
+        kept = self.transactions.get(tx)
+        if kept is None:
+            return None, None
+        t, plug_in, wh, end, end_wh = _TRANSACTION.decode(kept)
+        opened = Transaction(t=t, who=who, tx=tx, plug_in=plug_in, edge="open", wh=wh)
+        if end is None or end_wh is None:
+            return opened, None
+        return opened, Transaction(t=end, who=who, tx=tx, plug_in=plug_in, edge="close", wh=end_wh)
 
 
 def traffic_of(ev: Evidence) -> Traffic:
@@ -137,7 +158,7 @@ def _order(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> None
     """In order is what was sent in order: one that a network held back, and that its charger has given up since, comes late."""
     if message.at < traffic.last_at and message.sent >= traffic.last_sent:
         text = f"{message.action} of an event at {moment(message.at)} came after one at {moment(traffic.last_at)}"
-        _fail(ev, rule, message.t, text, traffic.opened.get(message.tx), message)
+        _fail(ev, rule, message.t, text, traffic.edges_of(ev.name, message.tx)[0], message)
     else:
         if message.at >= traffic.last_at:
             traffic.last_at, traffic.last_sent = message.at, message.sent
@@ -197,14 +218,17 @@ def _sequence(ev: Evidence, rule: Rule, traffic: Traffic, message: Message) -> N
     else:
         upto = f" to {expected + lost}" if lost else ""
         text = f"transaction {message.tx}: {message.action} has seqNo {message.seq}, expected {expected}{upto}"
-        _fail(ev, rule, message.t, text, traffic.opened.get(message.tx), message)
+        _fail(ev, rule, message.t, text, traffic.edges_of(ev.name, message.tx)[0], message)
 
 
 def transaction(ev: Evidence, record: Transaction) -> None:
     """The charger opened or closed a transaction."""
     traffic = traffic_of(ev)
     opens = record.edge == "open"
-    (traffic.opened if opens else traffic.closed)[record.tx] = record
+    if opens:
+        traffic.transactions[record.tx] = _ENCODER.encode((record.t, record.plug_in, record.wh, None, None))
+    elif (kept := traffic.transactions.get(record.tx)) is not None:
+        traffic.transactions[record.tx] = _ENCODER.encode((*_TRANSACTION.decode(kept)[:3], record.t, record.wh))
     traffic.waiting["transaction-start" if opens else "transaction-end", record.tx] = record.t
 
 
@@ -243,7 +267,7 @@ def _tried_to_the_end(ev: Evidence, traffic: Traffic, key: Told) -> bool:
 
 def _no_room(ev: Evidence, traffic: Traffic, key: Told, t: int) -> bool:
     """It is the newest, and what waits fills the queue: with it one whose answer may be under way, and readings that are sent now."""
-    if key[1] != max(traffic.opened, default=0) or key not in traffic.waiting:
+    if key[1] != max(traffic.transactions, default=0) or key not in traffic.waiting:
         return False
     queue = ev.profile.model.queue
     every_ms = queue.meter_interval_ms if queue.meter_values else 0
@@ -272,10 +296,16 @@ def attempts(ev: Evidence, record: Attempts) -> None:
 def stayed(ev: Evidence, stay: Stay) -> None:
     """A stay ended: its energy must be the sum of its transactions."""
     if "transactions-accounted" in ev.panel.rules:
-        traffic_of(ev).stays.append(stay)
+        traffic_of(ev).stays.append(_ENCODER.encode(stay))
 
 
-def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int, *, complete: bool = True) -> None:
+def booked(ev: Evidence, ledger: Ledger) -> None:
+    """The server's books, as they are at the end of the run."""
+    if "transactions-accounted" in ev.panel.rules:
+        traffic_of(ev).ledger = _ENCODER.encode(ledger)
+
+
+def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> None:
     """The run is over: compare the server's books with what happened. What was over by the last settling must be there.
 
     The books are written down at the end of a run only: one that was cut off before (not ``complete``) leaves all of it pending.
@@ -284,40 +314,47 @@ def settle_accounts(ev: Evidence, ledger: Ledger | None, settled_at: int, *, com
     traffic: Traffic | None = ev.traffic
     if rule is None or traffic is None:
         return
+    ledger = None if traffic.ledger is None else _LEDGER.decode(traffic.ledger)
     if ledger is None and not complete:
-        for _ in traffic.opened:
+        for _ in traffic.transactions:
             rule.pending()
         return
     entries = ledger.entries if ledger is not None else []
-    booked: dict[int, list[Entry]] = {}
+    lines: dict[int, list[Entry]] = {}
     for entry in entries:
-        booked.setdefault(entry[0], []).append(entry)
+        lines.setdefault(entry[0], []).append(entry)
     good = set()
-    for tx, opened in traffic.opened.items():
-        fault = _fault_of(traffic, tx, booked.get(tx, []), settled_at)
+    plug_ins: dict[int, list[int]] = {}
+    for tx in traffic.transactions:
+        opened, closed = traffic.edges_of(ev.name, tx)
+        assert opened is not None
+        plug_ins.setdefault(opened.plug_in, []).append(tx)
+        fault = _fault_of(opened, closed, (traffic.given_up or {}).get(tx, ()), lines.get(tx, []), settled_at)
         if fault is None:
             good.add(tx)
             rule.met()
         elif fault:
-            _fail(ev, rule, opened.t, f"transaction {tx} {fault}", opened, traffic.closed.get(tx), ledger)
+            _fail(ev, rule, opened.t, f"transaction {tx} {fault}", opened, closed, ledger)
         else:
             rule.pending()
-    order = [tx for tx in booked if tx in traffic.opened]
+    order = [tx for tx in lines if tx in traffic.transactions]
     if order != sorted(order):
         _fail(ev, rule, ledger.t if ledger else 0, f"the ledger's order is {', '.join(map(str, order))}", ledger)
-    for tx in booked:
-        if tx not in traffic.opened:
+    for tx in lines:
+        if tx not in traffic.transactions:
             _fail(ev, rule, ledger.t if ledger else 0, f"transaction {tx} is in the ledger and never was", ledger)
-    for stay in traffic.stays:
-        fault = _energy_fault(traffic, stay, {tx: booked[tx][0] for tx in good if tx in booked})
+    fine = {tx: lines[tx][0] for tx in good if tx in lines}
+    for kept in traffic.stays:
+        stay = _STAY.decode(kept)
+        fault = _energy_fault(stay, plug_ins.get(stay.plug_in, []), fine)
         if fault:
             _fail(ev, rule, stay.t, fault, stay, ledger)
 
 
-def _fault_of(traffic: Traffic, tx: int, entries: list[Entry], settled_at: int) -> str | None:
+def _fault_of(
+    opened: Transaction, closed: Transaction | None, given_up: Collection[str], entries: list[Entry], settled_at: int
+) -> str | None:  # fmt: skip
     """What is wrong with the booking of a transaction; None: nothing; an empty string: it is too early to tell."""
-    opened, closed = traffic.opened[tx], traffic.closed.get(tx)
-    given_up = (traffic.given_up or {}).get(tx, ())
     if len(entries) > 1:
         return f"stands in the ledger {len(entries)} times"
     if not entries:
@@ -338,9 +375,8 @@ def _fault_of(traffic: Traffic, tx: int, entries: list[Entry], settled_at: int) 
     return None
 
 
-def _energy_fault(traffic: Traffic, stay: Stay, booked: dict[int, Entry]) -> str:
-    """What is wrong with the energy booked for one stay, where each of its transactions is booked to its end."""
-    own = [tx for tx, opened in traffic.opened.items() if opened.plug_in == stay.plug_in]
+def _energy_fault(stay: Stay, own: list[int], booked: dict[int, Entry]) -> str:
+    """What is wrong with the energy booked for one stay, where each of its own transactions is booked to its end."""
     total = 0
     for tx in own:
         entry = booked.get(tx)
