@@ -298,9 +298,7 @@ class _Case:
             judging.feed(batch)
         return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified)
 
-    def judged(
-        self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False
-    ) -> Run:
+    def judged(self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False) -> Run:
         """Close the judging and write the reports. Without a footer the run was cut off after its last record."""
         from harness.check.verdict import judgement
 

@@ -30,9 +30,7 @@ _QUANTITY = re.compile(rf"({_NUMBER})\s*([A-Za-z%]+)")
 _DURATION = re.compile(rf"(?:([+-])\s*)?({_NUMBER}\s*[A-Za-z]+(?:\s+{_NUMBER}\s*[A-Za-z]+)*)")
 _PRICE = re.compile(rf"(-?)({_NUMBER})\s*([A-Za-z]+)")
 _CLOCK = r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?"
-_WALL_TIME = re.compile(
-    rf"(?:(?:day\s+([1-9][0-9]{{0,3}})|([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}))[ T]\s*)?{_CLOCK}(?:\s*([+-])({_CLOCK}))?"
-)
+_WALL_TIME = re.compile(rf"(?:(?:day\s+([1-9][0-9]{{0,3}})|([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}))[ T]\s*)?{_CLOCK}(?:\s*([+-])({_CLOCK}))?")
 _CLOCK_ONLY = re.compile(_CLOCK)
 
 DURATION = "a duration such as `90 min`, `45 s` or `1 h 30 min`"

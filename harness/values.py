@@ -81,9 +81,9 @@ class Memory(Value, frozen=True, kw_only=True):
 
     hold: Annotated[tuple[MemoryEvent, ...], doc("The server's order not to charge, and how long it lasts.")] = ()
     schedule: Annotated[tuple[MemoryEvent, ...], doc("The charging schedule that the charger runs by its own clock.")] = ()
-    override: Annotated[
-        tuple[MemoryEvent, ...], doc("The order to charge now in spite of the stored schedule, for one plug-in.")
-    ] = ("departure",)
+    override: Annotated[tuple[MemoryEvent, ...], doc("The order to charge now in spite of the stored schedule, for one plug-in.")] = (
+        "departure",
+    )
     amperage: Annotated[tuple[MemoryEvent, ...], doc("The current limit chosen in the app.")] = ()
     wire_rating: Annotated[tuple[MemoryEvent, ...], doc("The wire rating set at installation.")] = ()
     group_share: Annotated[tuple[MemoryEvent, ...], doc("This charger's share of its load group's circuit.")] = ()
@@ -133,9 +133,7 @@ class Queue(Value, frozen=True, kw_only=True):
     interval_ms: Annotated[int, doc("Wait after the n-th failed attempt is n times this; where attempts are without end, once this.")]
     meter_values: Annotated[bool, doc("Meter values wait in the queue too; otherwise they are lost while offline.")] = False
     meter_interval_ms: Annotated[int, doc("How often meter values are sent during a transaction; 0: never.")] = 0
-    status_after_ms: Annotated[
-        int, doc("After an absence longer than this all connectors report their status (OfflineThreshold).")
-    ] = 0
+    status_after_ms: Annotated[int, doc("After an absence longer than this all connectors report their status (OfflineThreshold).")] = 0
 
 
 class Clause(Value, frozen=True, kw_only=True):
@@ -237,9 +235,7 @@ class Intervention(Value, frozen=True, kw_only=True):
 
     share_permille: Annotated[int, doc("The share of drivers who look.")]
     after_ms: Annotated[int, doc("How long after plugging in they look.")]
-    tries: Annotated[
-        tuple[Literal["override", "power-cycle", "give-up"], ...], doc("What they try, in this order, until the car charges.")
-    ]
+    tries: Annotated[tuple[Literal["override", "power-cycle", "give-up"], ...], doc("What they try, in this order, until the car charges.")]
     patience_ms: Annotated[int, doc("How long they wait for each to work.")] = 300_000
 
 

@@ -59,8 +59,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "can-always-charge": Explanation(
         "during an outage a car wants energy and no hold stands that was sent before the loss",
-        "it draws, whatever the tariff says, and keeps drawing until it is full, unplugged or without mains, or the server is "
-        "back",
+        "it draws, whatever the tariff says, and keeps drawing until it is full, unplugged or without mains, or the server is back",
         "plug-in, delivered tag lists and answers, holds, mains, the current",
         "start delay (and random delay) after the latest of plug-in, noticing, power-up, authorisation and the hold's end; "
         "noticing and power-up count at the latest at the model's own bounds",
@@ -81,8 +80,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "one in doubt takes effect at most once; one that the server took in while only the charger was cut off is in effect "
         "after the recovery, unless a restart of the server forgot it",
         "tariff windows, accepted settings, the app's answers, the commands delivered, the current",
-        "start delay for windows; for requests keepalive + answer timeout + 4 × latency + N ÷ answers per second after the "
-        "recovery",
+        "start delay for windows; for requests keepalive + answer timeout + 4 × latency + N ÷ answers per second after the recovery",
         "Maker's FAQ: during an outage TOU and amperage settings are not available",
     ),
     "unplug-clears-schedule": Explanation(
@@ -103,8 +101,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "Maker's FAQ: once the servers are back, the driver must override again",
     ),
     "override-kept": Explanation(
-        "the server is back and has not restarted since it accepted this plug-in's override, in a hold window with at least the "
-        "bound left",
+        "the server is back and has not restarted since it accepted this plug-in's override, in a hold window with at least the bound left",
         "the car draws, and keeps drawing until the window's end, full, unplug, loss of mains or the next loss",
         "accepted overrides, restarts of the server, the current",
         "as override-needed-after-recovery",
@@ -158,8 +155,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "settings-converge": Explanation(
         "the run has settled: all faults lifted, all chargers online, all retries elapsed",
-        "what the charger last acknowledged is what the server stores: amperage, schedule on or off, a hold if and only if one "
-        "is due",
+        "what the charger last acknowledged is what the server stores: amperage, schedule on or off, a hold if and only if one is due",
         "accepted requests, restarts and restores, commands acknowledged",
         "keepalive + answer timeout + 4 × latency + N ÷ answers per second",
         "What the app shows is what the station does",

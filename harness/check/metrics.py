@@ -29,9 +29,7 @@ METRICS: dict[str, MetricKind] = {
         unit="kWh", doc="Energy that drivers needed and did not have when they left.", difference=True, per_driver=True
     ),
     "drivers_short": MetricKind(unit="drivers", doc="How many drivers left without the energy they needed.", difference=True),
-    "peak_energy": MetricKind(
-        unit="kWh", doc="Energy delivered at the tariff's dearest price level.", difference=True, per_driver=True
-    ),
+    "peak_energy": MetricKind(unit="kWh", doc="Energy delivered at the tariff's dearest price level.", difference=True, per_driver=True),
     "extra_cost": MetricKind(unit="currency", doc="What the energy cost at the tariff's prices.", difference=True, per_driver=True),
     "time_to_notice_p50": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: median."),
     "time_to_notice_p95": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: 95th percentile."),

@@ -550,4 +550,3 @@ CHECKS: dict[str, Check] = {
 """Name → check."""
 for _place, _check in enumerate(CHECKS.values()):
     _check.bit = 1 << _place
-

@@ -15,9 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-State = Literal[
-    "Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Faulted", "Unavailable"
-]
+State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Faulted", "Unavailable"]
 """The connector's state in OCPP's words."""
 
 Reason = Literal[

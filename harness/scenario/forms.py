@@ -160,7 +160,7 @@ def read(form: Form, node: Node, problems: Problems, name: str) -> Any:
 
 def _read_scalar(form: Scalar, node: Node, problems: Problems, name: str) -> Any:
     if node.kind != "scalar" or node.is_null or (form.plain_only and not node.plain):
-        found = f"the text `\"{node.text}\"`" if node.kind == "scalar" and not node.plain else node.shown
+        found = f'the text `"{node.text}"`' if node.kind == "scalar" and not node.plain else node.shown
         problems.add(node, f"`{name}` is not right", found=found, expected=form.expected)
         return FAILED
     try:

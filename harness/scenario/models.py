@@ -222,9 +222,7 @@ class Library:
             part = read(form, replace(tree, entries=header), self.problems, "model")
             name = part.get("name", path.stem)
             if name != path.stem:
-                self.problems.add(
-                    tree.at("name"), "a model has the name of its file", found=f"`{name}`", expected=f"`{path.stem}`"
-                )
+                self.problems.add(tree.at("name"), "a model has the name of its file", found=f"`{name}`", expected=f"`{path.stem}`")
         if len(self.problems.found) > before:
             self._broken.add(tree.file)
             return False
@@ -308,7 +306,6 @@ def _check_value(value: Any, tree: Node, problems: Problems) -> None:
                 found=f"offline after {format_duration_ms(link.offline_after_ms)} of silence",
                 expected=f"more than the keepalive, {format_duration_ms(link.keepalive_ms)}",
             )  # fmt: skip
-
 
 
 __all__ = ["FORMAT_VERSION", "Library", "TariffRules", "count_form", "file_fields", "is_path", "model_form", "model_tree"]

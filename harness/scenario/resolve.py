@@ -54,9 +54,7 @@ class Resolution:
         unread = {*part.node.at("chargers").entries, *part.node.at("circuits").entries} if "chargers" in part.node.entries else set()
         roster = fleet.roster()
         known = unread - {*roster.entries, *roster.circuits}
-        self.plan = PlanReader(
-            part.get("plan", ()), self.problems, calendar=calendar, roster=roster, server=server, known=known
-        )
+        self.plan = PlanReader(part.get("plan", ()), self.problems, calendar=calendar, roster=roster, server=server, known=known)
         steps = self.plan.read()
         expect = Expect()
         if "expect" in part:

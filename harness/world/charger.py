@@ -623,8 +623,7 @@ class Charger:
         self.seq = 0
         self.readings_from = now
         self.emit(
-            self.index,
-            Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.plug_in, edge="open", wh=self.energy_uj // UJ_PER_WH)
+            self.index, Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.plug_in, edge="open", wh=self.energy_uj // UJ_PER_WH)
         )
         self.tx_start = request = self._request("transaction-start", now)
         request.wh = self._register_wh()
@@ -639,8 +638,7 @@ class Charger:
             return
         self._count_readings(now)
         self.emit(
-            self.index,
-            Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.tx_plug_in, edge="close", wh=self.energy_uj // UJ_PER_WH)
+            self.index, Transaction(t=now, who=self.name, tx=self.tx, plug_in=self.tx_plug_in, edge="close", wh=self.energy_uj // UJ_PER_WH)
         )
         for _ in range(2 if "sends-stop-twice" in self.quirks else 1):
             request = self._request("transaction-end", now)

@@ -55,9 +55,7 @@ class Group:
         even = max(FLOOR_MA, spare // len(self.active) // 1000 * 1000)
         while even > FLOOR_MA and sum(max(even, forgetful.get(member, 0)) for member in self.active) > spare:
             even -= 1000
-        return {
-            member: max(FLOOR_MA, min(even, self.limits[member])) if member in self.active else FLOOR_MA for member in self.members
-        }
+        return {member: max(FLOOR_MA, min(even, self.limits[member])) if member in self.active else FLOOR_MA for member in self.members}
 
     def to_send(self) -> list[tuple[int, int]]:
         """The shares to send now: (member, mA). Lowerings first; raises only when all lowerings are confirmed."""

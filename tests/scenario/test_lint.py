@@ -1,6 +1,5 @@
 """What lint warns about, and what it leaves alone."""
 
-
 import pytest
 from small_scenario import GOOD, SMALL
 
@@ -187,9 +186,7 @@ def test_a_known_failure_of_what_nothing_judges(warnings):
 def test_doubts_are_lints_warnings_of_what_is_loaded(tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(SMALL + "  homes: {count: 5}\nplan:\n  - {at: 19:00, do: server.hang, for: 1 h}\n", encoding="utf-8")
-    assert [problem.message for problem in scenario.doubts(file)] == [
-        "no `seed` is given, though crowds are drawn from it; 1 is used"
-    ]
+    assert [problem.message for problem in scenario.doubts(file)] == ["no `seed` is given, though crowds are drawn from it; 1 is used"]
     assert scenario.doubts(file) == scenario.lint(file)
     assert scenario.doubts(file, seed=3) == scenario.doubts(file, overrides=["seed=3"]) == []
     (late,) = scenario.doubts(file, ["plan.1.at=16:30"], 3)

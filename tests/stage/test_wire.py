@@ -12,9 +12,7 @@ from harness.values import Moment, Step, Targets
 HOUR = 3_600_000
 KEEPALIVE_MS = 30_000
 WAY_MS = 20
-ASKS = Step(
-    id="ask", do="driver.set-amperage", at=Moment(offset_ms=HOUR), to=Targets(names=("anna",)), arguments={"amperage_ma": 10_000}
-)
+ASKS = Step(id="ask", do="driver.set-amperage", at=Moment(offset_ms=HOUR), to=Targets(names=("anna",)), arguments={"amperage_ma": 10_000})
 """What makes the server send anna, who speaks over datagrams, a command."""
 
 

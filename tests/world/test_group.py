@@ -96,7 +96,6 @@ def test_an_old_confirmation_does_not_confirm_a_newer_share():
     assert group.at_most[1] == 20_000
 
 
-
 def test_a_member_that_forgets_its_share_counts_at_what_it_draws_without_one():
     group = Group([0, 1], 54_000, {0: 32_000, 1: 22_000}, {1: 22_000}, ())
     group.active = {0}
