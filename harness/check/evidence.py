@@ -221,6 +221,8 @@ class Evidence(Struct, eq=False):
     """The amperage that binds; 0: none does."""
     amperage_ack: int = 0
     """The amperage last acknowledged."""
+    amperage_at: int = -1
+    """When that was."""
     amperage_told: int = 0
     """The amperage acknowledged since the last power-up; 0: none."""
     wanted_ma: int = 0

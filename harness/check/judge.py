@@ -316,7 +316,7 @@ class Judge:
             ev.bind()
         else:
             ev.recovered_at = record.t
-            if ev.ordered_at == record.t:
+            if ev.amperage_at == record.t:
                 ev.amperage_ma = ev.amperage_before
                 ev.bind()
         ev.amperage_before = 0
@@ -347,6 +347,7 @@ class Judge:
             ev.ordered_at = record.t
         if command == "amperage":
             ev.amperage_ack = ev.amperage_told = record.ma
+            ev.amperage_at = record.t
             if ev.outage:
                 # It was under way at the loss, or it ends the outage: what it binds shows at the recovery.
                 ev.amperage_before = record.ma

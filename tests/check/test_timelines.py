@@ -658,6 +658,18 @@ def test_an_amperage_whose_delivery_ends_the_outage_binds_from_then_on(amperes, 
     assert line.judged() == {"current-within-limits": says}
 
 
+def test_a_share_whose_delivery_ends_the_outage_does_not_bring_back_the_amperage_from_before():
+    line = juicebox("current-within-limits", settings=Settings(amperage_ma=16_000))
+    line.at("13:00").plug_in()
+    line.at("13:00:05").draws(16)
+    line.at("14:00").cut()
+    line.at("14:05").draws(27.5)
+    line.at("14:20").heals()
+    line.at("14:20:10").command("share", ma=32_000).recovers()
+    line.at("14:21").unplug()
+    assert line.judged() == {"current-within-limits": "1 met"}
+
+
 def test_a_running_bound_restarts_at_the_end_of_a_blip():
     line = juicebox("override-needed-after-recovery")
     line.at("18:00").plug_in()
