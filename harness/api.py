@@ -399,6 +399,7 @@ def _record(
     """Simulate a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
     from harness.scenario import Problem, ScenarioError
     from harness.stage import apart, simulated
+    from harness.stage.base import StageError
 
     with Writer(folder, scenario) as journal:
         whole_ms = scenario.duration_ms * (2 if twin else 1)
@@ -422,7 +423,7 @@ def _record(
                     listener.feed(batch)
 
                 simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
-        except simulated.StageError as refusal:
+        except StageError as refusal:
             raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
         tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
         totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.stage import simulated
+from harness.stage.base import StageError
 from harness.values import Scenario
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def is_worth(scenario: Scenario) -> bool:
 def running(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[Iterator[bytes]]:
     """Run a scenario as :func:`harness.stage.simulated.run` does, from now on; gives its records in canonical order as lines of JSON.
 
-    Taking them raises :class:`harness.stage.simulated.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the
+    Taking them raises :class:`harness.stage.base.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the
     other process's traceback, where it failed.
     """
     import multiprocessing
@@ -62,7 +63,7 @@ def _received(ours: Connection) -> Iterator[bytes]:
         while (message := ours.recv_bytes()) != _LINES:
             kind, rest = message[:1], message[1:]
             if kind == _REFUSED:
-                raise simulated.StageError(rest.decode())
+                raise StageError(rest.decode())
             if kind == _BROKEN:
                 raise RuntimeError(f"the simulating process failed:\n{rest.decode()}")
             yield rest
@@ -91,7 +92,7 @@ def _work(far_end: Connection, connection: Connection, scenario: Scenario, simul
     try:
         simulated.run(scenario, lambda batch: connection.send_bytes(_LINES + encoder.encode_lines(batch)), simulate_all=simulate_all)
         connection.send_bytes(_LINES)
-    except simulated.StageError as refusal:
+    except StageError as refusal:
         connection.send_bytes(_REFUSED + str(refusal).encode())
     except BrokenPipeError:
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import simpy
 
@@ -21,13 +21,22 @@ LOOK_EVERY = 32
 """After how many milliseconds in which anything happened ``after`` is called."""
 
 
+class Timekeeper(Protocol):
+    """What a stage needs of its clock, virtual or real."""
+
+    @property
+    def now(self) -> int:
+        """Milliseconds since the scenario's start."""
+
+    def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
+        """Have ``do(*arguments)`` called at ``when``, in its place within that millisecond."""
+
+
 class Clock:
     """Virtual milliseconds since the scenario's start. One simpy event takes its turn in each busy millisecond: making
     it anew for each would cost as much again."""
 
-    def __init__(self, after: Callable[[int], None]) -> None:
-        """``after`` is called with the time now and then, when all that was due in a millisecond is done."""
-        self._after = after
+    def __init__(self) -> None:
         self._environment = simpy.Environment()
         self._times: list[int] = []
         self._due: dict[int, Entry | list[Entry]] = {}
@@ -53,8 +62,11 @@ class Clock:
         else:
             due[when] = [entries, entry]
 
-    def run(self, until: int) -> None:
-        """Let time pass up to ``until``, what is due then included."""
+    def run(self, until: int, after: Callable[[int], None] | None = None) -> None:
+        """Let time pass up to ``until``, what is due then included.
+
+        ``after`` is called with the time now and then, when all that was due in a millisecond is done.
+        """
         environment, times, due = self._environment, self._times, self._due
         busy = 0
 
@@ -71,8 +83,8 @@ class Clock:
                 for _, _, _, do, arguments in entries:
                     do(*arguments)
             busy += 1
-            if busy % LOOK_EVERY == 0:
-                self._after(now)
+            if after is not None and busy % LOOK_EVERY == 0:
+                after(now)
             if times and times[0] <= until:
                 turn.callbacks = callbacks
                 environment.schedule(turn, delay=times[0] - now)

@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from harness.fault import KINDS
 from harness.journal.records import Fault, Settled
-from harness.stage.clock import LAST, PLAN, Clock
+from harness.stage.clock import LAST, PLAN, Timekeeper
 from harness.stage.plan import Cast, Timeline
 from harness.stage.port import Ongoing
 from harness.stage.recorder import Recorder
@@ -49,7 +49,7 @@ class Carrier(Protocol):
 class Director:
     """The plan of a run in progress."""
 
-    def __init__(self, scenario: Scenario, cast: Cast, clock: Clock, recorder: Recorder, carrier: Carrier) -> None:
+    def __init__(self, scenario: Scenario, cast: Cast, clock: Timekeeper, recorder: Recorder, carrier: Carrier) -> None:
         self.scenario = scenario
         self.cast = cast
         self.clock = clock

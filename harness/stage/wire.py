@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.journal.records import Loss, Recovery
-from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Clock
+from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
 from harness.stage.port import MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.link import NEVER
@@ -25,8 +25,8 @@ from harness.world.server import Server
 class Wire:
     """Carries what chargers and server say to each other. The plan's side of the stage is in its subclass."""
 
-    def __init__(self, ports: list[Port], server: Server, recorder: Recorder, *, leg_by_leg: bool) -> None:
-        self.clock = Clock(self._elapsed)
+    def __init__(self, ports: list[Port], server: Server, recorder: Recorder, clock: Timekeeper, *, leg_by_leg: bool) -> None:
+        self.clock = clock
         self.ports = ports
         self.server = server
         self.recorder = recorder
@@ -54,9 +54,6 @@ class Wire:
         self.away = 0
         """How many chargers are in an outage or not online."""
         self._server_armed = -1
-
-    def _elapsed(self, now: int) -> None:
-        self.recorder.flush(now)
 
     # What the plan's side adds.
 
@@ -402,7 +399,7 @@ class Wire:
             return
         if self.down[shard] or port.shut:
             if port.tcp and request.action == "connect":
-                self._leg(port, now + port.way_ms, self._refused, port, epoch)
+                self._turn_away(port, now)
             return
         attempt = self._is_attempt(port, request)
         if self.hung[shard]:
@@ -422,7 +419,7 @@ class Wire:
             self._leg(port, begins, self._let_in, port, request, port.epoch, spoilt, self._turn_of(port))
         elif begins is None:
             if port.tcp:
-                self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
+                self._turn_away(port, now)
         elif not spoilt and self._undisturbed(port, now + 2 * port.latency_ms):
             return self._exchange(port, request, now)
         elif now > self.clock.now:
@@ -430,6 +427,10 @@ class Wire:
         else:
             self._process(port, request, port.epoch, spoilt)
         return 0
+
+    def _turn_away(self, port: Port, now: int) -> None:
+        """The server refuses a connection."""
+        self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
 
     def _refused(self, port: Port, epoch: int) -> None:
         if epoch == port.epoch:
@@ -468,7 +469,7 @@ class Wire:
             deaths, epoch = self.deaths[shard], port.epoch
             self._leg(port, now + self.slow_ms[shard], self._leaves, port, shard, deaths, epoch, delay_ms, do, arguments)
         else:
-            self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
+            self._put_down(port, now, delay_ms, do, *arguments)
 
     def _leaves(
         self, port: Port, shard: int, deaths: int, epoch: int, delay_ms: int, do: Callable[..., None], arguments: tuple[Any, ...]
@@ -481,7 +482,11 @@ class Wire:
             rest = (port, shard, deaths, epoch, delay_ms, do, arguments)
             self.backlog[shard].append(Waiting(now, port.place, epoch, self._leaves, rest))
         else:
-            self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
+            self._put_down(port, now, delay_ms, do, *arguments)
+
+    def _put_down(self, port: Port, now: int, delay_ms: int, do: Callable[..., None], *arguments: Any) -> None:
+        """The server sends an answer or a command; on its arrival ``do`` is called."""
+        self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
 
     def _answered(self, port: Port, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
         """An answer arrives at the charger."""
@@ -553,14 +558,19 @@ class Wire:
         now = self.clock.now
         if port.charger.power != "on" or port.charger.link.state != "online":
             return
-        self._give_order(port, now, order, order.sent)
+        accepted = self._give_order(port, now, order, order.sent)
         if spoilt != "lose-answer":
-            self._leg(port, self._gets_up(port, now), self._acknowledged, port, order, epoch)
+            self._acknowledge(port, now, order, epoch, accepted=accepted)
         self.after(port, now)
 
-    def _give_order(self, port: Port, now: int, order: Command, sent: int) -> None:
-        port.charger.command(now, order)
+    def _give_order(self, port: Port, now: int, order: Command, sent: int) -> bool:
+        accepted = port.charger.command(now, order)
         self._heard(port, now, sent)
+        return accepted
+
+    def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:
+        """The charger answers a command, whether it ``accepted`` it or not."""
+        self._leg(port, self._gets_up(port, now), self._acknowledged, port, order, epoch)
 
     def _acknowledged(self, port: Port, order: Command, epoch: int) -> None:
         """A charger's acknowledgement arrives at the server."""

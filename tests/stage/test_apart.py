@@ -14,6 +14,7 @@ import pytest
 from harness import api, scenario
 from harness.journal.reader import Journal
 from harness.stage import apart, simulated
+from harness.stage.base import StageError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +55,7 @@ def test_only_large_runs_are_worth_it(day):
 
 def test_a_step_that_cannot_be_carried_is_refused(day):
     strange = msgspec.structs.replace(day, plan=(msgspec.structs.replace(day.plan[0], do="server.levitates"),))
-    with pytest.raises(simulated.StageError, match=r"server\.levitates"):
+    with pytest.raises(StageError, match=r"server\.levitates"):
         _run_apart(strange)
 
 

@@ -1,0 +1,534 @@
+"""What faults and people do to chargers, server and paths, whatever carries the messages: the base of all stages.
+
+:class:`harness.stage.director.Director` carries the plan out and says which fault acts when; here is what each does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from harness.fault import KINDS
+from harness.journal.records import Action, Current, Moved, Record, Server
+from harness.stage.build import Windows, build
+from harness.stage.clock import PLAN, Timekeeper
+from harness.stage.director import Director
+from harness.stage.plan import Cast
+from harness.stage.port import MessageFault, Ongoing, Port, Waiting
+from harness.stage.recorder import Recorder, Sink
+from harness.stage.wire import Wire
+from harness.values import Scenario, Session, Step
+from harness.world.link import NEVER
+from harness.world.messages import COMPUTED
+from harness.world.server import Deed
+
+Progress = Callable[[int], None]
+
+
+class StageError(Exception):
+    """The stage cannot carry a step of the plan; says which."""
+
+
+class Stage(Wire):
+    """A run in progress: what faults and people do to chargers, server and paths."""
+
+    def __init__(
+        self, scenario: Scenario, sink: Sink, clock: Timekeeper, *, simulate_all: bool = False, leg_by_leg: bool = False,
+        progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        cast_ = Cast(scenario)
+        self.scenario = scenario
+        self.windows = Windows(scenario)
+        self.progress = progress
+        self.simulate_all = simulate_all
+        self.tariffs = [entry.tariff for entry in scenario.chargers for _ in entry.members()]
+        self.deeds = 0
+        self.restores: dict[int, str] = {}
+        """Shards that are down and come back with a backup's state: the step that restored it."""
+        recorder = Recorder(sink)
+        watched = any(step.when is not None and step.when.state for step in scenario.plan)
+        ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit)
+        super().__init__(ports, server, recorder, clock, leg_by_leg=leg_by_leg)
+        self.director = Director(scenario, cast_, self.clock, recorder, self)
+        self.awaited = bool(self.director.message_triggers)
+        self._faults: dict[str, Callable[[Ongoing, int], None]] = {
+            name: getattr(self, "_" + name.replace(".", "_").replace("-", "_"))
+            for name, kind in KINDS.items() if kind.simulated and kind.family != "driver"
+        }  # fmt: skip
+        """Kind → what it does, called with 1 when it begins and −1 when it is lifted."""
+
+    def _emit_watching(self, place: int, record: Record) -> None:
+        self.recorder.emit(place, record)
+        if isinstance(record, Current):
+            self.director.state_entered(place, record.t, record.state)
+
+    def open(self) -> None:
+        """The run begins."""
+        director = self.director
+        director.start()
+        self._plan_backups()
+        waited_for = {
+            place for step in director.message_triggers if step.when is not None and step.when.message in COMPUTED
+            for place in director.sources(step)
+        }  # fmt: skip
+        for port in self.ports:
+            if self.simulate_all or port.place in waited_for:
+                port.exact += 1
+                port.charger.begin_routine(0)
+            else:
+                port.charger.link.mode = "steady"
+            self.arm(port)
+        self.send_orders(0)
+
+    def close(self) -> None:
+        """The run is over: settle all accounts and hand on the rest of the records."""
+        end = self.scenario.duration_ms
+        for port in self.ports:
+            self.leave_mode(port, end)
+            port.charger.finish(end)
+            self.recorder.flush(end)
+        self.server.ledger(end)
+        self.director.close(end)
+        self.recorder.close(end)
+
+    def _plan_backups(self) -> None:
+        """A backup that is restored later is made in good time, where that time is known."""
+        for step in self.scenario.plan:
+            start = self.director.timeline.starts.get(step.id)
+            if step.do == "server.restore-backup" and start is not None:
+                backup_at = max(0, start - cast("int", step.arguments["age_ms"]))
+                self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at, step.id)
+
+    def elapsed(self, now: int) -> None:
+        """Time has passed up to ``now``: hand on what is settled, and say how far the run is."""
+        self.recorder.flush(now)
+        if self.progress is not None:
+            self.progress(now)
+
+    # What the director asks for.
+
+    def begin(self, ongoing: Ongoing) -> None:
+        """A fault begins to act."""
+        self._faults[ongoing.step.do](ongoing, 1)
+
+    def lift(self, ongoing: Ongoing) -> None:
+        """A fault is lifted."""
+        self._faults[ongoing.step.do](ongoing, -1)
+
+    def served_by(self, shards: list[int]) -> list[int]:
+        """The places that these shards serve now: a rolling upgrade moves chargers on."""
+        return [port.place for port in self.ports if port.account.shard in shards]
+
+    def is_away(self, place: int) -> bool:
+        """Whether a charger is in an outage or not online."""
+        return self.ports[place].away
+
+    def anyone_away(self) -> bool:
+        """Whether any charger is."""
+        return self.away > 0
+
+    # What the wire tells.
+
+    def noted(self, port: Port, now: int, action: str) -> None:
+        """A message is about to be sent: does a step wait for it?"""
+        self.director.message_sent(port.place, now, action)
+
+    def came_back(self, port: Port, now: int) -> None:
+        """The charger is back, or away again."""
+        self.director.came_back(port.place, now, away=port.away)
+
+    def fault_struck(self, port: Port, fault: MessageFault, sent: int) -> None:
+        """A message fault acts on a message that is sent now."""
+        self.director.struck(fault.step, port.place, sent, fault.delay_ms)
+
+    def fault_spent(self, fault: MessageFault) -> None:
+        """A message fault has acted as often as it was to."""
+        self.director.spent(fault.step)
+
+    # Faults. Each is called with 1 when it begins and −1 when it is lifted.
+
+    def _change(self, places: list[int], do: Callable[[Port], None]) -> None:
+        """Do something to chargers that changes their path: what was computed is put under way before."""
+        now = self.clock.now
+        for place in places:
+            port = self.ports[place]
+            self.leave_mode(port, now)
+            do(port)
+            self.after(port, now)
+
+    def _lose_all(self, ongoing: Ongoing) -> None:
+        now = self.clock.now
+        for place in ongoing.places:
+            self.lose(self.ports[place], now, ongoing.step.do, ongoing.step.id)
+
+    def _shards_down(self, ongoing: Ongoing, by: int) -> None:
+        """Take shards down, or bring them back restarted, with the state of the backup that was restored last meanwhile."""
+        now = self.clock.now
+        for shard in ongoing.shards:
+            ongoing.places = self.served_by([shard])
+            for place in ongoing.places:
+                self.leave_mode(self.ports[place], now)
+            if by > 0:
+                self._lose_all(ongoing)
+            self.down[shard] += by
+            self.server.up[shard] = not (self.down[shard] or self.hung[shard])
+            if by > 0 and self.down[shard] == 1:
+                self._dies(shard)
+                self._server_state(shard, "down")
+                for place in ongoing.places:
+                    self.close_connection(self.ports[place], now, "closed")
+            elif by < 0 and not self.down[shard]:
+                restored = self.restores.pop(shard, "")
+                self.server.restarted(now, shard, restored=restored)
+                self._server_state(shard, "restored" if restored else "restarted", restored)
+                if self.hung[shard]:
+                    self._server_state(shard, "hung")
+            for place in ongoing.places:
+                self.after(self.ports[place], now)
+        ongoing.places = self.served_by(ongoing.shards)
+        self.send_orders(now)
+
+    def _dies(self, shard: int) -> None:
+        """A shard's process ends: what it had under way is gone with it."""
+        self.deaths[shard] += 1
+        self.backlog[shard].clear()
+        self.server.forget_waiting(self.clock.now, shard)
+
+    def _server_state(self, shard: int, state: str, restored: str = "") -> None:
+        back_to = self.server.snapshots[restored][0] if restored else 0
+        self.recorder.emit(-1, Server(t=self.clock.now, shard=shard + 1, state=state, back_to=back_to))  # type: ignore[arg-type]
+
+    def _server_crash(self, ongoing: Ongoing, by: int) -> None:
+        self._shards_down(ongoing, by)
+
+    _server_gone = _server_shard_down = _server_crash
+
+    def _server_restore_backup(self, ongoing: Ongoing, by: int) -> None:
+        name = ongoing.step.id
+        if by > 0 and name not in self.server.snapshots:
+            self.server.take_snapshot(self.clock.now, name)
+        if by < 0:
+            self.restores.update(dict.fromkeys(ongoing.shards, name))
+        self._shards_down(ongoing, by)
+
+    def _server_upgrade(self, ongoing: Ongoing, by: int) -> None:
+        style = ongoing.step.arguments.get("style", "stop")
+        if style == "rolling" and self.server.model.shards > 1:
+            self._roll(ongoing, by)
+        elif style == "drained" and by > 0:
+            self._drain(ongoing)
+        elif style == "drained" and not ongoing.drained:
+            self._reopen(ongoing)
+        else:
+            self._shards_down(ongoing, by)
+
+    def _drain(self, ongoing: Ongoing) -> None:
+        """Close connections one after the other, then go down."""
+        now = self.clock.now
+        drain_ms = cast("int", ongoing.step.arguments.get("drain_ms", 60_000))
+        for turn, place in enumerate(ongoing.places):
+            self.director.at(now + drain_ms * turn // len(ongoing.places), self._shut, ongoing, place)
+        self.director.at(now + drain_ms, self._drained, ongoing)
+
+    def _shut(self, ongoing: Ongoing, place: int) -> None:
+        if self.director.acts(ongoing):
+            port = self.ports[place]
+            now = self.clock.now
+            self.leave_mode(port, now)
+            self.lose(port, now, ongoing.step.do, ongoing.step.id)
+            port.shut += 1
+            ongoing.shut.append(place)
+            self.close_connection(port, now, "closed")
+            self.after(port, now)
+
+    def _drained(self, ongoing: Ongoing) -> None:
+        if self.director.acts(ongoing):
+            ongoing.drained = True
+            self._shards_down(ongoing, 1)
+            self._reopen(ongoing)
+
+    def _reopen(self, ongoing: Ongoing) -> None:
+        """The server is no longer closed to single chargers: it is down by now, or the upgrade ended before it was."""
+        shut, ongoing.shut = ongoing.shut, []
+        self._change(shut, lambda port: setattr(port, "shut", port.shut - 1))
+
+    def _roll(self, ongoing: Ongoing, by: int) -> None:
+        """Upgrade one shard after the other; the chargers of the one that is down move on to the next."""
+        if by < 0:
+            return
+        now = self.clock.now
+        end = self.director.timeline.end_of(ongoing.step)
+        each_ms = ((self.scenario.duration_ms if end is None else end) - now) // len(ongoing.shards)
+        for turn, shard in enumerate(list(ongoing.shards)):
+            self.director.at(now + each_ms * turn, self._roll_one, ongoing, shard)
+
+    def _roll_one(self, ongoing: Ongoing, shard: int) -> None:
+        """One shard restarts; its chargers move on to the next that is not down, and stay where all are. That one hangs nobody sees."""
+        now = self.clock.now
+        others = [(shard + turn) % self.server.model.shards for turn in range(1, self.server.model.shards)]
+        following = next((other for other in others if not self.down[other]), shard)
+        if not self.down[shard]:
+            self._dies(shard)
+            self.server.restarted(now, shard)
+            self._server_state(shard, "restarted")
+        for port in self.ports:
+            if port.account.shard == shard:
+                self.leave_mode(port, now)
+                self.lose(port, now, ongoing.step.do, ongoing.step.id)
+                self.close_connection(port, now, "closed")
+                if following != shard:
+                    port.account.shard = following
+                    self.recorder.emit(port.place, Moved(t=now, who=port.charger.name, shard=following + 1))
+                self.after(port, now)
+        self.send_orders(now)
+
+    def _server_hang(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+        ongoing.places = self.served_by(ongoing.shards)
+        for place in ongoing.places:
+            self.leave_mode(self.ports[place], now)
+        if by > 0:
+            self._lose_all(ongoing)
+        for shard in ongoing.shards:
+            self.hung[shard] += by
+            self.server.up[shard] = not (self.down[shard] or self.hung[shard])
+            if by > 0 and self.hung[shard] == 1:
+                self.hangs[shard] += 1
+                self.server.forget_waiting(now, shard)
+                self.hung_since[shard] = now
+                if not self.down[shard]:
+                    self._server_state(shard, "hung")
+            if self.server.up[shard]:
+                self._server_state(shard, "up")
+                self.server.resumed(now, shard, self.hung_since[shard])
+                backlog, self.backlog[shard] = self.backlog[shard], []
+                for one in Waiting.in_order(backlog):
+                    # What came over a connection that is gone by now is dropped with it (assumption).
+                    if one.place < 0 or one.epoch == self.ports[one.place].epoch:
+                        one.do(*one.arguments)
+        for place in ongoing.places:
+            self.after(self.ports[place], now)
+        self.send_orders(now)
+
+    def _server_slow(self, ongoing: Ongoing, by: int) -> None:
+        delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
+        self._degrade(ongoing, self.slow_ms, by * delay_ms)
+
+    def _server_errors(self, ongoing: Ongoing, by: int) -> None:
+        self._degrade(ongoing, self.errors, by)
+
+    def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
+        now = self.clock.now
+        ongoing.places = self.served_by(ongoing.shards)
+        for place in ongoing.places:
+            self.leave_mode(self.ports[place], now)
+        for shard in ongoing.shards:
+            of_shard[shard] += amount
+        for place in ongoing.places:
+            self.after(self.ports[place], now)
+
+    def _server_wrong_clock(self, ongoing: Ongoing, by: int) -> None:
+        offset_ms = cast("int", ongoing.step.arguments["offset_ms"])
+        for shard in ongoing.shards:
+            self.server.set_clock(self.clock.now, shard, self.server.clock_offset_ms[shard] + by * offset_ms)
+        self.send_orders(self.clock.now)
+
+    def _network_cut(self, ongoing: Ongoing, by: int) -> None:
+        self._path(ongoing, by, "cuts")
+
+    def _network_black_hole(self, ongoing: Ongoing, by: int) -> None:
+        self._path(ongoing, by, "holes")
+
+    def _path(self, ongoing: Ongoing, by: int, cause: str) -> None:
+        now = self.clock.now
+
+        def change(port: Port) -> None:
+            if by > 0:
+                self.lose(port, now, ongoing.step.do, ongoing.step.id)
+            setattr(port, cause, getattr(port, cause) + by)
+            if by < 0 and cause == "holes" and port.charger.link.online:
+                self.close_connection(port, now, "closed")
+            elif by < 0 and not (port.cuts or port.holes):
+                self.release_held(port, now)
+
+        self._change(ongoing.places, change)
+
+    def _network_latency(self, ongoing: Ongoing, by: int) -> None:
+        delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
+
+        def change(port: Port) -> None:
+            port.extra_ms += by * delay_ms
+            port.exact += by
+
+        self._change(ongoing.places, change)
+
+    def _network_reset(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+        self._change(ongoing.places, lambda port: port.charger.disconnected(now, "reset") if port.tcp else None)
+        if not any(self.ports[place].tcp for place in ongoing.places):
+            self.director.no_effect(ongoing.step)
+
+    def _message(self, ongoing: Ongoing, by: int) -> None:
+        step = ongoing.step
+        if by > 0:
+            given = step.arguments
+            ongoing.fault = MessageFault(
+                step, step.do.partition(".")[2], str(given.get("action", "")), str(given.get("direction", "request")),
+                cast("int", given.get("nth", 1)), step.times, cast("int", given.get("delay_ms", 0)), ongoing.places,
+            )  # fmt: skip
+        fault = ongoing.fault
+        assert fault is not None
+
+        touches_computed = fault.action == "" or fault.action in COMPUTED
+
+        def change(port: Port) -> None:
+            port.legs += by
+            if touches_computed:
+                port.exact += by
+            if by > 0:
+                port.faults.append(fault)
+            else:
+                port.faults.remove(fault)
+
+        if by > 0 and step.when is not None and step.when.message and step.id not in self.director.timeline.ends:
+            # Begun by the very message that is being sent: only what comes from now on is touched, that message first.
+            for place in ongoing.places:
+                change(self.ports[place])
+        else:
+            self._change(ongoing.places, change)
+
+    _message_lose_answer = _message_drop = _message_delay = _message_repeat = _message_error_answer = _message
+
+    def _station_power_cut(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+
+        def change(port: Port) -> None:
+            if by > 0:
+                port.charger.power_lost(now)
+            elif not self._unpowered(port.place, but=ongoing):
+                port.charger.power_restored(now)
+
+        self._change(ongoing.places, change)
+
+    def _unpowered(self, place: int, *, but: Ongoing | None = None) -> bool:
+        """Whether a power cut keeps mains away, ``but`` one that ends now."""
+        cuts = (other for other in self.director.ongoing.values() if other is not but and other.step.do == "station.power-cut")
+        return any(place in cut.places for cut in cuts)
+
+    def _station_reboot_loop(self, ongoing: Ongoing, by: int) -> None:
+        if by < 0:
+            return
+        now = self.clock.now
+        self._change(ongoing.places, lambda port: port.charger.restart(now, "network-reboot", "reboot"))
+        again = now + cast("int", ongoing.step.arguments.get("every_ms", 300_000))
+        self.director.at(again, self._reboot_again, ongoing)
+
+    def _reboot_again(self, ongoing: Ongoing) -> None:
+        if self.director.acts(ongoing) and self.clock.now < self.director.timeline.ends.get(ongoing.step.id, NEVER):
+            self._station_reboot_loop(ongoing, 1)
+
+    def _station_memory_loss(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+        self._change(ongoing.places, lambda port: port.charger.restart(now, "memory-loss", "memory-loss"))
+
+    def _station_clock_lost(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+        self._change(ongoing.places, lambda port: port.charger.clock_lost(now))
+
+    def _station_firmware_update(self, ongoing: Ongoing, by: int) -> None:
+        if by < 0:
+            return
+        now = self.clock.now
+        end = self.director.timeline.end_of(ongoing.step)
+        pause_ms = 0 if end is None else end - now
+        self._change(ongoing.places, lambda port: port.charger.restart(now, "network-reboot", "firmware-update", pause_ms))
+
+    # What people do.
+
+    def driver_acts(self, port: Port, now: int) -> None:
+        """The driver does something by himself."""
+        charger = port.charger
+        full = charger.battery is not None and charger.battery.full
+        doing = port.driver.wake(now, draws=charger.ma > 0, full=full)
+        if doing is None:
+            return
+        deed, session = doing
+        if deed == "plug-in":
+            assert session is not None
+            charger.plugged_in(now, session.needs_wh, session.leave_ms)
+        elif deed == "unplug":
+            charger.unplugged(now)
+        elif deed == "override":
+            self._ask(port, Deed("override", self._number()))
+        elif deed == "power-cycle":
+            self._change([port.place], lambda one: one.charger.power_lost(now))
+        elif not self._unpowered(port.place):
+            self._change([port.place], lambda one: one.charger.power_restored(now))
+
+    def _number(self) -> int:
+        self.deeds += 1
+        return self.deeds
+
+    def act(self, step: Step, places: list[int]) -> None:
+        """A driver's step of the plan."""
+        now = self.clock.now
+        given = step.arguments
+        kind = step.do.partition(".")[2]
+        in_vain = 0
+        for place in places:
+            port = self.ports[place]
+            charger = port.charger
+            if kind in ("plug-in", "unplug") and (kind == "plug-in") == (charger.battery is not None):
+                in_vain += 1
+            elif kind == "plug-in":
+                session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
+                port.driver.joins(session)
+                charger.plugged_in(now, session.needs_wh, session.leave_ms)
+            elif kind == "unplug":
+                port.driver.leaves()
+                charger.unplugged(now)
+            elif kind == "swipe":
+                tag = str(given.get("tag") or charger.kit.tag)
+                number = self._number()
+                self.recorder.emit(place, Action(t=now, who=charger.name, action="swipe", outcome="accepted", number=number, tag=tag))
+                charger.swiped(now, tag)
+            else:
+                self._ask(port, self._deed(port, kind, step))
+            self.after(port, now)
+        if in_vain == len(places):
+            self.director.no_effect(step)
+
+    def _deed(self, port: Port, kind: str, step: Step) -> Deed:
+        given = step.arguments
+        if kind == "override":
+            return Deed("override", self._number())
+        if kind == "set-amperage":
+            return Deed("set-amperage", self._number(), ma=cast("int", given["amperage_ma"]))
+        charge_in = cast("tuple[str, ...]", given.get("charge_in", ())) or port.account.charge_in
+        windows = self.windows.of(self.tariffs[port.place], charge_in) if charge_in else None
+        return Deed("set-tou", self._number(), on=bool(given.get("on", True)), charge_in=charge_in, windows=windows)
+
+    def _ask(self, port: Port, deed: Deed) -> None:
+        """A driver asks the server for something in the app, which has a way to it of its own."""
+        slow_ms = self.slow_ms[port.account.shard]
+        if slow_ms and self.server.up[port.account.shard]:
+            self.director.at(self.clock.now + slow_ms, self._asked, port, deed, self.deaths[port.account.shard])
+        else:
+            self._asked(port, deed, self.deaths[port.account.shard])
+
+    def _asked(self, port: Port, deed: Deed, deaths: int) -> None:
+        """The server takes such a request up; one whose process has ended since it was asked answers nothing any more."""
+        now = self.clock.now
+        shard = port.account.shard
+        if self.down[shard] or self.errors[shard] or self.deaths[shard] != deaths:
+            self.server.refused(now, port.place, deed)
+        elif self.hung[shard]:
+            self.server.doubted(now, port.place, deed)
+            self.backlog[shard].append(Waiting(now, -1, 0, self._taken_up, (port.place, deed)))
+        else:
+            self._taken_up(port.place, deed)
+
+    def _taken_up(self, place: int, deed: Deed) -> None:
+        now = self.clock.now
+        self.server.asked(now, place, deed)
+        self.send_orders(now)
