@@ -26,7 +26,7 @@ from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
 from harness.report.stays import Stays
-from harness.values import Scenario
+from harness.values import LiveRun, Scenario
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -44,6 +44,23 @@ _TAKEN = "the evidence of another run is kept there; name another folder, or rem
 
 class NotRepeatableError(Exception):
     """Two runs of one scenario differed. The message names the first event that does: a defect of the harness."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """How to run live: each virtual charger a real OCPP client, the embedded server behind real WebSockets, Toxiproxy between them."""
+
+    speed: float = 1
+    """Scenario time passes so many times as fast as the wall clock: timeouts, toxics and the server's clock too."""
+    toxiproxy: str = ""
+    """The address of the API of a Toxiproxy that runs; empty: one is started for the run."""
+    direct: bool = False
+    """Nothing lies between chargers and server: no Toxiproxy, and no network faults."""
+
+    @property
+    def how(self) -> LiveRun:
+        """What the journal says of it."""
+        return LiveRun(speed=self.speed, through="nothing" if self.direct else "toxiproxy")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -128,26 +145,35 @@ def run(
     simulate_all: bool = False,
     strict: bool = False,
     verify: bool = False,
+    live: Live | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Simulate a scenario and judge it.
+    """Run a scenario and judge it: simulated, or with ``live`` on the wall clock through real software.
 
     ``scenario`` is a loaded one, a file, or the name of a shipped one; ``seed`` and ``overrides`` are as in :func:`load`, and a loaded
     one takes no overrides. The journal and the reports go into the folder ``out``, or with ``keep`` into
     ``reports/runs/SCENARIO/START-SEED/``; without either they are not kept, and the journal lives as long as the result.
     ``twin`` runs the scenario once more without its faults, to tell what the outage cost. ``simulate_all`` computes no
     traffic away. ``strict`` makes contract clauses that were not exercised count. ``verify`` runs it in two fresh processes,
-    compares their journals and raises :class:`NotRepeatableError` where they differ.
+    compares their journals and raises :class:`NotRepeatableError` where they differ. Both are of simulated runs only, and refused with
+    ``live`` by a :class:`ValueError`.
 
     Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written; that is a
     :class:`FileExistsError` where ``out`` holds a run already, which is never overwritten. An interruption from the keyboard leaves a
-    journal that is recognised as cut off, and is raised as :class:`Interrupted`.
+    journal that is recognised as cut off, and is raised as :class:`Interrupted`. Where what surrounds a live run fails,
+    :class:`harness.stage.errors.ExperimentError` says that the experiment did not happen.
     """
+    if live is not None and (simulate_all or verify):
+        raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
     resolved = _resolved(scenario, seed, overrides)
+    if live is not None:
+        from harness.stage.live.run import over_websockets
+
+        resolved = over_websockets(resolved)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
     if source:
-        command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict)
+        command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict, live=live)
     else:  # what the file was changed by when it was loaded nobody knows any more
         command = check_command(folder, strict=strict) if folder else ""
     case = _Case(resolved, command, strict=strict, keep_in=folder)
@@ -158,9 +184,9 @@ def run(
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
         judging, journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, listening=_Judging, progress=progress
         )
-        return case.judged(judging, journal, footer)
+        return case.judged(judging, journal, footer, live=live.how if live else None)
     except KeyboardInterrupt as stop:
         try:
             journal_so_far = Journal(case.folder)
@@ -211,14 +237,18 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
 
 
 def repeat_command(
-    source: str, resolved: Scenario, overrides: Sequence[str], *, twin: bool = True, simulate_all: bool = False, strict: bool = False
-) -> str:
+    source: str, resolved: Scenario, overrides: Sequence[str], *, twin: bool = True, simulate_all: bool = False, strict: bool = False,
+    live: Live | None = None,
+) -> str:  # fmt: skip
     """The one-line command that repeats the run of a file, or of a shipped scenario: with all that decides its journal and verdict."""
     import shlex
 
     sets = [part for override in overrides for part in ("--set", override)]
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
+    if live is not None:
+        given += ["--live", "--speed", f"{live.speed:g}", *(["--direct"] if live.direct else [])]
+        given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
     return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
 
 
@@ -296,9 +326,12 @@ class _Case:
         judging = _Judging(journal.scenario)
         for batch in journal.batches():
             judging.feed(batch)
-        return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified)
+        return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=journal.live)
 
-    def judged(self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False) -> Run:
+    def judged(
+        self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False,
+        live: LiveRun | None = None,
+    ) -> Run:  # fmt: skip
         """Close the judging and write the reports. Without a footer the run was cut off after its last record."""
         from harness.check.verdict import judgement
 
@@ -323,6 +356,7 @@ class _Case:
             folder=str(self._keep_in or ""),
             stays=judging.stays,
             verified=verified,
+            live=live,
         )
         run = Run(outcome=outcome, journal=journal, machine=self._machine(), _keeper=self._keeper)
         if self._keep_in is not None:
@@ -394,18 +428,19 @@ def _record(
     twin: bool,
     simulate_all: bool,
     listening: Callable[[Scenario], _Heard],
+    live: Live | None = None,
     progress: Progress | None = None,
 ) -> tuple[_Heard, Path, Footer]:
-    """Simulate a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
+    """Run a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
     from harness.scenario import Problem, ScenarioError
     from harness.stage import apart, simulated
-    from harness.stage.base import StageError
+    from harness.stage.errors import StageError
 
-    with Writer(folder, scenario) as journal:
+    with Writer(folder, scenario, live=live.how if live else None) as journal:
         whole_ms = scenario.duration_ms * (2 if twin else 1)
         tell = progress and partial(_tell, progress, whole_ms, 0)
         try:
-            if apart.is_worth(scenario):
+            if live is None and apart.is_worth(scenario):
                 with apart.running(scenario, simulate_all=simulate_all) as encoded, simulated.without_collections():
                     listener = listening(scenario)
                     decoder = msgspec.json.Decoder(AnyRecord)
@@ -422,13 +457,22 @@ def _record(
                     journal.write(batch)
                     listener.feed(batch)
 
-                simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+                if live is not None:
+                    _run_live(scenario, sink, live, tell)
+                else:
+                    simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:
             raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
         tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
         totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
     return listener, journal.path, footer
+
+
+def _run_live(scenario: Scenario, sink: Callable[[list[AnyRecord]], None], live: Live, tell: Callable[[int], None] | None) -> None:
+    from harness.stage.live import run as live_run
+
+    live_run.run(scenario, sink, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct, progress=tell)
 
 
 def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from harness import __version__
 
 if TYPE_CHECKING:
-    from harness.api import Run
+    from harness.api import Live, Run
     from harness.report.terminal import Line
 
 USAGE_ERROR = 4
 INTERNAL_ERROR = 3
 INTERRUPTED = 2
+INVALID = 6
 _WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
 """Exit codes by weight: of several runs the weightiest counts."""
 
@@ -147,9 +148,43 @@ def _run_options(run: argparse.ArgumentParser) -> None:
         help="do not run the scenario again without its faults: differences are not measured, and limits on them stay unknown (exit 5)",
     )  # fmt: skip
     run.add_argument("--simulate-all", action="store_true", help="simulate every message and every attempt instead of computing some")
+    live = run.add_argument_group("live", "on the wall clock, with real OCPP clients and a real WebSocket server, through Toxiproxy")
+    live.add_argument("--live", action="store_true", help="run live instead of simulated")
+    live.add_argument("--speed", type=_speed, metavar="N", help="scenario time passes N times as fast as the wall clock; 1 by default")
+    live.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started for the run")
+    live.add_argument("--direct", action="store_true", help="without Toxiproxy, and so without network faults")
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0
+    if not 0 < speed <= 1000:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number over 0 and up to 1000")
+    return speed
+
+
+def _live(arguments: argparse.Namespace) -> Live | None:
+    """How to run live, as the options say."""
+    from harness.api import Live
+
+    given = {"--speed": arguments.speed is not None, "--toxiproxy": arguments.toxiproxy is not None, "--direct": arguments.direct}
+    if not arguments.live:
+        for option, is_given in given.items():
+            if is_given:
+                raise _UsageError(f"{option} is of live runs: say --live, too")
+        return None
+    for option, is_given in (("--verify", arguments.verify), ("--simulate-all", arguments.simulate_all)):
+        if is_given:
+            raise _UsageError(f"{option} is of simulated runs, and this one is --live")
+    if arguments.direct and arguments.toxiproxy:
+        raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
+    return Live(speed=arguments.speed or 1, toxiproxy=arguments.toxiproxy or "", direct=arguments.direct)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    arguments.live = _live(arguments)
     with _StoppedPolitely():
         return _run_all(arguments)
 
@@ -228,6 +263,7 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
                 simulate_all=arguments.simulate_all,
                 strict=arguments.strict,
                 verify=arguments.verify,
+                live=arguments.live,
                 progress=progress if sys.stderr.isatty() else None,
             )
     except api.Interrupted as interruption:
@@ -478,7 +514,11 @@ def _explain_failure(problem: Exception) -> int:
     from harness.api import NotRepeatableError
     from harness.journal.format import JournalError
     from harness.scenario import ScenarioError
+    from harness.stage.errors import ExperimentError
 
+    if isinstance(problem, ExperimentError):
+        _complain(f"the experiment did not happen: {problem}")
+        return INVALID
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR

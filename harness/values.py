@@ -469,6 +469,18 @@ class Expect(Value, frozen=True, kw_only=True):
     known_failures: tuple[KnownFailure, ...] = ()
 
 
+class LiveRun(Struct, frozen=True, kw_only=True):
+    """How a live run went through real software; a simulated one has none."""
+
+    speed: float
+    """Scenario time passed so many times as fast as the wall clock."""
+    through: Literal["toxiproxy", "nothing"]
+    """What lay between chargers and server; through nothing there were no network faults."""
+    protocol: Literal["ocpp1.6"] = "ocpp1.6"
+    peer: Literal["embedded server"] = "embedded server"
+    """Who was at the other end."""
+
+
 class Scenario(Value, frozen=True, kw_only=True):
     """A scenario with everything spelled out; also the header of its journal."""
 

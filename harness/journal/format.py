@@ -1,8 +1,8 @@
 """What a journal file looks like: a header, records, a footer, each one line of JSON.
 
-The header is ``{"harness": VERSION, "schema": 1, "scenario": {…}}``, the records are those of :mod:`harness.journal.records` in their
-canonical order, and the footer is ``{"footer": {…}}``. Nothing in the file describes the machine or the moment of the run, so
-that the same scenario, seed and version give the same bytes anywhere.
+The header is ``{"harness": VERSION, "schema": 1, "scenario": {…}}``, of a live run with ``"live": {…}`` besides; the records are those
+of :mod:`harness.journal.records` in their canonical order, and the footer is ``{"footer": {…}}``. Nothing in the file describes the
+machine or the moment of the run, so that the same scenario, seed and version, simulated, give the same bytes anywhere.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from harness.values import Scenario
+from harness.values import LiveRun, Scenario
 
 SCHEMA = 1
 """The version of the format; it grows when a reader of the old one would misread the new one."""
@@ -25,12 +25,14 @@ class JournalError(Exception):
     """A file that is no journal, or a damaged one. The message names the file and line, what was found and what was expected."""
 
 
-class Header(Struct, kw_only=True):
+class Header(Struct, kw_only=True, omit_defaults=True):
     """The first line."""
 
     harness: str
     schema: int
     scenario: Scenario
+    live: LiveRun | None = None
+    """How a live run was made; a simulated one has none."""
 
 
 class Footer(Struct, kw_only=True):

@@ -41,6 +41,8 @@ class Journal:
         if doubt := unsound_scenario(header.scenario):
             raise self._error(1, f"the header's scenario cannot be: {doubt}")
         self.scenario: Scenario = header.scenario
+        self.live = header.live
+        """How a live run was made; None for a simulated one."""
         self.harness = header.harness
         """The version that wrote it."""
 

@@ -260,11 +260,19 @@ class Moved(Record, kw_only=True, tag="moved"):
     shard: int
 
 
+class Proxied(Record, kw_only=True, tag="proxied"):
+    """Live: Toxiproxy has put a network fault's toxic on a proxy, or taken it off. ``t`` is when it had. Explains."""
+
+    proxy: str
+    step: str
+    call: Literal["add", "remove"]
+
+
 class Settled(Record, kw_only=True, tag="settled"):
     """All faults lifted, all chargers online, all retries elapsed. Evidence."""
 
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Settled
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Settled
 )  # fmt: skip

@@ -16,7 +16,7 @@ import msgspec
 from harness import __version__
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, SCHEMA, Footer, Header, LastLine
 from harness.journal.records import AnyRecord
-from harness.values import Scenario
+from harness.values import LiveRun, Scenario
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -62,7 +62,9 @@ class Writer:
     disk is full or not writable; that is a :class:`FileExistsError` where a journal is there already, or is just being written.
     """
 
-    def __init__(self, folder: Path, scenario: Scenario, *, pack_beyond_bytes: int = PACK_BEYOND_BYTES) -> None:
+    def __init__(
+        self, folder: Path, scenario: Scenario, *, live: LiveRun | None = None, pack_beyond_bytes: int = PACK_BEYOND_BYTES
+    ) -> None:  # fmt: skip
         self.path = folder / PLAIN_NAME
         if (folder / PACKED_NAME).exists():
             raise FileExistsError(EEXIST, _TAKEN, str(folder / PACKED_NAME))
@@ -79,7 +81,7 @@ class Writer:
         self._under_way: Future[None] | None = None
         """What the helper writes; it works on one batch at a time, so that memory stays bounded and errors are found soon."""
         try:
-            self._put(self._encoder.encode_lines([Header(harness=__version__, schema=SCHEMA, scenario=scenario)]))
+            self._put(self._encoder.encode_lines([Header(harness=__version__, schema=SCHEMA, scenario=scenario, live=live)]))
             with self._named():
                 self._file.flush()  # so that even a run that is killed at once says whose it was
         except BaseException:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from harness.check.result import CheckResult, CheckVerdict, Margin, RunVerdict, Witness
 from harness.report.outcome import Machine, Outcome
+from harness.values import LiveRun
 
 
 class Check(Struct, kw_only=True):
@@ -65,6 +66,7 @@ class Result(Struct, kw_only=True):
     metrics: dict[str, Metric]
     command: Annotated[str, Meta(description="The command that repeats the run, or judges its journal again; empty where there is none.")]
     complete: Annotated[bool, Meta(description="The run came to its end; false: it was cut off, and this judges it as far as it went.")]
+    live: Annotated[LiveRun | None, Meta(description="How a live run was made; null for a simulated one.")]
     verified: Annotated[bool, Meta(description="It was run in two fresh processes, which wrote the same journal.")]
     journal: Journal
     machine: Machine | None
@@ -92,6 +94,7 @@ def render(outcome: Outcome, machine: Machine | None) -> bytes:
         },
         command=outcome.command,
         complete=judgement.verdict != "interrupted",
+        live=outcome.live,
         verified=outcome.verified,
         journal=Journal(records=outcome.records, digest=outcome.digest),
         machine=machine,

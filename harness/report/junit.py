@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
 from harness.report.clock import Clock
-from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, mark
+from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, mark, stage_text
 from harness.report.words import tell
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -42,6 +42,7 @@ def _suite(outcome: Outcome) -> Element:
         ("command", outcome.command),
         *([("cut off", cut)] if (cut := cut_note(outcome)) else []),
         *([("verified", VERIFIED)] if outcome.verified else []),
+        *([("live", stage)] if (stage := stage_text(outcome)) else []),
     ):
         SubElement(properties, "property", name=name, value=_clean(value))
     clock = Clock(outcome.scenario)

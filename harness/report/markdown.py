@@ -20,6 +20,7 @@ from harness.report.outcome import (
     number,
     repeat_label,
     sentence,
+    stage_text,
     times,
     unit_text,
 )  # fmt: skip
@@ -56,6 +57,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
     yield ""
     if cut := cut_note(outcome):
         yield from (f"> **{_text(cut)}**", "")
+    if stage := stage_text(outcome):
+        yield from (f"_{_text(stage)}_", "")
     yield _text(outcome.outline.sentence(outcome.scenario))
     if judgement.reasons:
         yield ""

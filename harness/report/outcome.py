@@ -11,7 +11,7 @@ from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
 from harness.report.clock import Clock
 from harness.report.outline import Outline
 from harness.report.stays import Stays
-from harness.values import Scenario
+from harness.values import LiveRun, Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class Outcome:
     """What became of each charger."""
     verified: bool = False
     """It was run in two fresh processes, which wrote the same journal."""
+    live: LiveRun | None = None
+    """How a live run was made; None for a simulated one."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -74,6 +76,16 @@ def exercised_text(judgement: Judgement, name: str) -> str:
 def repeat_label(outcome: Outcome) -> str:
     """What the outcome's command does: ``repeat`` the run, or ``judge again`` where no command can run it."""
     return "judge again" if outcome.command.startswith("harness check ") else "repeat"
+
+
+def stage_text(outcome: Outcome) -> str:
+    """How a live run was made, in a sentence; empty for a simulated one."""
+    live = outcome.live
+    if live is None:
+        return ""
+    speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
+    through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
+    return f"Live, {speed}: OCPP 1.6 over WebSockets to the {live.peer}, {through}."
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"

@@ -21,6 +21,7 @@ from harness.report.outcome import (
     number,
     repeat_label,
     sentence,
+    stage_text,
     unit_text,
 )  # fmt: skip
 from harness.report.stays import Share, charged, crowd, got, left, more, outages
@@ -116,6 +117,7 @@ def _head(outcome: Outcome, width: int) -> Iterator[Line]:
     name = outcome.scenario.name
     yield from _beside(((name, "title"),), outcome.scenario.title, len(name) + 2, width)
     yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome), width))
+    yield from (((line, "title"),) for line in _wrapped(stage_text(outcome), width))
     yield from (((line, ""),) for line in _wrapped(outcome.outline.sentence(outcome.scenario), width))
 
 

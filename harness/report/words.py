@@ -193,6 +193,11 @@ def _moved(record: r.Moved, clock: Clock) -> str:
     return f"the charger moves on to shard {record.shard}"
 
 
+def _proxied(record: r.Proxied, clock: Clock) -> str:
+    done = "puts the fault on" if record.call == "add" else "takes the fault off"
+    return f"Toxiproxy {done} {record.proxy} (step {record.step})"
+
+
 def _settled(record: r.Settled, clock: Clock) -> str:
     return "all is settled: no fault acts, all are online, all retries are over"
 
@@ -225,5 +230,6 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Fault: _fault,
     r.Server: _server,
     r.Moved: _moved,
+    r.Proxied: _proxied,
     r.Settled: _settled,
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.stage import simulated
-from harness.stage.base import StageError
+from harness.stage.errors import StageError
 from harness.values import Scenario
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def is_worth(scenario: Scenario) -> bool:
 def running(scenario: Scenario, *, simulate_all: bool = False) -> Iterator[Iterator[bytes]]:
     """Run a scenario as :func:`harness.stage.simulated.run` does, from now on; gives its records in canonical order as lines of JSON.
 
-    Taking them raises :class:`harness.stage.base.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the
+    Taking them raises :class:`harness.stage.errors.StageError` where a step cannot be carried, and :class:`RuntimeError`, with the
     other process's traceback, where it failed.
     """
     import multiprocessing

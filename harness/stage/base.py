@@ -25,10 +25,6 @@ from harness.world.server import Deed
 Progress = Callable[[int], None]
 
 
-class StageError(Exception):
-    """The stage cannot carry a step of the plan; says which."""
-
-
 class Stage(Wire):
     """A run in progress: what faults and people do to chargers, server and paths."""
 
@@ -178,6 +174,7 @@ class Stage(Wire):
                 for place in ongoing.places:
                     self.close_connection(self.ports[place], now, "closed")
             elif by < 0 and not self.down[shard]:
+                self._lives(shard)
                 restored = self.restores.pop(shard, "")
                 self.server.restarted(now, shard, restored=restored)
                 self._server_state(shard, "restored" if restored else "restarted", restored)
@@ -193,6 +190,9 @@ class Stage(Wire):
         self.deaths[shard] += 1
         self.backlog[shard].clear()
         self.server.forget_waiting(self.clock.now, shard)
+
+    def _lives(self, shard: int) -> None:
+        """A shard's process begins again."""
 
     def _server_state(self, shard: int, state: str, restored: str = "") -> None:
         back_to = self.server.snapshots[restored][0] if restored else 0
@@ -269,6 +269,7 @@ class Stage(Wire):
         following = next((other for other in others if not self.down[other]), shard)
         if not self.down[shard]:
             self._dies(shard)
+            self._lives(shard)
             self.server.restarted(now, shard)
             self._server_state(shard, "restarted")
         for port in self.ports:

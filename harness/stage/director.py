@@ -158,7 +158,7 @@ class Director:
     def sources(self, step: Step) -> list[int]:
         """The places of the chargers whose messages or states a step waits for."""
         assert step.when is not None
-        return self.cast.of_names([step.when.source]) if step.when.source else self._concerned(step)
+        return self.cast.of_names([step.when.source]) if step.when.source else self.concerned(step)
 
     def _turn(self, do: Callable[..., None], *arguments: object) -> None:
         self.carrier.next_change = heappop(self._changes)  # the plan's turns come in time order
@@ -172,7 +172,8 @@ class Director:
 
     # Whom a step concerns.
 
-    def _concerned(self, step: Step) -> list[int]:
+    def concerned(self, step: Step) -> list[int]:
+        """The places of the chargers that a step is about."""
         kind = KINDS[step.do]
         if kind.aims == "server":
             return self.carrier.served_by(self._shards_of(step))
@@ -217,7 +218,7 @@ class Director:
         if until is not None and until <= now:
             self._missed.add(step.id)
             return
-        places = self._concerned(step)
+        places = self.concerned(step)
         self._note(step, "start", places)
         self._last_step = now
         self._settles += 1

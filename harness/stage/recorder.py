@@ -48,10 +48,11 @@ class Recorder:
     def flush(self, now: int) -> None:
         """Hand on what lies before ``now``, if enough waits."""
         if len(self._waiting) >= self._full_at:
-            self._hand_on(now)
+            self.hand_on(now)
             self._full_at = len(self._waiting) + BATCH
 
-    def _hand_on(self, before: int) -> None:
+    def hand_on(self, before: int) -> None:
+        """Hand on what lies before this time."""
         waiting = self._waiting
         waiting.sort()
         cut = bisect_left(waiting, (before,))
@@ -61,5 +62,5 @@ class Recorder:
 
     def close(self, end: int) -> None:
         """The run is over: hand on the rest, up to and including ``end``."""
-        self._hand_on(end + 1)
+        self.hand_on(end + 1)
         self._waiting.clear()

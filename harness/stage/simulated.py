@@ -13,8 +13,9 @@ from contextlib import contextmanager, nullcontext
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.stage.base import Progress, Stage, StageError
+from harness.stage.base import Progress, Stage
 from harness.stage.clock import Clock
+from harness.stage.errors import StageError
 from harness.stage.recorder import Sink
 from harness.values import Expect, Moment, Scenario
 

@@ -611,6 +611,12 @@ class Charger:
 
     # Transactions.
 
+    def register_wh(self, now: int) -> int:
+        """What the energy register shows now, in Wh."""
+        battery = self.battery
+        flowing_uj = battery.taken_uj(now - self._drawing_since) if self.ma and battery is not None else 0
+        return (self.energy_uj + flowing_uj - self.register_base_uj) // UJ_PER_WH
+
     def _register_wh(self) -> int:
         return (self.energy_uj - self.register_base_uj) // UJ_PER_WH
 

@@ -14,7 +14,7 @@ import pytest
 from harness import api, scenario
 from harness.journal.reader import Journal
 from harness.stage import apart, simulated
-from harness.stage.base import StageError
+from harness.stage.errors import StageError
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,89 @@
+"""A live run from outside: what can be carried, and the Toxiproxy that it goes through."""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec.structs import replace
+
+from harness.fault import KINDS
+from harness.stage.base import Progress
+from harness.stage.errors import ExperimentError, StageError
+from harness.stage.live.stage import play
+from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, find
+from harness.stage.recorder import Sink
+from harness.units import format_duration_ms
+from harness.values import Scenario
+
+SHORTEST_TOXIC_MS = 5
+SHORTEST_TIMEOUT_MS = 250
+MOST_CHARGERS = 2_000
+"""A cap: each charger takes four file descriptors."""
+
+
+def over_websockets(scenario: Scenario) -> Scenario:
+    """The scenario as its chargers are live: those that speak JuiceNet over datagrams speak OCPP over WebSockets instead."""
+    models = {name: replace(model, link=replace(model.link, transport="websocket")) for name, model in scenario.models.items()}
+    return replace(scenario, models=models)
+
+
+def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
+    """Raise :class:`StageError` where the live stage cannot carry a scenario so fast, and say which part."""
+    chargers = sum(max(1, entry.count) for entry in scenario.chargers)
+    if chargers > MOST_CHARGERS:
+        raise StageError(f"{chargers} chargers are more than the {MOST_CHARGERS} that run live")
+    for step in scenario.plan:
+        if step.do not in KINDS or not KINDS[step.do].live:
+            raise StageError(f"step {step.id}: {step.do} cannot be carried live")
+        if direct and step.do.startswith("network."):
+            raise StageError(f"step {step.id}: {step.do} needs Toxiproxy; it cannot be carried with --direct")
+        delay_ms = step.arguments.get("delay_ms")
+        if step.do == "network.latency" and isinstance(delay_ms, int) and delay_ms / speed < SHORTEST_TOXIC_MS:
+            raise StageError(
+                f"step {step.id}: {delay_ms} ms at {speed:g} times the speed is a toxic of under {SHORTEST_TOXIC_MS} ms; "
+                f"the most is --speed {delay_ms // SHORTEST_TOXIC_MS}"
+            )
+    for name in sorted({entry.model for entry in scenario.chargers}):
+        model = scenario.models[name]
+        if model.protocol == "ocpp2.0.1":
+            raise StageError(f"model {name}: {model.protocol} is not spoken live, only OCPP 1.6")
+        link = model.link
+        for what, timeout_ms in (("answer_timeout", link.answer_timeout_ms), ("offline_after", link.offline_after_ms)):
+            if timeout_ms / speed < SHORTEST_TIMEOUT_MS:
+                raise StageError(
+                    f"model {name}: its link.{what} of {format_duration_ms(timeout_ms)} at {speed:g} times the speed is under "
+                    f"{SHORTEST_TIMEOUT_MS} ms; the most is --speed {timeout_ms // SHORTEST_TIMEOUT_MS}"
+                )
+
+
+def run(
+    scenario: Scenario, sink: Sink, *, speed: float = 1, toxiproxy: str = "", direct: bool = False, progress: Progress | None = None
+) -> None:  # fmt: skip
+    """Run a scenario that :func:`over_websockets` gave on the wall clock, ``speed`` times as fast as it says.
+
+    ``toxiproxy`` is the address of one that runs; otherwise one is started for the run, or with ``direct`` there is none and no network
+    fault. Raises :class:`StageError` before the start for what cannot be carried, and :class:`ExperimentError` where the
+    surroundings fail. Whatever happens, listeners, connections and proxies are gone afterwards.
+    """
+    refuse(scenario, speed, direct=direct)
+    own = None if direct or toxiproxy else _own_server()
+    try:
+        proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
+        if proxies is not None:
+            proxies.version()
+        asyncio.run(play(scenario, sink, speed=speed, toxiproxy=proxies, progress=progress))
+    except TimeoutError:
+        raise ExperimentError("the chargers did not get through to the embedded server before the start") from None
+    finally:
+        if own is not None:
+            own.stop()
+
+
+def _own_server() -> OwnServer:
+    binary = find()
+    if binary is None:
+        raise ToxiproxyError(
+            f"Toxiproxy's server is not here: no {BINARY} on PATH. Install it (see docs/live.md; with Go: `{INSTALL}`, and name the "
+            f"binary {BINARY}), give the address of one that runs by --toxiproxy URL, or leave network faults out by --direct"
+        )
+    return OwnServer(binary)

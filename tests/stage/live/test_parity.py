@@ -1,0 +1,104 @@
+"""The same scenario live and simulated: what happens is the same, and when is the same to a few real milliseconds.
+
+Takes some seconds: that is what live means.
+"""
+
+from __future__ import annotations
+
+import pytest
+from alongside import HERE, SPEED, STORY, both, counts, of, story
+
+import harness
+from harness.journal import records as r
+from harness.journal.reader import Journal
+
+LATE_MS = 250 * SPEED
+"""A quarter of a second, in scenario time: what a busy machine may be late."""
+
+
+@pytest.fixture(scope="module")
+def street(toxiproxy):
+    return both("street", harness.Live(speed=SPEED, toxiproxy=f"http://{toxiproxy.host}:{toxiproxy.port}"))
+
+
+@pytest.fixture(scope="module")
+def messages():
+    return both("messages", harness.Live(speed=SPEED, direct=True))
+
+
+def agree(live: harness.Run, simulated: harness.Run, kind: type, who: str, *, late_ms: int = LATE_MS) -> None:
+    lived, thought = story(live, kind, who), story(simulated, kind, who)
+    assert [what for what, _ in lived] == [what for what, _ in thought]
+    for (what, t), (_, expected) in zip(lived, thought, strict=True):
+        assert -1 <= t - expected <= late_ms, what
+
+
+@pytest.mark.parametrize("kind", STORY)
+@pytest.mark.parametrize("who", ["anna", "ben", "carla"])
+def test_faults_of_network_and_server_through_toxiproxy(street, kind, who):
+    agree(*street, kind, who)
+
+
+@pytest.mark.parametrize("kind", STORY)
+@pytest.mark.parametrize("who", ["anna", "ben", "carla", "dora"])
+def test_faults_of_messages_server_and_stations(messages, kind, who):
+    agree(*messages, kind, who)
+
+
+def test_verdicts_are_the_same(street, messages):
+    for live, simulated in (street, messages):
+        assert live.verdict == simulated.verdict == "pass"
+        assert counts(live) == counts(simulated)
+
+
+@pytest.mark.parametrize("run", ["street", "messages"])
+def test_the_books_are_the_same(run, request):
+    live, simulated = (ledgers(one) for one in request.getfixturevalue(run))
+    assert live.keys() == simulated.keys()
+    for who, entries in live.items():
+        for booked, expected in zip(entries, simulated[who], strict=True):
+            assert booked[0] == expected[0]
+            for wh, ought in zip(booked[1:], expected[1:], strict=True):
+                assert wh == ought if ought is None else abs(wh - ought) <= NEAR_WH
+
+
+NEAR_WH = LATE_MS * 7 // 3600 // 1000 + 1
+"""What a charger of 7 kW delivers in the time that it may be late."""
+
+
+def ledgers(run: harness.Run) -> dict[str, list[tuple[int, int, int | None]]]:
+    """Charger → transaction, register at its start and at its end."""
+    found = [record for record in run.records() if isinstance(record, r.Ledger)]
+    return {record.who: [(tx, start_wh, stop_wh) for tx, _, start_wh, _, stop_wh in record.entries] for record in found}
+
+
+def test_each_network_fault_was_put_on_a_proxy_and_taken_off(street):
+    live, _ = street
+    calls = [(record.step, record.proxy.rpartition("-all")[0] or record.proxy, record.call) for record in of(live, r.Proxied)]
+    for step in ("cut", "hole", "far", "reset"):
+        put_on = [proxy for name, proxy, call in calls if (name, call) == (step, "add")]
+        assert put_on
+        assert put_on == [proxy for name, proxy, call in calls if (name, call) == (step, "remove")]
+
+
+def test_no_proxy_is_left_behind(street, toxiproxy):
+    from toxiproxy.api import APIConsumer
+
+    toxiproxy.version()
+    assert APIConsumer.get("/proxies", timeout=5).json() == {}
+
+
+def test_the_journal_says_that_it_is_live_and_is_judged_the_same_again(street):
+    live, _ = street
+    journal = Journal(live.journal)
+    assert journal.live is not None
+    assert (journal.live.speed, journal.live.through) == (SPEED, "toxiproxy")
+    again = harness.judge(live.journal)
+    assert counts(again) == counts(live)
+    assert again.outcome.live == journal.live
+
+
+def test_chargers_that_speak_juicenet_over_datagrams_speak_ocpp_over_websockets(street):
+    live, _ = street
+    assert harness.load(HERE / "street.yaml").models["box"].link.transport == "udp"
+    assert live.scenario.models["box"].link.transport == "websocket"
