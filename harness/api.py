@@ -455,6 +455,8 @@ def _record(
 
                 def sink(batch: Sequence[AnyRecord]) -> None:
                     journal.write(batch)
+                    if live is not None:  # what it saw cannot be had again
+                        journal.flush()
                     listener.feed(batch)
 
                 if live is not None:

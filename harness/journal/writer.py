@@ -104,6 +104,12 @@ class Writer:
         self._counts.update(map(type, batch))
         self._put(lines)
 
+    def flush(self) -> None:
+        """Have on disk what was written so far."""
+        self._wait()
+        with self._named():
+            self._file.flush()
+
     def finish(self, end_ms: int, *, twin: Any = None) -> Footer:
         """Write the footer and close. ``end_ms`` is the end of the run, ``twin`` the twin's totals."""
         kinds = {str(kind.__struct_config__.tag): count for kind, count in self._counts.items()}

@@ -55,6 +55,7 @@ SAID = [
     (r.Server(t=0, shard=2, state="restored", back_to=0), "the server (shard 2) is back with its state of Thu 17:00:00"),
     (r.Server(t=0, shard=1, state="hung"), "the server (shard 1) hangs"),
     (r.Moved(t=0, who="anna", shard=2), "the charger moves on to shard 2"),
+    (r.Proxied(t=0, proxy="p", step="cut", call="add"), "Toxiproxy puts the fault on p (step cut)"),
     (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
 ]  # fmt: skip
 

@@ -157,8 +157,23 @@ class ServerEnd:
         self._new_id = new_id
         self._ids: dict[tuple[str, int], int] = {}
         """Transactions by their start's stamp and register, as the books tell them apart."""
+        self._starts: dict[int, Request] = {}
+        """The requests that told of those starts, by id."""
         self._latest: dict[int, int] = {}
         """Plug-in → the id of its latest transaction."""
+
+    def take(self, request: Request, payload: Payload) -> None:
+        """Have a request say what its frame said: what the server books is what came over the wire.
+
+        An end is matched with its start by the transaction id; with −1, which OCPP wants answered as usual, by what the request knows.
+        """
+        if request.action == "transaction-start":
+            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStart"]
+        elif request.action == "transaction-end":
+            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStop"]
+            known = self._starts.get(payload["transactionId"])
+            if known is not None:
+                request.start = known
 
     def result(self, request: Request, payload: Payload, answer: Answer, now: int) -> Payload | None:
         """The payload of the CALLRESULT to a request that came with ``payload``; None: an error is answered."""
@@ -178,6 +193,7 @@ class ServerEnd:
         key = (payload["timestamp"], payload["meterStart"])
         if key not in self._ids:
             self._ids[key] = self._new_id()
+            self._starts[self._ids[key]] = request
         self._latest[request.plug_in] = self._ids[key]
         return {"idTagInfo": {"status": "Accepted" if good else "Invalid"}, "transactionId": self._ids[key]}
 

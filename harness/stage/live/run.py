@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.fault import KINDS
 from harness.stage.base import Progress
-from harness.stage.errors import ExperimentError, StageError
+from harness.stage.errors import StageError
 from harness.stage.live.stage import play
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, find
 from harness.stage.recorder import Sink
@@ -72,8 +72,6 @@ def run(
         if proxies is not None:
             proxies.version()
         asyncio.run(play(scenario, sink, speed=speed, toxiproxy=proxies, progress=progress))
-    except TimeoutError:
-        raise ExperimentError("the chargers did not get through to the embedded server before the start") from None
     finally:
         if own is not None:
             own.stop()

@@ -24,6 +24,7 @@ from typing import Any, cast
 from harness.journal.records import Proxied
 from harness.stage.base import Progress, Stage
 from harness.stage.clock import ARRIVAL
+from harness.stage.errors import ExperimentError
 from harness.stage.live import frames
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
@@ -88,12 +89,17 @@ class LiveStage(Stage):
 
     async def prepare(self) -> None:
         """Open the doors, put the proxies before them, and have every charger connected, as the world is when a scenario starts."""
+        from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
         for shard in range(len(self._doors)):
             await self._open_door(shard)
         if self.toxiproxy is not None:
             await self._loop.run_in_executor(self._helper, self._make_proxies)
-        async with asyncio.timeout(_GREETING_S):
-            await asyncio.gather(*(self._greet(port) for port in self.ports))
+        try:
+            async with asyncio.timeout(_GREETING_S):
+                await asyncio.gather(*(self._greet(port) for port in self.ports))
+        except (OSError, EOFError, InvalidHandshake, ConnectionClosed) as problem:
+            raise ExperimentError(f"the chargers did not get through to the embedded server before the start: {problem!r}") from None
         self._open = True
 
     async def shut(self) -> None:
@@ -396,6 +402,7 @@ class LiveStage(Stage):
         sent: Sent | None = None if line is None else line.sent.get(frame.id)
         if sent is None:
             return  # the charger has given it up since
+        self._server_ends[port.place].take(sent.request, frame.payload)
         desk.asked.setdefault(sent.request, []).append((frame, sent))
         self._arrive(port, sent.request, desk.epoch, self.clock.now, sent.spoilt)
 
