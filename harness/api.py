@@ -52,6 +52,8 @@ class Live:
 
     speed: float = 1
     """Scenario time passes so many times as fast as the wall clock: timeouts, toxics and the server's clock too."""
+    skip_idle: bool = False
+    """Time in which nothing is under way is skipped: no frame, no attempt, no toxic being put on."""
     toxiproxy: str = ""
     """The address of the API of a Toxiproxy that runs; empty: one is started for the run."""
     direct: bool = False
@@ -60,7 +62,7 @@ class Live:
     @property
     def how(self) -> LiveRun:
         """What the journal says of it."""
-        return LiveRun(speed=self.speed, through="nothing" if self.direct else "toxiproxy")
+        return LiveRun(speed=self.speed, skipped_idle=self.skip_idle, through="nothing" if self.direct else "toxiproxy")
 
 
 class Interrupted(KeyboardInterrupt):
@@ -247,7 +249,8 @@ def repeat_command(
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
     if live is not None:
-        given += ["--live", "--speed", f"{live.speed:g}", *(["--direct"] if live.direct else [])]
+        given += ["--live", "--speed", f"{live.speed:g}", *(["--skip-idle"] if live.skip_idle else [])]
+        given += ["--direct"] if live.direct else []
         given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
     return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
 
@@ -474,7 +477,7 @@ def _record(
 def _run_live(scenario: Scenario, sink: Callable[[list[AnyRecord]], None], live: Live, tell: Callable[[int], None] | None) -> None:
     from harness.stage.live import run as live_run
 
-    live_run.run(scenario, sink, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct, progress=tell)
+    live_run.run(scenario, sink, speed=live.speed, skip_idle=live.skip_idle, toxiproxy=live.toxiproxy, direct=live.direct, progress=tell)
 
 
 def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:

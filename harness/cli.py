@@ -151,6 +151,7 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     live = run.add_argument_group("live", "on the wall clock, with real OCPP clients and a real WebSocket server, through Toxiproxy")
     live.add_argument("--live", action="store_true", help="run live instead of simulated")
     live.add_argument("--speed", type=_speed, metavar="N", help="scenario time passes N times as fast as the wall clock; 1 by default")
+    live.add_argument("--skip-idle", action="store_true", help="skip the time in which nothing is under way")
     live.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started for the run")
     live.add_argument("--direct", action="store_true", help="without Toxiproxy, and so without network faults")
 
@@ -169,7 +170,10 @@ def _live(arguments: argparse.Namespace) -> Live | None:
     """How to run live, as the options say."""
     from harness.api import Live
 
-    given = {"--speed": arguments.speed is not None, "--toxiproxy": arguments.toxiproxy is not None, "--direct": arguments.direct}
+    given = {
+        "--speed": arguments.speed is not None, "--skip-idle": arguments.skip_idle, "--toxiproxy": arguments.toxiproxy is not None,
+        "--direct": arguments.direct,
+    }  # fmt: skip
     if not arguments.live:
         for option, is_given in given.items():
             if is_given:
@@ -180,7 +184,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
             raise _UsageError(f"{option} is of simulated runs, and this one is --live")
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
-    return Live(speed=arguments.speed or 1, toxiproxy=arguments.toxiproxy or "", direct=arguments.direct)
+    return Live(speed=arguments.speed or 1, skip_idle=arguments.skip_idle, toxiproxy=arguments.toxiproxy or "", direct=arguments.direct)
 
 
 def _run(arguments: argparse.Namespace) -> int:

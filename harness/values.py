@@ -474,6 +474,8 @@ class LiveRun(Struct, frozen=True, kw_only=True):
 
     speed: float
     """Scenario time passed so many times as fast as the wall clock."""
+    skipped_idle: bool
+    """Time in which nothing was under way was skipped."""
     through: Literal["toxiproxy", "nothing"]
     """What lay between chargers and server; through nothing there were no network faults."""
     protocol: Literal["ocpp1.6"] = "ocpp1.6"

@@ -84,6 +84,7 @@ def stage_text(outcome: Outcome) -> str:
     if live is None:
         return ""
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
+    speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
     return f"Live, {speed}: OCPP 1.6 over WebSockets to the {live.peer}, {through}."
 

@@ -1,5 +1,7 @@
 """The wall clock as a stage's clock: scenario time runs ``speed`` times as fast, on asyncio's event loop.
 
+Where idle time is skipped, time jumps to what is due next whenever nothing is under way.
+
 What was asked for a moment is told that moment, also where the machine is a little late, so that a timer does not drift; what comes in from
 outside is told the time at which it came. Either way time never goes back.
 """
@@ -15,12 +17,15 @@ from typing import Any
 from harness.stage.clock import LAST
 
 _END = LAST + 1
+_ROUNDING = 1e-6
+"""In ms: what is due now is due, whatever floating point makes of now."""
 
 
 class LiveClock:
     """Milliseconds since the scenario's start, ``speed`` of them to each that passes. To be made where an event loop runs."""
 
-    def __init__(self, speed: float = 1) -> None:
+    def __init__(self, speed: float = 1, *, quiet: Callable[[], bool] | None = None) -> None:
+        """``quiet`` says whether nothing is under way; without it no time is skipped."""
         self.speed = speed
         self.now = 0
         self.latest_ms = 0.0
@@ -33,6 +38,8 @@ class LiveClock:
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._after: Callable[[int], None] | None = None
+        self._quiet = quiet
+        self._looks = False
 
     def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have ``do(*arguments)`` called at ``when``, in its place among what is due in that millisecond; at once where that is past."""
@@ -61,7 +68,7 @@ class LiveClock:
 
     def catch_up(self) -> int:
         """Something comes in: do what was due before it. Returns the time, which is :attr:`now` from here on."""
-        real = int((self._loop.time() - self._zero) * 1000 * self.speed)
+        real = int((self._loop.time() - self._zero) * 1000 * self.speed + _ROUNDING)
         due = self._due
         try:
             while due and due[0][0] <= real and not self._over.done():
@@ -83,6 +90,8 @@ class LiveClock:
     def _arm(self) -> None:
         if not self._started or self._over.done():
             return
+        if self._quiet is not None:
+            self.look()
         moment = self._zero + self._due[0][0] / 1000 / self.speed
         if self._timer is not None:
             if self._timer.when() <= moment:
@@ -90,8 +99,25 @@ class LiveClock:
             self._timer.cancel()
         self._timer = self._loop.call_at(moment, self._fire)
 
+    def look(self) -> None:
+        """Something has ended that was under way: see, once all that happens now has, whether there is time to skip."""
+        if self._quiet is not None and not self._looks:
+            self._looks = True
+            self._loop.call_soon(self._skip)
+
+    def _skip(self) -> None:
+        self._looks = False
+        if self._over.done() or not self._due or self._quiet is None or not self._quiet():
+            return
+        idle_ms = self._due[0][0] - (self._loop.time() - self._zero) * 1000 * self.speed
+        if idle_ms > 0:
+            self._zero -= idle_ms / 1000 / self.speed
+        self._fire()
+
     def _fire(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self.catch_up()
         if self._due:
             self._arm()

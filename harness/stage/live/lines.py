@@ -38,6 +38,9 @@ class Attempt:
     epoch: int
     decision: asyncio.Future[bool]
     processed_at: int = 0
+    knocked: bool = False
+    """It has reached the server."""
+    dialling: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -50,6 +53,8 @@ class Line:
     """Message id → :class:`Sent` at the charger's end, :class:`Ordered` at the server's."""
     asked: dict[Request, list[Any]] = field(default_factory=dict)
     """At the server's end: requests that wait for its answer, each with its frames and what is known of them (:class:`Sent`)."""
+    gone: bool = False
+    """It has ended, as this end knows."""
     _frames: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     _writer: asyncio.Task[None] | None = None
 
@@ -70,6 +75,7 @@ class Line:
 
     def end(self) -> None:
         """Close the TCP connection at once, without the WebSocket's parting words, which a dead peer would keep us waiting for."""
+        self.gone = True
         if self._writer is not None:
             self._writer.cancel()
         self.socket.transport.close()

@@ -57,9 +57,11 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
 
 
 def run(
-    scenario: Scenario, sink: Sink, *, speed: float = 1, toxiproxy: str = "", direct: bool = False, progress: Progress | None = None
+    scenario: Scenario, sink: Sink, *, speed: float = 1, skip_idle: bool = False, toxiproxy: str = "",
+    direct: bool = False, progress: Progress | None = None
 ) -> None:  # fmt: skip
-    """Run a scenario that :func:`over_websockets` gave on the wall clock, ``speed`` times as fast as it says.
+    """Run a scenario that :func:`over_websockets` gave on the wall clock, ``speed`` times as fast as it says, with
+    ``skip_idle`` without the time in which nothing is under way.
 
     ``toxiproxy`` is the address of one that runs; otherwise one is started for the run, or with ``direct`` there is none and no network
     fault. Raises :class:`StageError` before the start for what cannot be carried, and :class:`ExperimentError` where the
@@ -71,7 +73,7 @@ def run(
         proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
         if proxies is not None:
             proxies.version()
-        asyncio.run(play(scenario, sink, speed=speed, toxiproxy=proxies, progress=progress))
+        asyncio.run(play(scenario, sink, speed=speed, skip_idle=skip_idle, toxiproxy=proxies, progress=progress))
     finally:
         if own is not None:
             own.stop()

@@ -82,7 +82,11 @@ class LiveStage(Stage):
         """(class, shard) → the address at which its chargers reach the shard."""
         self._heard_orders: dict[Command, tuple[str, str]] = {}
         """Commands that came in and wait for the charger's answer: message id and OCPP action."""
-        self._handed_on_at = 0
+        self._handed_on_s = 0.0
+        self._aloft: dict[int, int] = {}
+        """Place → how much is under way between that charger and the server: frames, attempts on their way, closings."""
+        self._chores = 0
+        """What is being done to proxies and doors."""
         self._open = False
 
     # Before and after.
@@ -119,10 +123,39 @@ class LiveStage(Stage):
             await self._loop.run_in_executor(self._helper, self.toxiproxy.restore)
         self._helper.shutdown()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def quiet(self) -> bool:
+        """Whether nothing is under way but what cannot arrive, as its path is cut or swallows it."""
+        return not self._chores and not any(self.path_open(self.ports[place]) for place in self._aloft)
+
+    def _rises(self, port: Port) -> None:
+        """Something gets under way."""
+        self._aloft[port.place] = self._aloft.get(port.place, 0) + 1
+
+    def _lands(self, port: Port, epoch: int) -> None:
+        """It arrived; what belongs to an earlier connection was given up with it."""
+        under_way = self._aloft.get(port.place, 0)
+        if epoch != port.epoch or not under_way:
+            return
+        if under_way > 1:
+            self._aloft[port.place] = under_way - 1
+        else:
+            del self._aloft[port.place]
+            self.live_clock.look()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.append(task)
         task.add_done_callback(self._ended)
+        return task
+
+    def _do_chore(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something to proxies or doors meanwhile."""
+        self._chores += 1
+        self._spawn(work).add_done_callback(self._chore_done)
+
+    def _chore_done(self, task: asyncio.Task[None]) -> None:
+        self._chores -= 1
+        self.live_clock.look()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.remove(task)
@@ -182,7 +215,7 @@ class LiveStage(Stage):
 
     def _toxic(self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int]) -> None:
         """Put a toxic on the proxies of a fault's targets, or take it off."""
-        self._spawn(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing))
+        self._do_chore(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing))
 
     async def _add(self, ongoing: Ongoing, kind: str, attributes: dict[str, int]) -> None:
         assert self.toxiproxy is not None
@@ -225,9 +258,11 @@ class LiveStage(Stage):
             web_socket = await connect(self._url(port), **_CLIENT, additional_headers={EPOCH_HEADER: str(attempt.epoch)})
         except (OSError, EOFError, InvalidHandshake):
             self.live_clock.catch_up()
+            self._lands(port, attempt.epoch)
             self._refused(port, attempt.epoch)
             return
         now = self.live_clock.catch_up()
+        self._lands(port, attempt.epoch)
         line = Line(web_socket, attempt.epoch)
         if port.epoch != attempt.epoch:
             line.end()
@@ -246,6 +281,8 @@ class LiveStage(Stage):
         port = self.ports[place]
         if attempt is None or str(attempt.epoch) != request.headers[EPOCH_HEADER] or port.account.shard != shard:
             return connection.respond(503, "This attempt was given up.\n")
+        attempt.knocked = True
+        self._lands(port, attempt.epoch)
         self._arrive(port, attempt.request, attempt.epoch, now)
         if await attempt.decision:
             return None
@@ -258,6 +295,8 @@ class LiveStage(Stage):
         attempt = self._attempts[port.place]
         if attempt is not None and not attempt.decision.done():
             attempt.processed_at = now
+            if attempt.knocked:
+                self._rises(port)
             attempt.decision.set_result(accepted)
 
     # The charger's end.
@@ -274,7 +313,8 @@ class LiveStage(Stage):
                 self.noted(port, item.sent, item.action)
             if item.action == "connect":
                 self._attempts[port.place] = attempt = Attempt(item, port.epoch, self._loop.create_future())
-                self._spawn(self._dial(port, attempt))
+                self._rises(port)
+                attempt.dialling = self._spawn(self._dial(port, attempt))
             else:
                 self._send(port, item)
         return 0
@@ -283,8 +323,13 @@ class LiveStage(Stage):
         """The charger ends its connection, or its attempt to have one."""
         port.epoch += 1
         port.held.clear()
-        self._decide(port, self.clock.now, accepted=False)
-        self._attempts[port.place] = None
+        attempt, self._attempts[port.place] = self._attempts[port.place], None
+        if attempt is not None:
+            attempt.decision.cancel()
+            if attempt.dialling is not None:
+                attempt.dialling.cancel()
+        self._aloft.pop(port.place, None)
+        self.live_clock.look()
         line, self._lines[port.place] = self._lines[port.place], None
         if line is not None:
             line.end()
@@ -306,7 +351,12 @@ class LiveStage(Stage):
         for _ in range(copies):
             id_ = f"c{self._message_id()}"
             line.sent[id_] = Sent(request, spoilt, action)
-            line.send(frames.call(id_, action, payload))
+            self._put(port, line, frames.call(id_, action, payload))
+
+    def _put(self, port: Port, line: Line, frame: str) -> None:
+        """Send a frame from either end."""
+        self._rises(port)
+        line.send(frame)
 
     async def _listen(self, port: Port, line: Line) -> None:
         """Hear what the server sends on a connection, to its end."""
@@ -316,6 +366,7 @@ class LiveStage(Stage):
             while True:
                 text = await line.socket.recv()
                 self.live_clock.catch_up()
+                self._lands(port, line.epoch)
                 if line.epoch == port.epoch:
                     self._hears(port, line, frames.read(text))
         except ConnectionClosed as problem:
@@ -335,7 +386,7 @@ class LiveStage(Stage):
             desk = self._desks[port.place]
             ordered: Ordered | None = desk.sent.get(frame.id) if desk is not None and desk.epoch == line.epoch else None
             if order is None or ordered is None:
-                line.send(frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
+                self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
                 return
             order.sent, order.origin = ordered.order.sent, ordered.order.origin
             self._heard_orders[order] = frame.id, frame.action
@@ -355,7 +406,7 @@ class LiveStage(Stage):
         id_, action = self._heard_orders.pop(order)
         line = self._lines[port.place]
         if line is not None and line.epoch == epoch:
-            line.send(frames.result(id_, action, ChargerEnd.reply(action, accepted=accepted)))
+            self._put(port, line, frames.result(id_, action, ChargerEnd.reply(action, accepted=accepted)))
 
     # The server's end.
 
@@ -372,6 +423,7 @@ class LiveStage(Stage):
             while True:
                 text = await web_socket.recv()
                 self.live_clock.catch_up()
+                self._lands(port, desk.epoch)
                 try:
                     self._takes(port, desk, frames.read(text))
                 except Exception as problem:
@@ -427,9 +479,9 @@ class LiveStage(Stage):
         sent.processed_at = processed_at
         payload = self._server_ends[port.place].result(request, frame.payload, answer, now)
         if payload is None:
-            desk.send(frames.error(frame.id, "InternalError", "the server answers nothing but errors"))
+            self._put(port, desk, frames.error(frame.id, "InternalError", "the server answers nothing but errors"))
             return
-        desk.send(frames.result(frame.id, frame.action, payload))
+        self._put(port, desk, frames.result(frame.id, frame.action, payload))
         if request.action == "transaction-start":
             early, self._too_early[port.place] = self._too_early[port.place], []
             for order, its_epoch, spoilt in early:
@@ -447,13 +499,18 @@ class LiveStage(Stage):
         action, payload = made
         id_ = f"s{self._message_id()}"
         desk.sent[id_] = Ordered(order, spoilt, action)
-        desk.send(frames.call(id_, action, payload))
+        self._put(port, desk, frames.call(id_, action, payload))
 
     # Faults: the world's part is the base's, the wire's is here.
 
     def close_connection(self, port: Port, now: int, cause: str) -> None:
         """The server's end closes a charger's connection."""
-        desk = self._desks[port.place]
+        desk, line = self._desks[port.place], self._lines[port.place]
+        if line is not None and line.gone:
+            # It went while its path swallowed even that.
+            self.clock.at(now, ARRIVAL, port.place, self._closed, port, line.epoch, cause)
+        elif line is not None:
+            self._rises(port)
         if desk is not None:
             desk.end()
 
@@ -462,7 +519,7 @@ class LiveStage(Stage):
         self._doors[shard].close(close_connections=False)
 
     def _lives(self, shard: int) -> None:
-        self._spawn(self._open_door(shard))
+        self._do_chore(self._open_door(shard))
 
     def _network_cut(self, ongoing: Ongoing, by: int) -> None:
         super()._network_cut(ongoing, by)
@@ -478,7 +535,7 @@ class LiveStage(Stage):
         self._toxic(ongoing, by, "latency", {"latency": round(delay_ms / self.live_clock.speed), "jitter": 0})
 
     def _network_reset(self, ongoing: Ongoing, by: int) -> None:
-        self._spawn(self._reset(ongoing))
+        self._do_chore(self._reset(ongoing))
 
     async def _reset(self, ongoing: Ongoing) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
@@ -496,16 +553,26 @@ class LiveStage(Stage):
 
     def elapsed(self, now: int) -> None:
         """Hand the records on every second, so that a run that is killed leaves what there was."""
-        if now - self._handed_on_at >= 1000 * self.live_clock.speed:
-            self._handed_on_at = now
+        real_s = self._loop.time()
+        if real_s - self._handed_on_s >= 1:
+            self._handed_on_s = real_s
             self.recorder.hand_on(now)
             if self.progress is not None:
                 self.progress(now)
 
 
-async def play(scenario: Scenario, sink: Sink, *, speed: float, toxiproxy: Toxiproxy | None, progress: Progress | None = None) -> None:
-    """Run a scenario on the wall clock, ``speed`` times as fast as it says, from the first connection to the last record."""
-    clock = LiveClock(speed)
+async def play(
+    scenario: Scenario, sink: Sink, *, speed: float, skip_idle: bool, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+) -> None:  # fmt: skip
+    """Run a scenario on the wall clock, ``speed`` times as fast as it says, from the first connection to the last record.
+
+    ``skip_idle``: time in which nothing is under way does not pass but is skipped.
+    """
+
+    def quiet() -> bool:
+        return stage.quiet()
+
+    clock = LiveClock(speed, quiet=quiet if skip_idle else None)
     stage = LiveStage(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
     try:
         await stage.prepare()

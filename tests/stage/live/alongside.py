@@ -10,7 +10,7 @@ from harness.journal import records as r
 from harness.journal.records import AnyRecord
 
 HERE = Path(__file__).resolve().parent
-SPEED = 120
+SPEED = 8
 
 STORY = {
     r.Current: lambda record: (record.state, record.reason),
@@ -27,9 +27,9 @@ STORY = {
 """Kind of record → what of it must be the same live and simulated: what happened, not when to the millisecond."""
 
 
-def both(name: str, live: harness.Live) -> tuple[harness.Run, harness.Run]:
+def both(name: str, live: harness.Live, *overrides: str) -> tuple[harness.Run, harness.Run]:
     """A scenario of this folder, live and simulated."""
-    gone_live = harness.run(HERE / f"{name}.yaml", live=live)
+    gone_live = harness.run(HERE / f"{name}.yaml", live=live, overrides=overrides)
     return gone_live, harness.run(gone_live.scenario)
 
 
