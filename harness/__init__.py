@@ -13,19 +13,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import Live, Run, judge, load, run
+    from harness.api import Live, Run, judge, load, parity, run
     from harness.scenario import ScenarioError
     from harness.values import Scenario
 
 __version__ = "0.1.0"
 
-__all__ = ["Live", "Run", "Scenario", "ScenarioError", "__version__", "judge", "load", "run"]
+__all__ = ["Live", "Run", "Scenario", "ScenarioError", "__version__", "judge", "load", "parity", "run"]
 
 _HOMES = {
     "Live": "harness.api",
     "Run": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",
+    "parity": "harness.api",
     "run": "harness.api",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from harness.check.metrics import Totals
+    from harness.check.parity import Parity
 
 Progress = Callable[[int, int], None]
 """Told now and then how far a run is, and how far it will go: milliseconds of the scenario, and of its twin after it."""
@@ -207,6 +208,19 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     opened = Journal(journal)
     _refuse_unknown_names(opened)
     return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
+
+
+def parity(live_run: Run) -> Parity:
+    """Whether a live run agrees with the simulated run of its scenario, which is made for it.
+
+    Raises :class:`ValueError` for a run that was not live.
+    """
+    from harness.check.parity import compare
+
+    if live_run.outcome.live is None:
+        raise ValueError("parity is of a live run, and this one was simulated")
+    simulated = run(live_run.scenario)
+    return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
 
 
 def _refuse_unknown_names(journal: Journal) -> None:

@@ -150,6 +150,9 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--simulate-all", action="store_true", help="simulate every message and every attempt instead of computing some")
     live = run.add_argument_group("live", "on the wall clock, with real OCPP clients and a real WebSocket server, through Toxiproxy")
     live.add_argument("--live", action="store_true", help="run live instead of simulated")
+    live.add_argument(
+        "--parity", action="store_true", help="run live with idle time skipped, and simulated, and say whether the two agree; exit 1 if not"
+    )
     live.add_argument("--speed", type=_speed, metavar="N", help="scenario time passes N times as fast as the wall clock; 1 by default")
     live.add_argument("--skip-idle", action="store_true", help="skip the time in which nothing is under way")
     live.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started for the run")
@@ -174,7 +177,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
         "--speed": arguments.speed is not None, "--skip-idle": arguments.skip_idle, "--toxiproxy": arguments.toxiproxy is not None,
         "--direct": arguments.direct,
     }  # fmt: skip
-    if not arguments.live:
+    if not (arguments.live or arguments.parity):
         for option, is_given in given.items():
             if is_given:
                 raise _UsageError(f"{option} is of live runs: say --live, too")
@@ -184,7 +187,12 @@ def _live(arguments: argparse.Namespace) -> Live | None:
             raise _UsageError(f"{option} is of simulated runs, and this one is --live")
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
-    return Live(speed=arguments.speed or 1, skip_idle=arguments.skip_idle, toxiproxy=arguments.toxiproxy or "", direct=arguments.direct)
+    return Live(
+        speed=arguments.speed or 1,
+        skip_idle=arguments.skip_idle or arguments.parity,
+        toxiproxy=arguments.toxiproxy or "",
+        direct=arguments.direct,
+    )
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -218,16 +226,18 @@ def _run_all(arguments: argparse.Namespace) -> int:
         if run:
             _print_run(run)
             _warn_of_no_twin(arguments, run)
+            code = _compare(arguments, run, code)
         return code
     codes = []
     runs = []
     for source, out in zip(arguments.sources, _places(arguments.sources, arguments.out), strict=True):
         run, code = _run_one(arguments, source, out)
-        codes.append(code)
         _print_brief(source, run)
         if run:
             _warn_of_no_twin(arguments, run)
+            code = _compare(arguments, run, code)
             runs.append(run)
+        codes.append(code)
         if code == INTERRUPTED:
             break
     _print_total(runs, len(arguments.sources))
@@ -277,6 +287,19 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
             raise
         return None, _explain_failure(problem)
     return run, run.exit_code
+
+
+def _compare(arguments: argparse.Namespace, run: Run, code: int) -> int:
+    """With ``--parity``, compare a live run that came to its end with the simulated one; returns the exit code that follows."""
+    if not arguments.parity or code == INTERRUPTED:
+        return code
+    from harness import api
+    from harness.report import parity
+
+    found = api.parity(run)
+    (run.journal.parent / "parity.json").write_bytes(parity.render(found))
+    _print(list(parity.lines(found, run.scenario)))
+    return code if found.holds else max(code, 1, key=_WORST_LAST.index)
 
 
 def _warn_of_no_twin(arguments: argparse.Namespace, run: Run) -> None:
