@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
     from harness.check.metrics import Totals
-    from harness.check.parity import Parity
+    from harness.report.comparison import Parity
 
 Progress = Callable[[int, int], None]
 """Told now and then how far a run is, and how far it will go: milliseconds of the scenario, and of its twin after it."""
@@ -215,7 +215,7 @@ def parity(live_run: Run) -> Parity:
 
     Raises :class:`ValueError` for a run that was not live.
     """
-    from harness.check.parity import compare
+    from harness.report.comparison import compare
 
     if live_run.outcome.live is None:
         raise ValueError("parity is of a live run, and this one was simulated")

@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "harness.world": {"harness.world", "harness.fault", "harness.journal.records"},
     "harness.journal": {"harness.journal"},
     "harness.check": {"harness.check", "harness.journal", "harness.fault"},
-    "harness.report": {"harness.report", "harness.journal", RESULT, "harness.check.parity"},
+    "harness.report": {"harness.report", "harness.journal", RESULT},
     "harness.scenario": {
         "harness.scenario", "harness.fault", "harness.shipped", "harness.check.catalogue", "harness.check.metrics",
     },

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from harness.check.parity import Lag, Parity
 from harness.report.clock import Clock
+from harness.report.comparison import Lag, Parity
 from harness.report.terminal import Line
 from harness.values import Scenario
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from harness.check.parity import Parity, compare
 from harness.check.result import CheckResult, Margin
 from harness.journal.records import Current
+from harness.report.comparison import Parity, compare
 
 
 def current(t: int, state: str, reason: str, *, ma: int = 0, who: str = "anna") -> Current:
     return Current(t=t, who=who, ma=ma, state=state, reason=reason, wh=0)  # type: ignore[arg-type]
 
 
-SIMULATED = [current(0, "Preparing", "starting"), current(5_000, "Charging", "vehicle", ma=27_500), current(90_000, "SuspendedEV", "vehicle-full")]
+SIMULATED = [
+    current(0, "Preparing", "starting"),
+    current(5_000, "Charging", "vehicle", ma=27_500),
+    current(90_000, "SuspendedEV", "vehicle-full"),
+]
 
 
 def check(verdict: str, worst: float | None = None, *, unit: str = "s") -> CheckResult:
