@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from harness.fault import KINDS
 from harness.stage.base import Progress
-from harness.stage.errors import StageError
+from harness.stage.errors import ExperimentError, StageError
 from harness.stage.live.stage import play
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, find
 from harness.stage.recorder import Sink
@@ -18,7 +18,9 @@ from harness.values import Scenario
 SHORTEST_TOXIC_MS = 5
 SHORTEST_TIMEOUT_MS = 250
 MOST_CHARGERS = 2_000
-"""A cap: each charger takes four file descriptors."""
+FILES_PER_CHARGER = 4
+"""The charger's end, the server's, and two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
+FILES_BESIDE = 200
 
 
 def over_websockets(scenario: Scenario) -> Scenario:
@@ -68,6 +70,7 @@ def run(
     surroundings fail. Whatever happens, listeners, connections and proxies are gone afterwards.
     """
     refuse(scenario, speed, direct=direct)
+    _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
     own = None if direct or toxiproxy else _own_server()
     try:
         proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
@@ -77,6 +80,19 @@ def run(
     finally:
         if own is not None:
             own.stop()
+
+
+def _raise_file_limit(needed: int) -> None:
+    """Let this process, and the Toxiproxy that it starts, open as many files as there are connections to be."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ExperimentError(f"{needed} open files are needed, and at most {hard} are allowed: see `ulimit -Hn`")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _own_server() -> OwnServer:

@@ -13,6 +13,7 @@ Every callback from outside begins with :meth:`LiveClock.catch_up`, so that what
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -39,14 +40,20 @@ SUBPROTOCOL = "ocpp1.6"
 HOST = "127.0.0.1"
 EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
-_GREETING_S = 20.0
+_GREETING_S = 60.0
+_GREETINGS_AT_ONCE = 100
 _RESET_S = 1.0
 _LARGEST_FRAME = 1 << 20
 
 
+_QUIET = logging.getLogger("harness.live")
+"""The WebSockets' own log: connections that break are what these runs are about, and told by their journal."""
+_QUIET.propagate = False
+_QUIET.addHandler(logging.NullHandler())
+
 _CLIENT: dict[str, Any] = {
     "subprotocols": [SUBPROTOCOL], "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1,
-    "max_size": _LARGEST_FRAME, "proxy": None,
+    "max_size": _LARGEST_FRAME, "proxy": None, "logger": _QUIET,
 }  # fmt: skip
 
 
@@ -62,7 +69,9 @@ class LiveStage(Stage):
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy")
         """Calls Toxiproxy, one call after the other, off the event loop."""
         self._loop = asyncio.get_running_loop()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        """Whose turn with Toxiproxy it is: what a fault puts on is on before its end takes it off."""
+        self._tasks: set[asyncio.Task[None]] = set()
         calendar = Calendar(scenario.start)
         new_id = count(1).__next__
         self._place_of = {port.charger.name: port.place for port in self.ports}
@@ -78,6 +87,7 @@ class LiveStage(Stage):
         self._message_id = count(1).__next__
         self._doors: list[Any] = [None] * scenario.server.shards
         self._door_ports = [0] * scenario.server.shards
+        self._classes = self._classify()
         self._proxies: dict[tuple[str, int], str] = {}
         """(class, shard) → the address at which its chargers reach the shard."""
         self._heard_orders: dict[Command, tuple[str, str]] = {}
@@ -101,7 +111,8 @@ class LiveStage(Stage):
             await self._loop.run_in_executor(self._helper, self._make_proxies)
         try:
             async with asyncio.timeout(_GREETING_S):
-                await asyncio.gather(*(self._greet(port) for port in self.ports))
+                some = asyncio.Semaphore(_GREETINGS_AT_ONCE)
+                await asyncio.gather(*(self._greet(port, some) for port in self.ports))
         except (OSError, EOFError, InvalidHandshake, ConnectionClosed) as problem:
             raise ExperimentError(f"the chargers did not get through to the embedded server before the start: {problem!r}") from None
         self._open = True
@@ -113,9 +124,9 @@ class LiveStage(Stage):
             if line is not None:
                 with suppress(Exception):
                     line.end()
-        for task in self._tasks:
+        for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
         for door in self._doors:
             if door is not None:
                 door.close(close_connections=True)
@@ -144,7 +155,7 @@ class LiveStage(Stage):
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
-        self._tasks.append(task)
+        self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
 
@@ -158,7 +169,7 @@ class LiveStage(Stage):
         self.live_clock.look()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.remove(task)
+        self._tasks.discard(task)
         if not task.cancelled() and (problem := task.exception()) is not None:
             self.live_clock.fail(problem)
 
@@ -186,64 +197,71 @@ class LiveStage(Stage):
             close_timeout=1,
             max_size=_LARGEST_FRAME,
             server_header=None,
+            logger=_QUIET,
         )
 
-    def _class_of(self, place: int) -> str:
-        """Chargers on whom the same network faults ever act share proxies."""
-        acting = [
-            number for number, step in enumerate(self.scenario.plan)
-            if step.do.startswith("network.") and place in self.director.concerned(step)
-        ]  # fmt: skip
-        return "-".join(map(str, acting)) or "all"
+    def _classify(self) -> list[str]:
+        """The class of each charger: those on whom the same network faults ever act share proxies."""
+        acting: list[list[str]] = [[] for _ in self.ports]
+        for number, step in enumerate(self.scenario.plan):
+            if step.do.startswith("network."):
+                for place in self.director.concerned(step):
+                    acting[place].append(str(number))
+        return ["-".join(numbers) or "all" for numbers in acting]
 
     def _make_proxies(self) -> None:
         assert self.toxiproxy is not None
-        for name in dict.fromkeys(self._class_of(port.place) for port in self.ports):
+        for name in dict.fromkeys(self._classes):
             for shard, port in enumerate(self._door_ports):
                 made = self.toxiproxy.create(f"harness-{port}-{name}", f"{HOST}:{port}")
                 self._proxies[name, shard] = made
 
     def _url(self, port: Port) -> str:
         shard = port.account.shard
-        address = self._proxies.get((self._class_of(port.place), shard)) or f"{HOST}:{self._door_ports[shard]}"
+        address = self._proxies.get((self._classes[port.place], shard)) or f"{HOST}:{self._door_ports[shard]}"
         return f"ws://{address}/ocpp/{port.charger.name}"
 
     def _proxies_of(self, ongoing: Ongoing) -> list[str]:
         """The proxies of a fault's targets: those of all shards, as chargers may move."""
-        classes = dict.fromkeys(self._class_of(place) for place in ongoing.places)
+        classes = dict.fromkeys(self._classes[place] for place in ongoing.places)
         return [f"harness-{port}-{name}" for name in classes for port in self._door_ports]
 
     def _toxic(self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int]) -> None:
         """Put a toxic on the proxies of a fault's targets, or take it off."""
-        self._do_chore(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing))
+        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing)))
+
+    async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
+        async with self._turn:
+            await work
 
     async def _add(self, ongoing: Ongoing, kind: str, attributes: dict[str, int]) -> None:
         assert self.toxiproxy is not None
         for proxy in self._proxies_of(ongoing):
-            await self._in_turn(self.toxiproxy.add, proxy, ongoing.step.id, kind, attributes)
+            await self._told(self.toxiproxy.add, proxy, ongoing.step.id, kind, attributes)
 
     async def _remove(self, ongoing: Ongoing) -> None:
         assert self.toxiproxy is not None
         for proxy in self._proxies_of(ongoing):
-            await self._in_turn(self.toxiproxy.remove, proxy, ongoing.step.id)
+            await self._told(self.toxiproxy.remove, proxy, ongoing.step.id)
 
-    async def _in_turn(self, do: Callable[..., None], proxy: str, step: str, *arguments: Any) -> None:
-        """Have Toxiproxy do something, after what it was told before, and journal it."""
+    async def _told(self, do: Callable[..., None], proxy: str, step: str, *arguments: Any) -> None:
+        """Have Toxiproxy do something, and journal it."""
         await self._loop.run_in_executor(self._helper, do, proxy, step, *arguments)
         now = self.live_clock.catch_up()
         self.recorder.emit(-1, Proxied(t=now, proxy=proxy, step=step, call="add" if arguments else "remove"))
 
     # Connecting.
 
-    async def _greet(self, port: Port) -> None:
+    async def _greet(self, port: Port, some: asyncio.Semaphore) -> None:
         """The charger's connection from before the start: it has registered and is known."""
         from websockets.asyncio.client import connect
 
         self._attempts[port.place] = Attempt(Request("connect", 0), 0, self._loop.create_future())
-        web_socket = await connect(self._url(port), **_CLIENT, additional_headers={EPOCH_HEADER: "0"})
-        action, payload = self._charger_ends[port.place].call(Request("registration", 0), 0)
-        await web_socket.send(frames.call("0", action, payload))
-        frames.check(f"{action}Response", frames.read(await web_socket.recv()).payload)
+        async with some:
+            web_socket = await connect(self._url(port), **_CLIENT, additional_headers={EPOCH_HEADER: "0"})
+            action, payload = self._charger_ends[port.place].call(Request("registration", 0), 0)
+            await web_socket.send(frames.call("0", action, payload))
+            frames.check(f"{action}Response", frames.read(await web_socket.recv()).payload)
         self._hold_line(port, Line(web_socket, 0))
 
     def _hold_line(self, port: Port, line: Line) -> None:
@@ -535,7 +553,7 @@ class LiveStage(Stage):
         self._toxic(ongoing, by, "latency", {"latency": round(delay_ms / self.live_clock.speed), "jitter": 0})
 
     def _network_reset(self, ongoing: Ongoing, by: int) -> None:
-        self._do_chore(self._reset(ongoing))
+        self._do_chore(self._in_turn(self._reset(ongoing)))
 
     async def _reset(self, ongoing: Ongoing) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
