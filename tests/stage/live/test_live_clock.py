@@ -116,3 +116,34 @@ def test_what_a_callback_raises_ends_the_run():
 
     with pytest.raises(IndexError):
         asyncio.run(run())
+
+
+def test_idle_time_is_skipped_and_time_passes_while_anything_is_under_way():
+    """An hour is over in an instant, but for what is under way."""
+
+    async def run() -> list[tuple[str, int]]:
+        clock = LiveClock(1, quiet=lambda: not under_way)
+        clock.start()
+
+        def lands() -> None:
+            under_way.clear()
+            happened.append(("lands", clock.catch_up()))
+            clock.look()
+
+        def rises() -> None:
+            under_way.append("a frame")
+            happened.append(("rises", clock.now))
+            asyncio.get_running_loop().call_later(0.05, lands)
+
+        clock.at(1_800_000, PLAN, 0, rises)
+        clock.at(1_800_010, PLAN, 0, lambda: happened.append(("due meanwhile", clock.now)))
+        clock.at(3_500_000, PLAN, 0, lambda: happened.append(("later", clock.now)))
+        await clock.run(3_600_000)
+        return happened
+
+    under_way: list[str] = []
+    happened: list[tuple[str, int]] = []
+    (first, second, third, last) = asyncio.run(run())
+    assert (first, second, last) == (("rises", 1_800_000), ("due meanwhile", 1_800_010), ("later", 3_500_000))
+    assert third[0] == "lands"
+    assert 1_800_045 <= third[1] < 1_810_000
