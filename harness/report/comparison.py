@@ -1,7 +1,8 @@
 """Whether a live run and the simulated run of the same scenario agree: states, reasons, verdicts, and how far apart in time.
 
-Chargers are compared one by one. What must be the same is the sequence of connector states and of the reasons that set the current; how
-much later each was live is measured. A check whose verdict differs, and whose margin is smaller than that, is too close to tell.
+Chargers are compared one by one. What must be the same is the sequence of connector states and of the reasons that set the current,
+and that of outages with their causes; how far apart in time each was is measured. A check whose verdict differs, and whose margin is
+smaller than that (at the 95th percentile), is too close to tell.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Literal
 from msgspec import Struct
 
 from harness.check.result import CheckResult, CheckVerdict
-from harness.journal.records import AnyRecord, Current
+from harness.journal.records import AnyRecord, Current, Loss, Recovery
 
 Stage = tuple[str, str, int]
-"""A connector's state, the reason that set its current, and since when, in ms."""
+"""A connector's state and the reason that set its current, or an outage's beginning or end and its cause; and when, in ms."""
+
+_LOST, _BACK = "server lost", "server back"
 
 
 class Lag(Struct, kw_only=True):
@@ -52,7 +55,7 @@ class Parity(Struct, kw_only=True):
     chargers: int
     differences: list[Difference]
     lags: dict[str, Lag]
-    """State that was entered → how far apart; of the chargers that went the same way. ``all``: of all states."""
+    """State that was entered, or outage's edge → how far apart; of the chargers that went the same way. ``all``: of all states."""
     checks: list[Agreement]
 
     @property
@@ -66,18 +69,20 @@ def compare(
     live_checks: Mapping[str, CheckResult], simulated_checks: Mapping[str, CheckResult],
 ) -> Parity:  # fmt: skip
     """Compare two runs of one scenario, by their records and by what its checks say of each."""
-    lived, thought = _stages(live), _stages(simulated)
     differences = []
     apart: dict[str, list[int]] = defaultdict(list)
+    lived, thought = _stories(live), _stories(simulated)
     for name in names:
-        difference = _first_difference(name, lived[name], thought[name])
-        if difference is not None:
-            differences.append(difference)
+        both = [(lived[kind, name], thought[kind, name]) for kind in (Current, Loss)]
+        different = [found for pair in both if (found := _first_difference(name, *pair)) is not None]
+        if different:
+            differences.append(min(different, key=lambda found: found.at_ms))
             continue
-        for (state, _, t), (_, _, expected) in zip(lived[name], thought[name], strict=True):
-            apart[state].append(abs(t - expected))
+        for one, other in both:
+            for (state, _, t), (_, _, expected) in zip(one, other, strict=True):
+                apart[state].append(abs(t - expected))
     every = [ms for all_ms in apart.values() for ms in all_ms]
-    noise_s = max(every, default=0) / 1000
+    noise_s = _lag(every).p95_ms / 1000 if every else 0.0
     return Parity(
         chargers=len(names),
         differences=differences,
@@ -86,15 +91,20 @@ def compare(
     )
 
 
-def _stages(records: Iterable[AnyRecord]) -> dict[str, list[Stage]]:
-    """Charger → what its connector went through; a current that merely changes within a state is none of it."""
-    stages: dict[str, list[Stage]] = defaultdict(list)
+def _stories(records: Iterable[AnyRecord]) -> dict[tuple[type, str], list[Stage]]:
+    """What each charger went through: under Current its connector (a current that merely changes within a state is none of it), under
+    Loss its outages."""
+    stories: dict[tuple[type, str], list[Stage]] = defaultdict(list)
     for record in records:
         if isinstance(record, Current):
-            own = stages[record.who]
+            own = stories[Current, record.who]
             if not own or own[-1][:2] != (record.state, record.reason):
                 own.append((record.state, record.reason, record.t))
-    return stages
+        elif isinstance(record, Loss):
+            stories[Loss, record.who].append((_LOST, record.cause, record.t))
+        elif isinstance(record, Recovery):
+            stories[Loss, record.who].append((_BACK, "after a blip" if record.blip else "after an outage", record.t))
+    return stories
 
 
 def _first_difference(name: str, live: list[Stage], simulated: list[Stage]) -> Difference | None:

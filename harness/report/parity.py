@@ -22,7 +22,7 @@ def lines(parity: Parity, scenario: Scenario) -> Iterator[Line]:
     yield ()
     yield ((("✓" if parity.holds else "✗") + " parity", style), (f"  live and simulated {'agree' if parity.holds else 'differ'}", style))
     alike = parity.chargers - len(parity.differences)
-    yield (("", ""), (f"  chargers  {alike} of {parity.chargers} through the same states for the same reasons", ""))
+    yield (("", ""), (f"  chargers  {alike} of {parity.chargers} through the same states and outages for the same reasons", ""))
     for difference in parity.differences[:_TOLD]:
         yield (
             (f"    {difference.charger} {clock.tell(difference.at_ms)}: simulated {difference.simulated}, live {difference.live}", "fail"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.check.result import CheckResult, Margin
-from harness.journal.records import Current
+from harness.journal.records import Current, Loss, Recovery
 from harness.report.comparison import Parity, compare
 
 
@@ -41,6 +41,24 @@ def test_the_same_states_for_the_same_reasons_agree_however_late():
     assert {state: (lag.count, lag.p50_ms, lag.max_ms) for state, lag in parity.lags.items()} == {
         "all": (3, 300, 300), "Charging": (1, 300, 300), "Preparing": (1, 300, 300), "SuspendedEV": (1, 300, 300),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("live", "holds"),
+    [
+        ([Loss(t=1_100, who="ben", cause="server.crash"), Recovery(t=9_000, who="ben", since=1_100)], True),
+        ([Loss(t=1_000, who="ben", cause="server.crash")], False),
+        ([Loss(t=1_000, who="ben", cause="link"), Recovery(t=9_000, who="ben", since=1_000)], False),
+        ([Loss(t=1_000, who="ben", cause="server.crash"), Recovery(t=9_000, who="ben", since=1_000, blip=True)], False),
+        ([], False),
+    ],
+)
+def test_outages_and_their_causes_must_be_the_same(live, holds):
+    simulated = [Loss(t=1_000, who="ben", cause="server.crash"), Recovery(t=9_500, who="ben", since=1_000)]
+    parity = compare(["anna", "ben"], live, simulated, {}, {})
+    assert parity.holds is holds
+    if holds:
+        assert (parity.lags["server lost"].max_ms, parity.lags["server back"].max_ms) == (100, 500)
 
 
 def test_how_far_apart_is_told_as_quantiles():

@@ -38,6 +38,8 @@ class Attempt:
     epoch: int
     decision: asyncio.Future[bool]
     processed_at: int = 0
+    lost: bool = False
+    """Its path was closed while it was on its way: it is never answered, whatever a proxy held of it (as when simulated)."""
     knocked: bool = False
     """It has reached the server."""
     dialling: asyncio.Task[None] | None = None
@@ -53,6 +55,8 @@ class Line:
     """Message id → :class:`Sent` at the charger's end, :class:`Ordered` at the server's."""
     asked: dict[Request, list[Any]] = field(default_factory=dict)
     """At the server's end: requests that wait for its answer, each with its frames and what is known of them (:class:`Sent`)."""
+    heard: dict[Command, tuple[str, str]] = field(default_factory=dict)
+    """At the charger's end: commands that wait for its answer, with message id and OCPP action."""
     gone: bool = False
     """It has ended, as this end knows."""
     _frames: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
@@ -73,9 +77,13 @@ class Line:
         except ConnectionClosed:
             return
 
-    def end(self) -> None:
-        """Close the TCP connection at once, without the WebSocket's parting words, which a dead peer would keep us waiting for."""
+    def fall_silent(self) -> None:
+        """Send nothing any more, though the TCP connection stays."""
         self.gone = True
         if self._writer is not None:
             self._writer.cancel()
+
+    def end(self) -> None:
+        """Close the TCP connection at once, without the WebSocket's parting words, which a dead peer would keep us waiting for."""
+        self.fall_silent()
         self.socket.transport.close()

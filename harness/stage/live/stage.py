@@ -43,6 +43,7 @@ EPOCH_HEADER = "X-Harness-Connection"
 _GREETING_S = 60.0
 _GREETINGS_AT_ONCE = 100
 _RESET_S = 1.0
+_LOOK_S = 2.0
 _LARGEST_FRAME = 1 << 20
 
 
@@ -86,15 +87,17 @@ class LiveStage(Stage):
         """Commands that name a plug-in whose transaction has no id yet."""
         self._message_id = count(1).__next__
         self._doors: list[Any] = [None] * scenario.server.shards
+        """What listens for each shard; None while nothing does."""
+        self._at_the_door = asyncio.Lock()
         self._door_ports = [0] * scenario.server.shards
         self._classes = self._classify()
         self._proxies: dict[tuple[str, int], str] = {}
         """(class, shard) → the address at which its chargers reach the shard."""
-        self._heard_orders: dict[Command, tuple[str, str]] = {}
-        """Commands that came in and wait for the charger's answer: message id and OCPP action."""
         self._handed_on_s = 0.0
         self._aloft: dict[int, int] = {}
         """Place → how much is under way between that charger and the server: frames, attempts on their way, closings."""
+        self._parting: list[tuple[Port, Line]] = []
+        """Connections that one end has left on a cut path."""
         self._chores = 0
         """What is being done to proxies and doors."""
         self._open = False
@@ -116,11 +119,23 @@ class LiveStage(Stage):
         except (OSError, EOFError, InvalidHandshake, ConnectionClosed) as problem:
             raise ExperimentError(f"the chargers did not get through to the embedded server before the start: {problem!r}") from None
         self._open = True
+        self._spawn(self.watch())
+
+    async def watch(self) -> None:
+        """Look now and then whether Toxiproxy still answers. Raises :class:`ToxiproxyError` once it does not."""
+        while self.toxiproxy is not None:
+            await asyncio.sleep(_LOOK_S)
+            await self._loop.run_in_executor(self._helper, self.toxiproxy.version)
+
+    async def look(self) -> None:
+        """Look once: a run whose Toxiproxy died tells of that, not of chargers."""
+        if self.toxiproxy is not None:
+            await self._loop.run_in_executor(self._helper, self.toxiproxy.version)
 
     async def shut(self) -> None:
         """End all connections and listeners, and take the proxies away."""
         self._open = False
-        for line in (*self._lines, *self._desks):
+        for line in (*self._lines, *self._desks, *(line for _, line in self._parting)):
             if line is not None:
                 with suppress(Exception):
                     line.end()
@@ -176,29 +191,34 @@ class LiveStage(Stage):
     # Doors and proxies.
 
     async def _open_door(self, shard: int) -> None:
-        """Have a shard listen, where it listened before. The socket listens when this first awaits."""
+        """Have a shard listen, where it listened before, unless it does or is down again by now."""
         from websockets.asyncio.server import serve
         from websockets.typing import Subprotocol
 
-        # Named in full, asyncio turns Nagle off on what it accepts: a command after an answer would wait 40 ms otherwise.
-        door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind((HOST, self._door_ports[shard]))
-        door.listen(1024)
-        self._door_ports[shard] = door.getsockname()[1]
-        self._doors[shard] = await serve(
-            partial(self._serve, shard),
-            sock=door,
-            process_request=partial(self._let_knock, shard),
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            compression=None,
-            ping_interval=None,
-            open_timeout=None,
-            close_timeout=1,
-            max_size=_LARGEST_FRAME,
-            server_header=None,
-            logger=_QUIET,
-        )
+        async with self._at_the_door:
+            if self.down[shard] or self._doors[shard] is not None:
+                return
+            # Named in full, asyncio turns Nagle off on what it accepts: a command after an answer would wait 40 ms otherwise.
+            sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            try:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((HOST, self._door_ports[shard]))
+                sock.listen(1024)
+            except OSError as problem:
+                sock.close()
+                raise ExperimentError(
+                    f"the embedded server cannot listen on {HOST}:{self._door_ports[shard]}: {problem.strerror}"
+                ) from None
+            self._door_ports[shard] = sock.getsockname()[1]
+            door = await serve(
+                partial(self._serve, shard), sock=sock, process_request=partial(self._let_knock, shard),
+                subprotocols=[Subprotocol(SUBPROTOCOL)], compression=None, ping_interval=None, open_timeout=None, close_timeout=1,
+                max_size=_LARGEST_FRAME, server_header=None, logger=_QUIET,
+            )  # fmt: skip
+            if self.down[shard]:
+                door.close(close_connections=False)
+            else:
+                self._doors[shard] = door
 
     def _classify(self) -> list[str]:
         """The class of each charger: those on whom the same network faults ever act share proxies."""
@@ -228,7 +248,7 @@ class LiveStage(Stage):
 
     def _toxic(self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int]) -> None:
         """Put a toxic on the proxies of a fault's targets, or take it off."""
-        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing)))
+        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._heal(ongoing)))
 
     async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
         async with self._turn:
@@ -277,7 +297,8 @@ class LiveStage(Stage):
         except (OSError, EOFError, InvalidHandshake):
             self.live_clock.catch_up()
             self._lands(port, attempt.epoch)
-            self._refused(port, attempt.epoch)
+            if not attempt.lost:
+                self._refused(port, attempt.epoch)
             return
         now = self.live_clock.catch_up()
         self._lands(port, attempt.epoch)
@@ -301,7 +322,8 @@ class LiveStage(Stage):
             return connection.respond(503, "This attempt was given up.\n")
         attempt.knocked = True
         self._lands(port, attempt.epoch)
-        self._arrive(port, attempt.request, attempt.epoch, now)
+        if not attempt.lost:
+            self._arrive(port, attempt.request, attempt.epoch, now)
         if await attempt.decision:
             return None
         return connection.respond(503, "The server takes no more connections now.\n")
@@ -331,6 +353,7 @@ class LiveStage(Stage):
                 self.noted(port, item.sent, item.action)
             if item.action == "connect":
                 self._attempts[port.place] = attempt = Attempt(item, port.epoch, self._loop.create_future())
+                attempt.lost = not self.path_open(port)
                 self._rises(port)
                 attempt.dialling = self._spawn(self._dial(port, attempt))
             else:
@@ -346,11 +369,12 @@ class LiveStage(Stage):
             attempt.decision.cancel()
             if attempt.dialling is not None:
                 attempt.dialling.cancel()
+        self._too_early[port.place].clear()
         self._aloft.pop(port.place, None)
         self.live_clock.look()
         line, self._lines[port.place] = self._lines[port.place], None
         if line is not None:
-            line.end()
+            self._part(port, line)
 
     def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         copies, delay_ms, spoilt = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")
@@ -385,7 +409,7 @@ class LiveStage(Stage):
                 text = await line.socket.recv()
                 self.live_clock.catch_up()
                 self._lands(port, line.epoch)
-                if line.epoch == port.epoch:
+                if line.epoch == port.epoch and not line.gone:
                     self._hears(port, line, frames.read(text))
         except ConnectionClosed as problem:
             cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
@@ -407,7 +431,7 @@ class LiveStage(Stage):
                 self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
                 return
             order.sent, order.origin = ordered.order.sent, ordered.order.origin
-            self._heard_orders[order] = frame.id, frame.action
+            line.heard[order] = frame.id, frame.action
             self._order_arrives(port, order, line.epoch, ordered.spoilt)
             return
         sent: Sent | None = line.sent.pop(frame.id, None)
@@ -421,9 +445,9 @@ class LiveStage(Stage):
         self._answered(port, sent.request, answer, line.epoch, sent.processed_at)
 
     def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:
-        id_, action = self._heard_orders.pop(order)
         line = self._lines[port.place]
         if line is not None and line.epoch == epoch:
+            id_, action = line.heard.pop(order)
             self._put(port, line, frames.result(id_, action, ChargerEnd.reply(action, accepted=accepted)))
 
     # The server's end.
@@ -458,7 +482,7 @@ class LiveStage(Stage):
         await web_socket.send(frames.result(frame.id, frame.action, cast("Payload", payload)))
 
     def _takes(self, port: Port, desk: Line, frame: frames.Frame) -> None:
-        if desk.epoch != port.epoch:
+        if desk.gone or desk.epoch != port.epoch:
             return
         if frame.kind != frames.CALL:
             ordered: Ordered | None = desk.sent.pop(frame.id, None)
@@ -488,7 +512,7 @@ class LiveStage(Stage):
     def _give_back(self, port: Port, now: int, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
         """The server answers a request."""
         if request.action == "connect":
-            self._decide(port, processed_at, accepted=True)
+            self._decide(port, processed_at, accepted=answer.result == "accepted")
             return
         desk = self._desks[port.place]
         if desk is None or desk.epoch != epoch or not desk.asked.get(request):
@@ -523,21 +547,48 @@ class LiveStage(Stage):
 
     def close_connection(self, port: Port, now: int, cause: str) -> None:
         """The server's end closes a charger's connection."""
-        desk, line = self._desks[port.place], self._lines[port.place]
+        desk, line, attempt = self._desks[port.place], self._lines[port.place], self._attempts[port.place]
+        if attempt is not None and attempt.knocked:
+            self._decide(port, now, accepted=False)
         if line is not None and line.gone:
             # It went while its path swallowed even that.
             self.clock.at(now, ARRIVAL, port.place, self._closed, port, line.epoch, cause)
         elif line is not None:
             self._rises(port)
         if desk is not None:
-            desk.end()
+            self._part(port, desk)
+
+    def _part(self, port: Port, line: Line) -> None:
+        """End a connection from one end. On a cut path, which would hold even that, the socket stays open until it heals: Toxiproxy
+        cannot take its toxic off a connection that holds bytes for an end that is gone."""
+        if port.cuts:
+            line.fall_silent()
+            self._parting.append((port, line))
+        else:
+            line.end()
+
+    async def _heal(self, ongoing: Ongoing) -> None:
+        await self._remove(ongoing)
+        for port, line in self._parting:
+            if not port.cuts:
+                line.end()
+        self._parting = [(port, line) for port, line in self._parting if port.cuts]
 
     def _dies(self, shard: int) -> None:
         super()._dies(shard)
-        self._doors[shard].close(close_connections=False)
+        door, self._doors[shard] = self._doors[shard], None
+        if door is not None:
+            door.close(close_connections=False)
 
     def _lives(self, shard: int) -> None:
         self._do_chore(self._open_door(shard))
+
+    def _path(self, ongoing: Ongoing, by: int, cause: str) -> None:
+        if by > 0:
+            for place in ongoing.places:
+                if (attempt := self._attempts[place]) is not None:
+                    attempt.lost = True
+        super()._path(ongoing, by, cause)
 
     def _network_cut(self, ongoing: Ongoing, by: int) -> None:
         super()._network_cut(ongoing, by)
@@ -553,13 +604,18 @@ class LiveStage(Stage):
         self._toxic(ongoing, by, "latency", {"latency": round(delay_ms / self.live_clock.speed), "jitter": 0})
 
     def _network_reset(self, ongoing: Ongoing, by: int) -> None:
-        self._do_chore(self._in_turn(self._reset(ongoing)))
+        now = self.clock.now
+        shut = [place for place in ongoing.places if not self.path_open(self.ports[place])]
+        lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
+        # Over a path that lets nothing through the toxic would never see anything to reset.
+        self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
+        if lines:
+            self._do_chore(self._in_turn(self._reset(ongoing, lines)))
 
-    async def _reset(self, ongoing: Ongoing) -> None:
+    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
         from websockets.exceptions import ConnectionClosed
 
-        lines = [line for place in ongoing.places if (line := self._lines[place]) is not None]
         await self._add(ongoing, "reset_peer", {"timeout": 0})
         for line in lines:
             with suppress(ConnectionClosed):
@@ -597,6 +653,7 @@ async def play(
         clock.start()
         stage.open()
         await clock.run(scenario.duration_ms, stage.elapsed)
+        await stage.look()
         stage.close()
     finally:
         await stage.shut()

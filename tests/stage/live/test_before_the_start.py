@@ -98,7 +98,7 @@ def test_a_toxiproxy_that_dies_in_the_middle_ends_the_run(tmp_path, toxiproxy):
     _, err = run.communicate(timeout=20)
     own.stop()
     assert run.returncode == 6, err.decode()
-    assert "does not answer, putting bandwidth on" in err.decode()
+    assert "does not answer" in err.decode()
     assert not Journal(tmp_path / "kept").complete
 
 

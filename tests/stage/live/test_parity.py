@@ -90,6 +90,46 @@ def test_no_proxy_is_left_behind(street, toxiproxy):
     assert APIConsumer.get("/proxies", timeout=5).json() == {}
 
 
+OVERLAPS = {
+    "a crash while nothing but errors is answered": [
+        "{id: e, at: 14:52, do: server.errors, for: 8 min}", "{id: c, at: 14:54, do: server.crash, for: 1 min}",
+    ],
+    "down again before it listens": [
+        "{id: c, at: 14:54, do: server.crash, for: 1 min}", "{id: d, at: c.end + 1 ms, do: server.crash, for: 1 min}",
+    ],
+    "two rolling upgrades at once": [
+        "{id: a, at: 14:54, do: server.upgrade, with: {style: rolling}, for: 4 min}",
+        "{id: b, at: 14:54, do: server.upgrade, with: {style: rolling}, for: 4 min}",
+    ],
+    "a crash within a cut": ["{id: x, at: 14:53, do: network.cut, for: 8 min}", "{id: c, at: 14:56:10, do: server.crash, for: 27 s}"],
+    "an attempt over a cut path that heals": [
+        "{id: x, at: 14:53, do: network.cut, for: 5 min}", "{id: far, at: 14:54, do: network.latency, with: {delay: 1 s}, for: 1 min}",
+    ],
+    "a server that dies behind a black hole": [
+        "{id: x, at: 14:53, do: network.black-hole, for: 8 min}", "{id: c, at: 14:53:30, do: server.crash, for: 7 min}",
+    ],
+    "a reset within a cut": ["{id: x, at: 14:53, do: network.cut, for: 20 s}", "{id: r, at: 14:53:05, do: network.reset}"],
+    "a reset within a black hole": ["{id: x, at: 14:53, do: network.black-hole, for: 1 min}", "{id: r, at: 14:53:05, do: network.reset}"],
+    "mains lost within a cut": [
+        "{id: x, at: 14:53, do: network.cut, for: 2 min}", "{id: p, at: 14:53:30, do: station.power-cut, to: anna, for: 10 s}",
+    ],
+    "faults that last no time to speak of": [
+        "{id: x, at: 14:53, do: network.cut, for: 2 ms}", "{id: y, at: 14:54, do: network.latency, with: {delay: 1 s}, for: 1 ms}",
+    ],
+}  # fmt: skip
+"""Faults that meet on the same chargers: each was once carried otherwise than it is simulated."""
+
+
+@pytest.mark.parametrize("plan", OVERLAPS)
+def test_faults_that_meet(plan, toxiproxy):
+    address = f"{toxiproxy.host}:{toxiproxy.port}"
+    live = harness.Live(speed=SPEED, skip_idle=True, toxiproxy=address)
+    run = harness.run(HERE / "street.yaml", live=live, overrides=[f"plan=[{', '.join(OVERLAPS[plan])}]", "server.shards=2"])
+    found = harness.parity(run)
+    assert (found.differences, [check for check in found.checks if check.agrees == "no"]) == ([], [])
+    assert found.lags["server back"].max_ms <= LATE_MS
+
+
 @pytest.mark.parametrize("who", ["anna", "ben", "carla", "dora"])
 def test_with_no_time_skipped_it_is_the_same(who):
     fast = 150
