@@ -42,6 +42,9 @@ EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
 _GREETING_S = 60.0
 _GREETINGS_AT_ONCE = 100
+_FOR_EVER_MS = 10**9
+"""A latency of eleven days holds bytes as a bandwidth of 0 does, and hands them on at once when it is taken off. A toxic before one of
+bandwidth 0 that holds bytes cannot be taken off: Toxiproxy 2.12 waits for ever."""
 _RESET_S = 1.0
 _LOOK_S = 2.0
 _LARGEST_FRAME = 1 << 20
@@ -96,8 +99,8 @@ class LiveStage(Stage):
         self._handed_on_s = 0.0
         self._aloft: dict[int, int] = {}
         """Place → how much is under way between that charger and the server: frames, attempts on their way, closings."""
-        self._parting: list[tuple[Port, Line]] = []
-        """Connections that one end has left on a cut path."""
+        self._all_lines: set[Line] = set()
+        """Both ends of all connections that are not closed yet."""
         self._chores = 0
         """What is being done to proxies and doors."""
         self._open = False
@@ -135,10 +138,8 @@ class LiveStage(Stage):
     async def shut(self) -> None:
         """End all connections and listeners, and take the proxies away."""
         self._open = False
-        for line in (*self._lines, *self._desks, *(line for _, line in self._parting)):
-            if line is not None:
-                with suppress(Exception):
-                    line.end()
+        for line in tuple(self._all_lines):
+            line.drop()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
@@ -248,7 +249,7 @@ class LiveStage(Stage):
 
     def _toxic(self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int]) -> None:
         """Put a toxic on the proxies of a fault's targets, or take it off."""
-        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._heal(ongoing)))
+        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing)))
 
     async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
         async with self._turn:
@@ -285,6 +286,7 @@ class LiveStage(Stage):
         self._hold_line(port, Line(web_socket, 0))
 
     def _hold_line(self, port: Port, line: Line) -> None:
+        self._all_lines.add(line)
         self._lines[port.place] = line
         self._spawn(self._listen(port, line))
 
@@ -304,7 +306,7 @@ class LiveStage(Stage):
         self._lands(port, attempt.epoch)
         line = Line(web_socket, attempt.epoch)
         if port.epoch != attempt.epoch:
-            line.end()
+            line.drop()
             return
         self._hold_line(port, line)
         self._give_answer(port, now, attempt.request, ACCEPTED, attempt.processed_at)
@@ -374,7 +376,7 @@ class LiveStage(Stage):
         self.live_clock.look()
         line, self._lines[port.place] = self._lines[port.place], None
         if line is not None:
-            self._part(port, line)
+            line.end()
 
     def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         copies, delay_ms, spoilt = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")
@@ -415,6 +417,7 @@ class LiveStage(Stage):
             cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
         finally:
             line.end()
+            self._all_lines.discard(line)
         if self._open and line.epoch == port.epoch:
             self.live_clock.catch_up()
             self._closed(port, line.epoch, cause)
@@ -459,6 +462,7 @@ class LiveStage(Stage):
         port = self.ports[self._place_of[web_socket.request.path.rpartition("/")[2]]]
         desk = Line(web_socket, int(web_socket.request.headers[EPOCH_HEADER]))
         self._desks[port.place] = desk
+        self._all_lines.add(desk)
         try:
             if desk.epoch == 0:
                 await self._greeted_by(web_socket)
@@ -474,6 +478,7 @@ class LiveStage(Stage):
             return
         finally:
             desk.end()
+            self._all_lines.discard(desk)
 
     async def _greeted_by(self, web_socket: Any) -> None:
         frame = frames.read(await web_socket.recv())
@@ -556,23 +561,7 @@ class LiveStage(Stage):
         elif line is not None:
             self._rises(port)
         if desk is not None:
-            self._part(port, desk)
-
-    def _part(self, port: Port, line: Line) -> None:
-        """End a connection from one end. On a cut path, which would hold even that, the socket stays open until it heals: Toxiproxy
-        cannot take its toxic off a connection that holds bytes for an end that is gone."""
-        if port.cuts:
-            line.fall_silent()
-            self._parting.append((port, line))
-        else:
-            line.end()
-
-    async def _heal(self, ongoing: Ongoing) -> None:
-        await self._remove(ongoing)
-        for port, line in self._parting:
-            if not port.cuts:
-                line.end()
-        self._parting = [(port, line) for port, line in self._parting if port.cuts]
+            desk.end()
 
     def _dies(self, shard: int) -> None:
         super()._dies(shard)
@@ -592,7 +581,7 @@ class LiveStage(Stage):
 
     def _network_cut(self, ongoing: Ongoing, by: int) -> None:
         super()._network_cut(ongoing, by)
-        self._toxic(ongoing, by, "bandwidth", {"rate": 0})
+        self._toxic(ongoing, by, "latency", {"latency": _FOR_EVER_MS, "jitter": 0})
 
     def _network_black_hole(self, ongoing: Ongoing, by: int) -> None:
         super()._network_black_hole(ongoing, by)
@@ -605,9 +594,11 @@ class LiveStage(Stage):
 
     def _network_reset(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
-        shut = [place for place in ongoing.places if not self.path_open(self.ports[place])]
+        ports = [self.ports[place] for place in ongoing.places]
+        # Over a path that lets nothing through the toxic would never see anything to reset; behind another that delays what passes,
+        # Toxiproxy would wait for ever to take that one off again. There the charger's end does it.
+        shut = [port.place for port in ports if port.extra_ms or not self.path_open(port)]
         lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
-        # Over a path that lets nothing through the toxic would never see anything to reset.
         self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
         if lines:
             self._do_chore(self._in_turn(self._reset(ongoing, lines)))
