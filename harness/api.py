@@ -47,6 +47,10 @@ class NotRepeatableError(Exception):
     """Two runs of one scenario differed. The message names the first event that does: a defect of the harness."""
 
 
+FASTEST = 1000
+"""The most that a live run's speed can be; what its timeouts allow is less."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
     """How to run live: each virtual charger a real OCPP client, the embedded server behind real WebSockets, Toxiproxy between them."""
@@ -59,6 +63,13 @@ class Live:
     """The address of the API of a Toxiproxy that runs; empty: one is started for the run."""
     direct: bool = False
     """Nothing lies between chargers and server: no Toxiproxy, and no network faults."""
+
+    def __post_init__(self) -> None:
+        """Raises :class:`ValueError` for what no run can be."""
+        if not isinstance(self.speed, int | float) or not 0 < self.speed <= FASTEST:
+            raise ValueError(f"found {self.speed!r} as speed, expected a number over 0 and up to {FASTEST}")
+        if self.direct and self.toxiproxy:
+            raise ValueError("direct is without Toxiproxy, and toxiproxy says where it is: give one of them")
 
     @property
     def how(self) -> LiveRun:
@@ -170,9 +181,7 @@ def run(
         raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
-        from harness.stage.live.run import over_websockets
-
-        resolved = over_websockets(resolved)
+        resolved = _made_ready(resolved, live)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
     if source:
@@ -197,6 +206,20 @@ def run(
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.judged_from(journal_so_far)) from None
+
+
+def _made_ready(scenario: Scenario, live: Live) -> Scenario:
+    """The scenario as it runs live. What cannot be carried is refused here, before anything is written."""
+    from harness.scenario import Problem, ScenarioError
+    from harness.stage.errors import StageError
+    from harness.stage.live.run import over_websockets, prepare
+
+    made = over_websockets(scenario)
+    try:
+        prepare(made, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct)
+    except StageError as refusal:
+        raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
+    return made
 
 
 def judge(journal: str | Path, *, strict: bool = False) -> Run:

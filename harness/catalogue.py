@@ -188,7 +188,7 @@ def _kind(kind: Kind) -> Iterator[str]:
         yield " " * 2 + f"{argument.name} ({argument.unit}, {_default(argument)}): {argument.doc}"
     if kind.live:
         yield ""
-        yield f"Against real systems (planned; this version simulates) it will be carried by: {kind.live}."
+        yield f"Live (`harness run --live`) it is carried by: {kind.live}."
     if kind.source:
         yield f"Source: {kind.source}"
 

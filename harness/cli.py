@@ -103,7 +103,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         made.add_argument("--debug", action="store_true", help="on an internal error, show its traceback")
         return made
 
-    _run_options(command("run", _run, "simulate scenarios and judge them"))
+    _run_options(command("run", _run, "run scenarios, simulated or live, and judge them"))
     check = command("check", _check, "judge a saved journal again")
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
@@ -185,6 +185,8 @@ def _live(arguments: argparse.Namespace) -> Live | None:
     for option, is_given in (("--verify", arguments.verify), ("--simulate-all", arguments.simulate_all)):
         if is_given:
             raise _UsageError(f"{option} is of simulated runs, and this one is --live")
+    if arguments.toxiproxy == "":
+        raise _UsageError("--toxiproxy is empty: expected such as http://127.0.0.1:8474, or leave it out")
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
     return Live(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -10,7 +14,7 @@ from harness.fault import KINDS
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
 from harness.stage.live.stage import play
-from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, find
+from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
 from harness.units import format_duration_ms
 from harness.values import Scenario
@@ -39,23 +43,34 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
             raise StageError(f"step {step.id}: {step.do} cannot be carried live")
         if direct and step.do.startswith("network."):
             raise StageError(f"step {step.id}: {step.do} needs Toxiproxy; it cannot be carried with --direct")
-        delay_ms = step.arguments.get("delay_ms")
-        if step.do == "network.latency" and isinstance(delay_ms, int) and delay_ms / speed < SHORTEST_TOXIC_MS:
-            raise StageError(
-                f"step {step.id}: {delay_ms} ms at {speed:g} times the speed is a toxic of under {SHORTEST_TOXIC_MS} ms; "
-                f"the most is --speed {delay_ms // SHORTEST_TOXIC_MS}"
-            )
-    for name in sorted({entry.model for entry in scenario.chargers}):
-        model = scenario.models[name]
+    models = [scenario.models[name] for name in sorted({entry.model for entry in scenario.chargers})]
+    for model in models:
         if model.protocol == "ocpp2.0.1":
-            raise StageError(f"model {name}: {model.protocol} is not spoken live, only OCPP 1.6")
-        link = model.link
-        for what, timeout_ms in (("answer_timeout", link.answer_timeout_ms), ("offline_after", link.offline_after_ms)):
-            if timeout_ms / speed < SHORTEST_TIMEOUT_MS:
-                raise StageError(
-                    f"model {name}: its link.{what} of {format_duration_ms(timeout_ms)} at {speed:g} times the speed is under "
-                    f"{SHORTEST_TIMEOUT_MS} ms; the most is --speed {timeout_ms // SHORTEST_TIMEOUT_MS}"
-                )
+            raise StageError(f"model {model.name}: {model.protocol} is not spoken live, only OCPP 1.6")
+    limits = [
+        (delay_ms, SHORTEST_TOXIC_MS, f"step {step.id}: a delay") for step in scenario.plan
+        if step.do == "network.latency" and isinstance(delay_ms := step.arguments.get("delay_ms"), int)
+    ]  # fmt: skip
+    for model in models:
+        limits.append((model.link.answer_timeout_ms, SHORTEST_TIMEOUT_MS, f"model {model.name}: a link.answer_timeout"))
+        limits.append((model.link.offline_after_ms, SHORTEST_TIMEOUT_MS, f"model {model.name}: a link.offline_after"))
+    given_ms, least_ms, whose = min(limits, key=lambda limit: limit[0] / limit[1])
+    most = given_ms / least_ms
+    if speed > most:
+        raise StageError(
+            f"{whose} of {format_duration_ms(given_ms)} at {speed:g} times the speed is under {least_ms} ms; "
+            f"the most for this scenario is --speed {int(most) if most >= 1 else most:g}"
+        )
+
+
+def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool) -> None:
+    """All that can be found wrong before anything is written: raises as :func:`run` does."""
+    refuse(scenario, speed, direct=direct)
+    _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
+    if toxiproxy:
+        Toxiproxy(toxiproxy).version()
+    elif not direct:
+        _binary()
 
 
 def run(
@@ -69,17 +84,27 @@ def run(
     fault. Raises :class:`StageError` before the start for what cannot be carried, and :class:`ExperimentError` where the
     surroundings fail. Whatever happens, listeners, connections and proxies are gone afterwards.
     """
-    refuse(scenario, speed, direct=direct)
-    _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
-    own = None if direct or toxiproxy else _own_server()
+    prepare(scenario, speed=speed, toxiproxy=toxiproxy, direct=direct)
+    own = None if direct or toxiproxy else OwnServer(_binary())
     try:
         proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
         if proxies is not None:
             proxies.version()
-        asyncio.run(play(scenario, sink, speed=speed, skip_idle=skip_idle, toxiproxy=proxies, progress=progress))
+        _run_to_its_end(play(scenario, sink, speed=speed, skip_idle=skip_idle, toxiproxy=proxies, progress=progress))
     finally:
         if own is not None:
             own.stop()
+
+
+def _run_to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Run an event loop for it; where one runs already, as in a notebook, in a thread beside."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(work)
+        return
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        beside.submit(asyncio.run, work).result()
 
 
 def _raise_file_limit(needed: int) -> None:
@@ -95,11 +120,11 @@ def _raise_file_limit(needed: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _own_server() -> OwnServer:
+def _binary() -> Path:
     binary = find()
     if binary is None:
         raise ToxiproxyError(
-            f"Toxiproxy's server is not here: no {BINARY} on PATH. Install it (see docs/live.md; with Go: `{INSTALL}`, and name the "
-            f"binary {BINARY}), give the address of one that runs by --toxiproxy URL, or leave network faults out by --direct"
+            f"Toxiproxy's server is not here: no {BINARY} on PATH, none in {cache()}. Install it (see docs/live.md; with Go: `{INSTALL}`, "
+            f"and name the binary {BINARY}), give the address of one that runs by --toxiproxy URL, or leave network faults out by --direct"
         )
-    return OwnServer(binary)
+    return binary

@@ -37,7 +37,7 @@ class Toxiproxy:
     def __init__(self, url: str) -> None:
         """``url`` is that of its API."""
         parts = urlsplit(url if "//" in url else f"//{url}")
-        if not parts.hostname:
+        if not parts.hostname or parts.scheme not in ("", "http"):
             raise ToxiproxyError(f"found {url!r} as Toxiproxy's address, expected such as http://127.0.0.1:8474")
         self.host, self.port = parts.hostname, parts.port or 8474
         self._made: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -39,15 +40,28 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.parametrize("wrong", [{"speed": 0}, {"speed": float("nan")}, {"speed": "fast"}, {"direct": True, "toxiproxy": "x"}])
+def test_no_live_run_can_be_so(wrong):
+    with pytest.raises(ValueError, match=r"expected a number over 0|give one of them"):
+        harness.Live(**wrong)
+
+
+def test_a_run_within_an_event_loop_has_one_of_its_own():
+    async def notebook() -> harness.Run:
+        return harness.run(MESSAGES, live=harness.Live(speed=8, skip_idle=True, direct=True), overrides=["duration=2 min", "plan=[]"])
+
+    assert asyncio.run(notebook()).outcome.live is not None
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         ([STREET, "--live", "--direct"], "step cut: network.cut needs Toxiproxy; it cannot be carried with --direct"),
         (
             [MESSAGES, "--live", "--direct", "--speed", "250"],
-            "model box: its link.answer_timeout of 1 min at 250",
+            "model box: a link.answer_timeout of 1 min at 250",
         ),
-        ([STREET, "--live", "--set", "plan.far.with.delay=100 ms", "--speed", "60"], "the most is --speed 20"),
+        ([STREET, "--live", "--set", "plan.far.with.delay=100 ms", "--speed", "60"], "the most for this scenario is --speed 20"),
         (["juicebox-vs-waybox-vs-ocpp", "--live", "--direct", "--set", "chargers.ocpp.model=ocpp201"], "ocpp2.0.1 is not spoken live"),
         (
             [MESSAGES, "--live", "--direct", "--set", CROWD],
@@ -57,14 +71,16 @@ def elsewhere(tmp_path, monkeypatch):
         ([MESSAGES, "--direct"], "--direct is of live runs"),
         ([MESSAGES, "--live", "--verify"], "--verify is of simulated runs"),
         ([MESSAGES, "--live", "--direct", "--toxiproxy", "x"], "say one of them"),
+        ([MESSAGES, "--live", "--toxiproxy", ""], "--toxiproxy is empty"),
         ([MESSAGES, "--live", "--speed", "0"], "a number over 0"),
         ([MESSAGES, "--live", "--speed", "fast"], "a number over 0"),
     ],
 )
 def test_what_cannot_be_carried(capsys, words, says):
-    code, said = refused(capsys, *words)
+    code, said = refused(capsys, *words, "--out", "kept")
     assert code == 4
     assert says in said
+    assert not Path("kept").exists()  # nothing is in the way of the next try
 
 
 def test_without_toxiproxy_it_says_how_to_get_one(capsys, monkeypatch, tmp_path):

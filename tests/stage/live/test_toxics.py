@@ -69,7 +69,7 @@ def test_latency_is_on_both_ways(toxiproxy, proxy):
 
 
 def test_a_cut_holds_bytes_and_heals(toxiproxy, proxy):
-    toxiproxy.add("p", "cut", "bandwidth", {"rate": 0})
+    toxiproxy.add("p", "cut", "latency", {"latency": 10**9, "jitter": 0})
     proxy.sendall(b"held")
     proxy.settimeout(0.1)
     with pytest.raises(TimeoutError):
