@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from harness.check.metrics import Totals
     from harness.report.comparison import Parity
+    from harness.scenario import ScenarioError
+    from harness.stage.errors import StageError
 
 Progress = Callable[[int, int], None]
 """Told now and then how far a run is, and how far it will go: milliseconds of the scenario, and of its twin after it."""
@@ -210,16 +212,20 @@ def run(
 
 def _made_ready(scenario: Scenario, live: Live) -> Scenario:
     """The scenario as it runs live. What cannot be carried is refused here, before anything is written."""
-    from harness.scenario import Problem, ScenarioError
     from harness.stage.errors import StageError
-    from harness.stage.live.run import over_websockets, prepare
+    from harness.stage.live.run import prepare
 
-    made = over_websockets(scenario)
     try:
-        prepare(made, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct)
+        return prepare(scenario, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct)
     except StageError as refusal:
-        raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
-    return made
+        raise _refused(scenario, refusal) from None
+
+
+def _refused(scenario: Scenario, refusal: StageError) -> ScenarioError:
+    """A stage's refusal, as what it is to the user: something wrong with the scenario."""
+    from harness.scenario import Problem, ScenarioError
+
+    return ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))])
 
 
 def judge(journal: str | Path, *, strict: bool = False) -> Run:
@@ -472,7 +478,6 @@ def _record(
     progress: Progress | None = None,
 ) -> tuple[_Heard, Path, Footer]:
     """Run a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
-    from harness.scenario import Problem, ScenarioError
     from harness.stage import apart, simulated
     from harness.stage.errors import StageError
 
@@ -504,7 +509,7 @@ def _record(
                 else:
                     simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:
-            raise ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))]) from None
+            raise _refused(scenario, refusal) from None
         tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
         totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)

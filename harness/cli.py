@@ -160,13 +160,12 @@ def _run_options(run: argparse.ArgumentParser) -> None:
 
 
 def _speed(text: str) -> float:
+    from harness.api import FASTEST, Live
+
     try:
-        speed = float(text)
+        return Live(speed=float(text)).speed
     except ValueError:
-        speed = 0
-    if not 0 < speed <= 1000:
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number over 0 and up to 1000")
-    return speed
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number over 0 and up to {FASTEST}") from None
 
 
 def _live(arguments: argparse.Namespace) -> Live | None:

@@ -19,6 +19,7 @@ A charger that keeps profiles would conform; one whose memory forgets them, as a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -151,7 +152,7 @@ class ChargerEnd:
 class ServerEnd:
     """What a server says to the charger of one account."""
 
-    def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Any) -> None:
+    def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Callable[[], int]) -> None:
         self.calendar = calendar
         self._unit_a = unit_rating_ma / 1000
         self._new_id = new_id

@@ -63,33 +63,34 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
         )
 
 
-def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool) -> None:
-    """All that can be found wrong before anything is written: raises as :func:`run` does."""
+def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool) -> Scenario:
+    """The scenario as it runs live. What can be found wrong before anything is written is found here.
+
+    Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
+    """
     refuse(scenario, speed, direct=direct)
     _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
     if toxiproxy:
         Toxiproxy(toxiproxy).version()
     elif not direct:
         _binary()
+    return over_websockets(scenario)
 
 
 def run(
     scenario: Scenario, sink: Sink, *, speed: float = 1, skip_idle: bool = False, toxiproxy: str = "",
     direct: bool = False, progress: Progress | None = None
 ) -> None:  # fmt: skip
-    """Run a scenario that :func:`over_websockets` gave on the wall clock, ``speed`` times as fast as it says, with
-    ``skip_idle`` without the time in which nothing is under way.
+    """Run a scenario that :func:`prepare` gave on the wall clock, ``speed`` times as fast as it says, with ``skip_idle`` without the
+    time in which nothing is under way.
 
     ``toxiproxy`` is the address of one that runs; otherwise one is started for the run, or with ``direct`` there is none and no network
-    fault. Raises :class:`StageError` before the start for what cannot be carried, and :class:`ExperimentError` where the
-    surroundings fail. Whatever happens, listeners, connections and proxies are gone afterwards.
+    fault. Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
+    afterwards.
     """
-    prepare(scenario, speed=speed, toxiproxy=toxiproxy, direct=direct)
     own = None if direct or toxiproxy else OwnServer(_binary())
     try:
         proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
-        if proxies is not None:
-            proxies.version()
         _run_to_its_end(play(scenario, sink, speed=speed, skip_idle=skip_idle, toxiproxy=proxies, progress=progress))
     finally:
         if own is not None:

@@ -128,7 +128,7 @@ class LiveStage(Stage):
         """Look now and then whether Toxiproxy still answers. Raises :class:`ToxiproxyError` once it does not."""
         while self.toxiproxy is not None:
             await asyncio.sleep(_LOOK_S)
-            await self._loop.run_in_executor(self._helper, self.toxiproxy.version)
+            await self.look()
 
     async def look(self) -> None:
         """Look once: a run whose Toxiproxy died tells of that, not of chargers."""
