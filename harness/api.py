@@ -248,7 +248,8 @@ def parity(live_run: Run) -> Parity:
 
     if live_run.outcome.live is None:
         raise ValueError("parity is of a live run, and this one was simulated")
-    simulated = run(live_run.scenario)
+    footer = Journal(live_run.journal).footer
+    simulated = run(live_run.scenario, twin=footer is not None and footer.twin is not None)  # limits need one in both or in neither
     return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
 
 

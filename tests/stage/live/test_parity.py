@@ -138,6 +138,14 @@ def test_with_no_time_skipped_it_is_the_same(who):
         agree(live, simulated, kind, who, late_ms=250 * fast)
 
 
+def test_a_run_without_a_twin_is_compared_with_one_without():
+    limit = "expect={limits: {undelivered_energy: {max: 1 kWh, per: driver}}}"
+    live = harness.Live(speed=SPEED, skip_idle=True, direct=True)
+    run = harness.run(HERE / "messages.yaml", live=live, overrides=["duration=2 min", "plan=[]", limit], twin=False)
+    assert run.checks["undelivered_energy"].verdict == "unknown"
+    assert harness.parity(run).holds
+
+
 def test_the_journal_says_that_it_is_live_and_is_judged_the_same_again(street):
     live, _ = street
     journal = Journal(live.journal)
