@@ -13,7 +13,7 @@ from errno import EEXIST
 from functools import cached_property, partial
 from itertools import count, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -65,18 +65,23 @@ class Live:
     """The address of the API of a Toxiproxy that runs; empty: one is started for the run."""
     direct: bool = False
     """Nothing lies between chargers and server: no Toxiproxy, and no network faults."""
+    ocpp: Literal["1.6", "2.0.1"] = "1.6"
+    """What those chargers speak whose models speak another language than OCPP."""
 
     def __post_init__(self) -> None:
         """Raises :class:`ValueError` for what no run can be."""
         if not isinstance(self.speed, int | float) or not 0 < self.speed <= FASTEST:
             raise ValueError(f"found {self.speed!r} as speed, expected a number over 0 and up to {FASTEST}")
+        if self.ocpp not in ("1.6", "2.0.1"):
+            raise ValueError(f"found {self.ocpp!r} as ocpp, expected 1.6 or 2.0.1")
         if self.direct and self.toxiproxy:
             raise ValueError("direct is without Toxiproxy, and toxiproxy says where it is: give one of them")
 
-    @property
-    def how(self) -> LiveRun:
-        """What the journal says of it."""
-        return LiveRun(speed=self.speed, skipped_idle=self.skip_idle, through="nothing" if self.direct else "toxiproxy")
+    def of(self, scenario: Scenario) -> LiveRun:
+        """What the journal of a scenario's run says of it."""
+        protocols = tuple(sorted({scenario.models[entry.model].protocol for entry in scenario.chargers}))
+        through: Literal["nothing", "toxiproxy"] = "nothing" if self.direct else "toxiproxy"
+        return LiveRun(speed=self.speed, skipped_idle=self.skip_idle, through=through, protocols=protocols)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -200,7 +205,7 @@ def run(
         judging, journal, footer = _record(
             resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, listening=_Judging, progress=progress
         )
-        return case.judged(judging, journal, footer, live=live.how if live else None)
+        return case.judged(judging, journal, footer, live=live.of(resolved) if live else None)
     except KeyboardInterrupt as stop:
         try:
             journal_so_far = Journal(case.folder)
@@ -216,7 +221,7 @@ def _made_ready(scenario: Scenario, live: Live) -> Scenario:
     from harness.stage.live.run import prepare
 
     try:
-        return prepare(scenario, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct)
+        return prepare(scenario, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct, ocpp=live.ocpp)
     except StageError as refusal:
         raise _refused(scenario, refusal) from None
 
@@ -295,6 +300,7 @@ def repeat_command(
     if live is not None:
         given += ["--live", "--speed", f"{live.speed:g}", *(["--skip-idle"] if live.skip_idle else [])]
         given += ["--direct"] if live.direct else []
+        given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
         given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
     return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
 
@@ -482,7 +488,7 @@ def _record(
     from harness.stage import apart, simulated
     from harness.stage.errors import StageError
 
-    with Writer(folder, scenario, live=live.how if live else None) as journal:
+    with Writer(folder, scenario, live=live.of(scenario) if live else None) as journal:
         whole_ms = scenario.duration_ms * (2 if twin else 1)
         tell = progress and partial(_tell, progress, whole_ms, 0)
         try:

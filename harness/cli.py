@@ -157,6 +157,9 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     live.add_argument("--skip-idle", action="store_true", help="skip the time in which nothing is under way")
     live.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started for the run")
     live.add_argument("--direct", action="store_true", help="without Toxiproxy, and so without network faults")
+    live.add_argument(
+        "--ocpp", choices=("1.6", "2.0.1"), help="what those chargers speak whose models speak another language; 1.6 by default"
+    )
 
 
 def _speed(text: str) -> float:
@@ -174,7 +177,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
 
     given = {
         "--speed": arguments.speed is not None, "--skip-idle": arguments.skip_idle, "--toxiproxy": arguments.toxiproxy is not None,
-        "--direct": arguments.direct,
+        "--direct": arguments.direct, "--ocpp": arguments.ocpp is not None,
     }  # fmt: skip
     if not (arguments.live or arguments.parity):
         for option, is_given in given.items():
@@ -193,6 +196,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
         skip_idle=arguments.skip_idle or arguments.parity,
         toxiproxy=arguments.toxiproxy or "",
         direct=arguments.direct,
+        ocpp=arguments.ocpp or "1.6",
     )
 
 

@@ -478,7 +478,8 @@ class LiveRun(Struct, frozen=True, kw_only=True):
     """Time in which nothing was under way was skipped."""
     through: Literal["toxiproxy", "nothing"]
     """What lay between chargers and server; through nothing there were no network faults."""
-    protocol: Literal["ocpp1.6"] = "ocpp1.6"
+    protocols: tuple[str, ...] = ("ocpp1.6",)
+    """What the chargers spoke, each once."""
     peer: Literal["embedded server"] = "embedded server"
     """Who was at the other end."""
 

@@ -86,7 +86,8 @@ def stage_text(outcome: Outcome) -> str:
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
-    return f"Live, {speed}: OCPP 1.6 over WebSockets to the {live.peer}, {through}."
+    spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
+    return f"Live, {speed}: {spoken} over WebSockets to the {live.peer}, {through}."
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"

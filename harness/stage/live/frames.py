@@ -5,7 +5,6 @@ The schemas are those that the ``ocpp`` package ships.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,25 +30,13 @@ class Frame(NamedTuple):
     error: str = ""
 
 
-def call(id_: str, action: str, payload: dict[str, Any]) -> str:
-    """A CALL, valid by its schema."""
-    check(action, payload)
-    return _ENCODE([CALL, id_, action, payload]).decode()
-
-
-def result(id_: str, action: str, payload: dict[str, Any]) -> str:
-    """The CALLRESULT to a CALL of this action, valid by its schema."""
-    check(f"{action}Response", payload)
-    return _ENCODE([CALLRESULT, id_, payload]).decode()
-
-
 def error(id_: str, code: str, text: str) -> str:
     """A CALLERROR."""
     return _ENCODE([CALLERROR, id_, code, text, {}]).decode()
 
 
 def read(text: str | bytes) -> Frame:
-    """Read a frame. Its payload is checked by :func:`check`, as only the caller knows what a CALLRESULT answers."""
+    """Read a frame. Its payload is checked by :class:`Schemas`, as only the caller knows what a CALLRESULT answers."""
     try:
         parts = _DECODE(text)
     except msgspec.DecodeError as problem:
@@ -64,21 +51,54 @@ def read(text: str | bytes) -> Frame:
     raise FrameError(f"no CALL, CALLRESULT or CALLERROR: {str(text)[:80]}")
 
 
-def check(name: str, payload: dict[str, Any]) -> None:
-    """Check a payload against the schema of this name: an action, or an action with ``Response``. Raises :class:`FrameError`."""
-    problem = next(iter(_validator(name).iter_errors(payload)), None)
-    if problem is not None:
+class Schemas:
+    """The frames of one version of OCPP, valid by its official schemas."""
+
+    def __init__(self, version: str, folder: str, request_suffix: str) -> None:
+        """``folder`` is the version's in the ``ocpp`` package, ``request_suffix`` what ends the name of a request's schema there."""
+        self.version = version
+        self.subprotocol = f"ocpp{version}"
+        self._folder = folder
+        self._request_suffix = request_suffix
+        self._validators: dict[tuple[str, str], Any] = {}
+
+    def call(self, id_: str, action: str, payload: dict[str, Any]) -> str:
+        """A CALL. Raises :class:`FrameError` for a payload that breaks its schema."""
+        self.check_call(action, payload)
+        return _ENCODE([CALL, id_, action, payload]).decode()
+
+    def result(self, id_: str, action: str, payload: dict[str, Any]) -> str:
+        """The CALLRESULT to a CALL of this action. Raises :class:`FrameError` for a payload that breaks its schema."""
+        self.check_result(action, payload)
+        return _ENCODE([CALLRESULT, id_, payload]).decode()
+
+    def check_call(self, action: str, payload: dict[str, Any]) -> None:
+        """Check the payload of a CALL. Raises :class:`FrameError`, also for an action that this version has not."""
+        self._check(action, self._request_suffix, payload)
+
+    def check_result(self, action: str, payload: dict[str, Any]) -> None:
+        """Check the payload of the CALLRESULT to a CALL of this action. Raises :class:`FrameError`."""
+        self._check(action, "Response", payload)
+
+    def _check(self, action: str, suffix: str, payload: dict[str, Any]) -> None:
+        validator = self._validators.get((action, suffix)) or self._validator(action, suffix)
+        if validator.is_valid(payload):
+            return
+        problem = next(iter(validator.iter_errors(payload)))
         where = "/".join(str(part) for part in problem.instance_path)
-        raise FrameError(f"{name}{': ' + where if where else ''}: {problem.message}")
+        raise FrameError(f"{action}{suffix}{': ' + where if where else ''}: {problem.message}")
+
+    def _validator(self, action: str, suffix: str) -> Any:
+        import jsonschema_rs
+        import ocpp
+
+        file = Path(ocpp.__file__).parent / self._folder / "schemas" / f"{action}{suffix}.json"
+        if not action.isalpha() or not file.is_file():
+            raise FrameError(f"OCPP {self.version} has no action {action!r}")
+        # What is saved with a byte order mark would not decode otherwise.
+        schema = msgspec.json.decode(file.read_text(encoding="utf-8-sig").encode())
+        return self._validators.setdefault((action, suffix), jsonschema_rs.validator_for(schema))
 
 
-@cache
-def _validator(name: str) -> Any:
-    import jsonschema_rs
-    import ocpp
-
-    file = Path(ocpp.__file__).parent / "v16" / "schemas" / f"{name}.json"
-    if not name.isalpha() or not file.is_file():
-        raise FrameError(f"OCPP 1.6 has no action {name.removesuffix('Response')!r}")
-    # What is saved with a byte order mark would not decode otherwise.
-    return jsonschema_rs.validator_for(msgspec.json.decode(file.read_text(encoding="utf-8-sig").encode()))
+OCPP16 = Schemas("1.6", "v16", "")
+OCPP201 = Schemas("2.0.1", "v201", "Request")

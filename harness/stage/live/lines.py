@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.stage.live.frames import Frame
 from harness.world.messages import Command, Request
 
 
@@ -56,8 +57,8 @@ class Line:
     """Message id → :class:`Sent` at the charger's end, :class:`Ordered` at the server's."""
     asked: dict[Request, list[Any]] = field(default_factory=dict)
     """At the server's end: requests that wait for its answer, each with its frames and what is known of them (:class:`Sent`)."""
-    heard: dict[Command, tuple[str, str]] = field(default_factory=dict)
-    """At the charger's end: commands that wait for its answer, with message id and OCPP action."""
+    heard: dict[Command, Frame] = field(default_factory=dict)
+    """At the charger's end: commands that wait for its answer, and their frames."""
     gone: bool = False
     """It has ended, as this end knows."""
     _frames: asyncio.Queue[str] = field(default_factory=asyncio.Queue)

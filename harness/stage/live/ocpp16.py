@@ -20,50 +20,36 @@ A charger that keeps profiles would conform; one whose memory forgets them, as a
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
+from harness.stage.live import codec
+from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, periods_of
+from harness.stage.live.frames import OCPP16
 from harness.world.charger import Charger
-from harness.world.messages import ERROR, Answer, Command, Request
+from harness.world.messages import Answer, Command, Request
 
-AMPERAGE_KEY = "ChargeAmperage"
 NO_TRANSACTION = -1
-_HOLD, _SHARE, _SCHEDULE, _OVERRIDE = 1, 2, 3, 4
-_TX, _TX_DEFAULT, _MAXIMUM = "TxProfile", "TxDefaultProfile", "ChargePointMaxProfile"
-
-Payload = dict[str, Any]
+_MAXIMUM = "ChargePointMaxProfile"
 
 
-class Calendar:
-    """Times of a run as OCPP writes them."""
-
-    def __init__(self, start: str) -> None:
-        self._epoch_ms = int(datetime.fromisoformat(start).timestamp() * 1000)
-
-    def text(self, at: int) -> str:
-        """``at`` is in ms since the scenario's start."""
-        moment = datetime.fromtimestamp((self._epoch_ms + at) / 1000, UTC)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-    def ms(self, text: str) -> int:
-        """The ms since the scenario's start."""
-        return round(datetime.fromisoformat(text).timestamp() * 1000) - self._epoch_ms
-
-
-class ChargerEnd:
+class ChargerEnd(codec.ChargerEnd):
     """What a charger says and hears."""
 
+    frames = OCPP16
+    maximum = _MAXIMUM
+
     def __init__(self, charger: Charger, calendar: Calendar) -> None:
-        self.charger = charger
-        self.calendar = calendar
+        super().__init__(charger, calendar)
         self._ids: dict[int, int] = {}
         """The charger's number of a transaction → the id that the server gave it."""
         self._plug_ins: dict[int, int] = {}
         """That id → the plug-in."""
 
-    def call(self, request: Request, now: int) -> tuple[str, Payload]:
-        """The action and payload of a request that is sent ``now``."""
+    def calls(self, request: Request, now: int) -> list[tuple[str, Payload]]:
+        """Each request is one CALL."""
+        return [self._call(request, now)]
+
+    def _call(self, request: Request, now: int) -> tuple[str, Payload]:
         charger = self.charger
         action = request.action
         stamp = self.calendar.text(request.stamp)
@@ -99,154 +85,85 @@ class ChargerEnd:
         }  # fmt: skip
 
     def answer(self, request: Request, payload: Payload, now: int) -> Answer:
-        """What a CALLRESULT that came ``now`` says. The server's clock is compared half-way between request and answer."""
-        offset_ms = 0
-        if "currentTime" in payload:
-            offset_ms = self.calendar.ms(payload["currentTime"]) - (now + request.sent) // 2
-        status = payload.get("status") or payload.get("idTagInfo", {}).get("status") or "Accepted"
+        """Also learns the id that a transaction was given."""
         if request.action == "transaction-start":
             self._ids[request.tx] = payload["transactionId"]
             self._plug_ins[payload["transactionId"]] = request.plug_in
-        return Answer("accepted" if status == "Accepted" else "rejected", offset_ms)
+        return super().answer(request, payload, now)
+
+    def status(self, payload: Payload) -> str:
+        """The answer's own, or its tag's."""
+        return payload.get("status") or payload.get("idTagInfo", {}).get("status") or "Accepted"
+
+    def plug_in_of(self, transaction: Any) -> int:
+        """By the id that the server gave."""
+        return self._plug_ins.get(transaction, -1)
 
     def command(self, action: str, payload: Payload, now: int) -> Command | None:
-        """The command that a CALL of the server means; None: this charger knows no such command."""
-        current = self.charger.plug_in
-        if action == "ChangeConfiguration" and payload["key"] == AMPERAGE_KEY:
+        """By the profile's purpose and periods, or by the key."""
+        if action == "ChangeConfiguration" and payload["key"] == AMPERAGE:
             return Command("amperage", now, ma=round(float(payload["value"]) * 1000))
         if action == "ClearChargingProfile":
-            purpose = payload.get("chargingProfilePurpose")
-            if purpose == _TX_DEFAULT:
-                return Command("schedule", now, on=False)
-            return Command("release", now, plug_in=current) if purpose == _TX else None
+            return self.cleared(payload.get("chargingProfilePurpose"), now)
         if action != "SetChargingProfile":
             return None
         profile = payload["csChargingProfiles"]
-        schedule = profile["chargingSchedule"]
-        periods = schedule["chargingSchedulePeriod"]
-        purpose = profile["chargingProfilePurpose"]
-        if purpose == _MAXIMUM:
-            return Command("share", now, ma=round(periods[0]["limit"] * 1000))
-        if purpose == _TX_DEFAULT:
-            return self._schedule(now, schedule, periods)
-        plug_in = self._plug_ins.get(profile.get("transactionId", NO_TRANSACTION), -1)
-        if periods[0]["limit"]:
-            return Command("release", now, plug_in=plug_in)
-        if "duration" not in schedule:
-            return Command("pause", now, plug_in=plug_in)
-        return Command("hold", now, plug_in=plug_in, duration_ms=schedule["duration"] * 1000)
+        periods, begins, duration_ms = periods_of(profile["chargingSchedule"], self.calendar)
+        purpose, transaction = profile["chargingProfilePurpose"], profile.get("transactionId")
+        return self.set(Profile(profile["chargingProfileId"], purpose, periods, transaction, begins, duration_ms), now)
 
-    def _schedule(self, now: int, schedule: Payload, periods: list[Payload]) -> Command:
-        begins = self.calendar.ms(schedule["startSchedule"])
-        order = Command("schedule", now)
-        edges = [(begins + period["startPeriod"] * 1000, period["limit"]) for period in periods]
-        order.windows = [(opens, closes) for (opens, limit), (closes, _) in pairwise(edges) if not limit]
-        return order
-
-    @staticmethod
-    def reply(action: str, *, accepted: bool) -> Payload:
-        """The payload of the CALLRESULT to a command."""
+    def reply(self, action: str, payload: Payload, *, accepted: bool) -> Payload:
+        """All commands are answered by a status."""
         return {"status": "Accepted" if accepted else "Unknown" if action == "ClearChargingProfile" else "Rejected"}
 
 
-class ServerEnd:
+class ServerEnd(codec.ServerEnd):
     """What a server says to the charger of one account."""
 
+    frames = OCPP16
+    maximum = _MAXIMUM
+
     def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Callable[[], int]) -> None:
-        self.calendar = calendar
-        self._unit_a = unit_rating_ma / 1000
-        self._new_id = new_id
+        super().__init__(calendar, unit_rating_ma, new_id)
         self._ids: dict[tuple[str, int], int] = {}
         """Transactions by their start's stamp and register, as the books tell them apart."""
-        self._starts: dict[int, Request] = {}
-        """The requests that told of those starts, by id."""
-        self._latest: dict[int, int] = {}
-        """Plug-in → the id of its latest transaction."""
 
     def take(self, request: Request, payload: Payload) -> None:
-        """Have a request say what its frame said: what the server books is what came over the wire.
-
-        An end is matched with its start by the transaction id; with −1, which OCPP wants answered as usual, by what the request knows.
-        """
+        """An end is matched with its start by the transaction id; with −1, which is to be answered as usual, by what the request knows."""
         if request.action == "transaction-start":
             request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStart"]
         elif request.action == "transaction-end":
             request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStop"]
-            known = self._starts.get(payload["transactionId"])
-            if known is not None:
-                request.start = known
+            request.start = self.starts.get(payload["transactionId"], request.start)
 
-    def result(self, request: Request, payload: Payload, answer: Answer, now: int) -> Payload | None:
-        """The payload of the CALLRESULT to a request that came with ``payload``; None: an error is answered."""
-        if answer is ERROR:
-            return None
-        action = request.action
-        good = answer.result == "accepted"
-        time = self.calendar.text(now + answer.clock_offset_ms)
-        if action == "registration":
-            return {"status": "Accepted" if good else "Rejected", "currentTime": time, "interval": 0}
-        if action == "keepalive":
-            return {"currentTime": time}
-        if action == "authorise":
-            return {"idTagInfo": {"status": "Accepted" if good else "Invalid"}}
-        if action != "transaction-start":
+    def tag_result(self, request: Request, payload: Payload, *, good: bool) -> Payload:
+        """A transaction's start is given its id with its answer."""
+        info = {"idTagInfo": {"status": "Accepted" if good else "Invalid"}}
+        if request.action == "authorise":
+            return info
+        if request.action != "transaction-start":
             return {}
         key = (payload["timestamp"], payload["meterStart"])
         if key not in self._ids:
-            self._ids[key] = self._new_id()
-            self._starts[self._ids[key]] = request
-        self._latest[request.plug_in] = self._ids[key]
-        return {"idTagInfo": {"status": "Accepted" if good else "Invalid"}, "transactionId": self._ids[key]}
+            self._ids[key] = self.new_id()
+            self.starts[self._ids[key]] = request
+        self.latest[request.plug_in] = self._ids[key]
+        return {**info, "transactionId": self._ids[key]}
 
-    def command(self, order: Command, *, overrides_schedule: bool) -> tuple[str, Payload] | None:
-        """The CALL that a command is; None: it has to wait until the transaction of its plug-in has an id."""
-        name = order.name
-        if name == "amperage":
-            return "ChangeConfiguration", {"key": AMPERAGE_KEY, "value": f"{order.ma / 1000:g}"}
-        if name == "share":
-            return self._profile(_SHARE, _MAXIMUM, [(0, order.ma / 1000)], kind="Absolute", connector=0)
-        if name == "schedule":
-            if not order.on:
-                return "ClearChargingProfile", {"chargingProfilePurpose": _TX_DEFAULT}
-            return self._windows(order)
-        if name == "release" and not overrides_schedule:
-            return "ClearChargingProfile", {"connectorId": 1, "chargingProfilePurpose": _TX}
-        id_ = self._latest.get(order.plug_in)
-        if id_ is None:
-            return None
-        if name == "release":
-            return self._profile(_OVERRIDE, _TX, [(0, self._unit_a)], transaction=id_, level=1)
-        # Whole seconds, rounded up: a hold that ends a moment late still ends with its window.
-        seconds = -(-order.duration_ms // 1000) if name == "hold" else None
-        return self._profile(_HOLD, _TX, [(0, 0.0)], transaction=id_, seconds=seconds)
-
-    def _windows(self, order: Command) -> tuple[str, Payload]:
-        begins = min((opens for opens, _ in order.windows), default=0)
-        periods = [(edge, limit) for opens, closes in order.windows for edge, limit in ((opens, 0.0), (closes, self._unit_a))]
-        action, payload = self._profile(
-            _SCHEDULE,
-            _TX_DEFAULT,
-            [((edge - begins) // 1000, limit) for edge, limit in periods] or [(0, self._unit_a)],
-            kind="Absolute",
-            connector=0,
-        )
-        payload["csChargingProfiles"]["chargingSchedule"]["startSchedule"] = self.calendar.text(begins)
-        return action, payload
-
-    @staticmethod
-    def _profile(
-        id_: int, purpose: str, periods: list[tuple[int, float]], *, kind: str = "Relative", connector: int = 1,
-        transaction: int | None = None, level: int = 0, seconds: int | None = None,
-    ) -> tuple[str, Payload]:  # fmt: skip
-        schedule: Payload = {
-            "chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": at, "limit": limit} for at, limit in periods],
+    def profile(self, profile: Profile) -> tuple[str, Payload]:
+        """SetChargingProfile."""
+        made: Payload = {
+            "chargingProfileId": profile.id, "stackLevel": profile.level, "chargingProfilePurpose": profile.purpose,
+            "chargingProfileKind": "Absolute" if profile.absolute else "Relative", "chargingSchedule": self.schedule_of(profile),
         }  # fmt: skip
-        if seconds is not None:
-            schedule["duration"] = seconds
-        profile: Payload = {
-            "chargingProfileId": id_, "stackLevel": level, "chargingProfilePurpose": purpose, "chargingProfileKind": kind,
-            "chargingSchedule": schedule,
-        }  # fmt: skip
-        if transaction is not None:
-            profile["transactionId"] = transaction
-        return "SetChargingProfile", {"connectorId": connector, "csChargingProfiles": profile}
+        if profile.transaction is not None:
+            made["transactionId"] = profile.transaction
+        return "SetChargingProfile", {"connectorId": 0 if profile.absolute else 1, "csChargingProfiles": made}
+
+    def clear(self, purpose: str) -> tuple[str, Payload]:
+        """ClearChargingProfile."""
+        return "ClearChargingProfile", {"chargingProfilePurpose": purpose, **({"connectorId": 1} if purpose == "TxProfile" else {})}
+
+    def amperage(self, ma: int) -> tuple[str, Payload]:
+        """ChangeConfiguration."""
+        return "ChangeConfiguration", {"key": AMPERAGE, "value": f"{ma / 1000:g}"}

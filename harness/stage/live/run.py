@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
 from harness.fault import KINDS
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
-from harness.stage.live.stage import play
+from harness.stage.live.embedded import play
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
 from harness.units import format_duration_ms
@@ -27,9 +27,19 @@ FILES_PER_CHARGER = 4
 FILES_BESIDE = 200
 
 
-def over_websockets(scenario: Scenario) -> Scenario:
-    """The scenario as its chargers are live: those that speak JuiceNet over datagrams speak OCPP over WebSockets instead."""
-    models = {name: replace(model, link=replace(model.link, transport="websocket")) for name, model in scenario.models.items()}
+OCPP: tuple[Literal["ocpp1.6", "ocpp2.0.1"], ...] = ("ocpp1.6", "ocpp2.0.1")
+"""What is spoken live."""
+
+
+def over_websockets(scenario: Scenario, ocpp: str) -> Scenario:
+    """The scenario as its chargers are live: those that speak JuiceNet over datagrams speak this version of OCPP over WebSockets."""
+    (otherwise,) = (protocol for protocol in OCPP if protocol == f"ocpp{ocpp}")
+    models = {
+        name: replace(
+            model, link=replace(model.link, transport="websocket"), protocol=model.protocol if model.protocol in OCPP else otherwise
+        )
+        for name, model in scenario.models.items()
+    }
     return replace(scenario, models=models)
 
 
@@ -44,9 +54,6 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
         if direct and step.do.startswith("network."):
             raise StageError(f"step {step.id}: {step.do} needs Toxiproxy; it cannot be carried with --direct")
     models = [scenario.models[name] for name in sorted({entry.model for entry in scenario.chargers})]
-    for model in models:
-        if model.protocol == "ocpp2.0.1":
-            raise StageError(f"model {model.name}: {model.protocol} is not spoken live, only OCPP 1.6")
     limits = [
         (delay_ms, SHORTEST_TOXIC_MS, f"step {step.id}: a delay") for step in scenario.plan
         if step.do == "network.latency" and isinstance(delay_ms := step.arguments.get("delay_ms"), int)
@@ -63,7 +70,7 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
         )
 
 
-def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool) -> Scenario:
+def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool, ocpp: str) -> Scenario:
     """The scenario as it runs live. What can be found wrong before anything is written is found here.
 
     Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
@@ -74,7 +81,7 @@ def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool) -
         Toxiproxy(toxiproxy).version()
     elif not direct:
         _binary()
-    return over_websockets(scenario)
+    return over_websockets(scenario, ocpp)
 
 
 def run(

@@ -62,7 +62,6 @@ def test_a_run_within_an_event_loop_has_one_of_its_own():
             "model box: a link.answer_timeout of 1 min at 250",
         ),
         ([STREET, "--live", "--set", "plan.far.with.delay=100 ms", "--speed", "60"], "the most for this scenario is --speed 20"),
-        (["juicebox-vs-waybox-vs-ocpp", "--live", "--direct", "--set", "chargers.ocpp.model=ocpp201"], "ocpp2.0.1 is not spoken live"),
         (
             [MESSAGES, "--live", "--direct", "--set", CROWD],
             "are more than the 2000 that run live",

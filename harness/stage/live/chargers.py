@@ -1,0 +1,219 @@
+"""The chargers' end of all connections: each virtual charger is an OCPP client with a WebSocket of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from harness.stage.clock import ARRIVAL
+from harness.stage.live import frames, ocpp16, ocpp201
+from harness.stage.live.codec import Calendar, ChargerEnd, Payload
+from harness.stage.live.lines import Attempt, Line, Sent
+from harness.stage.live.stage import LARGEST_FRAME, QUIET, LiveStage
+from harness.stage.port import Ongoing, Port
+from harness.world.messages import ACCEPTED, ERROR, Command, Request
+
+EPOCH_HEADER = "X-Harness-Connection"
+"""Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
+_RESET_S = 1.0
+
+_CLIENT: dict[str, Any] = {
+    "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
+    "logger": QUIET,
+}  # fmt: skip
+
+
+class ChargerSide(LiveStage):
+    """A live run whose chargers are ours."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        calendar = Calendar(self.scenario.start)
+        ends = {"ocpp1.6": ocpp16.ChargerEnd, "ocpp2.0.1": ocpp201.ChargerEnd}
+        self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, calendar) for port in self.ports]
+        self._lines: list[Line | None] = [None] * len(self.ports)
+        """Each charger's end of its connection."""
+
+    # What depends on whose the server is.
+
+    def _url(self, port: Port) -> str:
+        """Where the charger finds its server."""
+        raise NotImplementedError
+
+    def _recall(self, port: Port, line: Line, frame: frames.Frame, order: Command) -> str:
+        """Give a command that came in what is known of it beyond its frame. Returns what a message fault does to its answer."""
+        raise NotImplementedError
+
+    # Connecting.
+
+    async def _connect(self, port: Port, epoch: int) -> Any:
+        from websockets.asyncio.client import connect
+        from websockets.typing import Subprotocol
+
+        subprotocol = Subprotocol(self._charger_ends[port.place].frames.subprotocol)
+        return await connect(self._url(port), **_CLIENT, subprotocols=[subprotocol], additional_headers={EPOCH_HEADER: str(epoch)})
+
+    def _hold_line(self, port: Port, line: Line) -> None:
+        self._all_lines.add(line)
+        self._lines[port.place] = line
+        self._spawn(self._listen(port, line))
+
+    async def _dial(self, port: Port, attempt: Attempt) -> None:
+        from websockets.exceptions import InvalidHandshake
+
+        try:
+            web_socket = await self._connect(port, attempt.epoch)
+        except (OSError, EOFError, InvalidHandshake):
+            self.live_clock.catch_up()
+            self._lands(port, attempt.epoch)
+            if not attempt.lost:
+                self._refused(port, attempt.epoch)
+            return
+        now = self.live_clock.catch_up()
+        self._lands(port, attempt.epoch)
+        line = Line(web_socket, attempt.epoch)
+        if port.epoch != attempt.epoch:
+            line.drop()
+            return
+        self._hold_line(port, line)
+        self._give_answer(port, now, attempt.request, ACCEPTED, attempt.processed_at)
+        self.after(port, now)
+
+    def pump(self, port: Port) -> int:
+        """Carry away what the charger wants sent. Nothing is carried ahead of time."""
+        out = port.charger.out
+        while out:
+            item = out.pop(0)
+            if isinstance(item, str):
+                self._hang_up(port)
+                continue
+            if self.awaited:
+                self.noted(port, item.sent, item.action)
+            if item.action == "connect":
+                self._attempts[port.place] = attempt = Attempt(item, port.epoch, self._loop.create_future())
+                attempt.lost = not self.path_open(port)
+                self._rises(port)
+                attempt.dialling = self._spawn(self._dial(port, attempt))
+            else:
+                self._send(port, item)
+        return 0
+
+    def _hang_up(self, port: Port) -> None:
+        """The charger ends its connection, or its attempt to have one."""
+        port.epoch += 1
+        port.held.clear()
+        attempt, self._attempts[port.place] = self._attempts[port.place], None
+        if attempt is not None:
+            attempt.decision.cancel()
+            if attempt.dialling is not None:
+                attempt.dialling.cancel()
+        self._aloft.pop(port.place, None)
+        self.live_clock.look()
+        line, self._lines[port.place] = self._lines[port.place], None
+        if line is not None:
+            line.end()
+
+    def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
+        copies, delay_ms, spoilt = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")
+        if spoilt == "drop":
+            return
+        calls = copies * self._charger_ends[port.place].calls(request, self.clock.now)
+        if delay_ms:
+            self.clock.at(self.clock.now + delay_ms, ARRIVAL, port.place, self._transmit, port, request, port.epoch, calls, spoilt)
+        else:
+            self._transmit(port, request, port.epoch, calls, spoilt)
+
+    def _transmit(self, port: Port, request: Request, epoch: int, calls: list[tuple[str, Payload]], spoilt: str) -> None:
+        line = self._lines[port.place]
+        if line is None or line.epoch != epoch:
+            return
+        schemas = self._charger_ends[port.place].frames
+        for action, payload in calls:
+            id_ = f"c{self._message_id()}"
+            line.sent[id_] = Sent(request, spoilt, action)
+            self._put(port, line, schemas.call(id_, action, payload))
+
+    async def _listen(self, port: Port, line: Line) -> None:
+        """Hear what the server sends on a connection, to its end."""
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                text = await line.socket.recv()
+                self.live_clock.catch_up()
+                self._lands(port, line.epoch)
+                if line.epoch == port.epoch and not line.gone:
+                    self._hears(port, line, frames.read(text))
+        except ConnectionClosed as problem:
+            cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
+        finally:
+            line.end()
+            self._all_lines.discard(line)
+        if self._open and line.epoch == port.epoch:
+            self.live_clock.catch_up()
+            self._closed(port, line.epoch, cause)
+
+    def _hears(self, port: Port, line: Line, frame: frames.Frame) -> None:
+        end = self._charger_ends[port.place]
+        now = self.clock.now
+        if frame.kind == frames.CALL:
+            end.frames.check_call(frame.action, frame.payload)
+            order = end.command(frame.action, frame.payload, now)
+            if order is None:
+                self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
+                return
+            spoilt = self._recall(port, line, frame, order)
+            line.heard[order] = frame
+            self._order_arrives(port, order, line.epoch, spoilt)
+            return
+        sent: Sent | None = line.sent.pop(frame.id, None)
+        if sent is None:
+            return  # the second answer to a request that a fault sent twice
+        if frame.kind == frames.CALLERROR:
+            answer = ERROR
+        else:
+            end.frames.check_result(sent.action, frame.payload)
+            answer = end.answer(sent.request, frame.payload, now)
+        self._answered(port, sent.request, answer, line.epoch, sent.processed_at)
+
+    def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:
+        line = self._lines[port.place]
+        if line is not None and line.epoch == epoch:
+            frame = line.heard.pop(order)
+            end = self._charger_ends[port.place]
+            payload = end.reply(frame.action, frame.payload, accepted=accepted)
+            self._put(port, line, end.frames.result(frame.id, frame.action, payload))
+
+    # Faults.
+
+    def _path(self, ongoing: Ongoing, by: int, cause: str) -> None:
+        if by > 0:
+            for place in ongoing.places:
+                if (attempt := self._attempts[place]) is not None:
+                    attempt.lost = True
+        super()._path(ongoing, by, cause)
+
+    def _network_reset(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+        ports = [self.ports[place] for place in ongoing.places]
+        # Over a path that lets nothing through the toxic would never see anything to reset; behind another that delays what passes,
+        # Toxiproxy would wait for ever to take that one off again. There the charger's end does it.
+        shut = [port.place for port in ports if port.extra_ms or not self.path_open(port)]
+        lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
+        self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
+        if lines:
+            self._do_chore(self._in_turn(self._reset(ongoing, lines)))
+
+    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
+        """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
+        from websockets.exceptions import ConnectionClosed
+
+        await self._add(ongoing, "reset_peer", {"timeout": 0})
+        for line in lines:
+            with suppress(ConnectionClosed):
+                await line.socket.ping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RESET_S):
+                await asyncio.gather(*(line.socket.wait_closed() for line in lines))
+        await self._remove(ongoing)

@@ -1,0 +1,220 @@
+"""How the world's messages travel in OCPP, and back: what all versions share. Pure: no I/O and no clock.
+
+Each version has a :class:`ChargerEnd` and a :class:`ServerEnd`: :mod:`harness.stage.live.ocpp16` and
+:mod:`harness.stage.live.ocpp201`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
+
+from harness.stage.live.frames import Schemas
+from harness.world.charger import Charger
+from harness.world.messages import ERROR, Answer, Command, Request
+
+AMPERAGE = "ChargeAmperage"
+"""The key, or variable, of the current limit that is chosen in the app, in A; OCPP has none of its own."""
+HOLD, SHARE, SCHEDULE, OVERRIDE = 1, 2, 3, 4
+"""Ids of charging profiles."""
+
+Payload = dict[str, Any]
+
+
+class Calendar:
+    """Times of a run as OCPP writes them."""
+
+    def __init__(self, start: str) -> None:
+        self._epoch_ms = int(datetime.fromisoformat(start).timestamp() * 1000)
+
+    def text(self, at: int) -> str:
+        """``at`` is in ms since the scenario's start."""
+        moment = datetime.fromtimestamp((self._epoch_ms + at) / 1000, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def ms(self, text: str) -> int:
+        """The ms since the scenario's start. Raises :class:`ValueError` for what is no time."""
+        moment = datetime.fromisoformat(text)
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000) - self._epoch_ms
+
+
+class Profile(NamedTuple):
+    """A charging profile, whatever version it travels in. Currents in mA, times in ms."""
+
+    id: int
+    purpose: str
+    periods: list[tuple[int, int]]
+    """(Time since ``begins``, limit)."""
+    transaction: Any = None
+    """The id of the transaction whose profile it is."""
+    begins: int | None = None
+    """Since the scenario's start; None: relative to when it is told, or to the transaction's start."""
+    duration_ms: int | None = None
+    level: int = 0
+
+    @property
+    def absolute(self) -> bool:
+        """Whether its periods count from a time of day."""
+        return self.transaction is None
+
+
+class ChargerEnd:
+    """What a charger says and hears in one version of OCPP."""
+
+    frames: ClassVar[Schemas]
+    maximum: ClassVar[str]
+    """The purpose of a profile that limits the whole charger."""
+
+    def __init__(self, charger: Charger, calendar: Calendar) -> None:
+        self.charger = charger
+        self.calendar = calendar
+
+    def calls(self, request: Request, now: int) -> list[tuple[str, Payload]]:
+        """The CALLs, each an action and its payload, that a request is that the charger makes ``now``."""
+        raise NotImplementedError
+
+    def boot(self) -> tuple[str, Payload]:
+        """What registers the charger."""
+        (call,) = self.calls(Request("registration", 0), 0)
+        return call
+
+    def answer(self, request: Request, payload: Payload, now: int) -> Answer:
+        """What a CALLRESULT that came ``now`` says. The server's clock is compared half-way between request and answer."""
+        offset_ms = 0
+        if "currentTime" in payload:
+            offset_ms = self.calendar.ms(payload["currentTime"]) - (now + request.sent) // 2
+        return Answer("accepted" if self.status(payload) == "Accepted" else "rejected", offset_ms)
+
+    def status(self, payload: Payload) -> str:
+        """The status of a CALLRESULT; one that has none accepts."""
+        raise NotImplementedError
+
+    def command(self, action: str, payload: Payload, now: int) -> Command | None:
+        """The command that a CALL of the server means; None: this charger knows no such command."""
+        raise NotImplementedError
+
+    def reply(self, action: str, payload: Payload, *, accepted: bool) -> Payload:
+        """The payload of the CALLRESULT to a command."""
+        raise NotImplementedError
+
+    def plug_in_of(self, transaction: Any) -> int:
+        """The plug-in of a transaction's id; −1: none of this charger's."""
+        raise NotImplementedError
+
+    def cleared(self, purpose: str | None, now: int) -> Command | None:
+        """What it means that profiles are cleared."""
+        if purpose == "TxDefaultProfile":
+            return Command("schedule", now, on=False)
+        return Command("release", now, plug_in=self.charger.plug_in) if purpose == "TxProfile" else None
+
+    def set(self, profile: Profile, now: int) -> Command | None:
+        """What a charging profile means."""
+        periods = profile.periods
+        if profile.purpose == self.maximum:
+            return Command("share", now, ma=periods[0][1])
+        if profile.purpose == "TxDefaultProfile":
+            begins = now if profile.begins is None else profile.begins
+            order = Command("schedule", now)
+            edges = [(begins + at, limit) for at, limit in periods]
+            order.windows = [(opens, closes) for (opens, limit), (closes, _) in pairwise(edges) if not limit]
+            return order
+        if profile.purpose != "TxProfile":
+            return None
+        plug_in = self.plug_in_of(profile.transaction)
+        if periods[0][1]:
+            return Command("release", now, plug_in=plug_in)
+        if profile.duration_ms is None:
+            return Command("pause", now, plug_in=plug_in)
+        return Command("hold", now, plug_in=plug_in, duration_ms=profile.duration_ms)
+
+
+class ServerEnd:
+    """What a server says in one version of OCPP to the charger of one account."""
+
+    frames: ClassVar[Schemas]
+    maximum: ClassVar[str]
+
+    def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Callable[[], int]) -> None:
+        """``new_id`` gives ids of transactions, where the server gives them."""
+        self.calendar = calendar
+        self._unit_ma = unit_rating_ma
+        self.new_id = new_id
+        self.starts: dict[Any, Request] = {}
+        """The requests that told of transactions' starts, by id."""
+        self.latest: dict[int, Any] = {}
+        """Plug-in → the id of its latest transaction."""
+
+    def take(self, request: Request, payload: Payload) -> None:
+        """Have a request say what its frame said: what the server books is what came over the wire."""
+        raise NotImplementedError
+
+    def result(self, request: Request, payload: Payload, answer: Answer, now: int) -> Payload | None:
+        """The payload of the CALLRESULT to a request that came with ``payload``; None: an error is answered."""
+        if answer is ERROR:
+            return None
+        good = answer.result == "accepted"
+        time = self.calendar.text(now + answer.clock_offset_ms)
+        if request.action == "registration":
+            return {"status": "Accepted" if good else "Rejected", "currentTime": time, "interval": 0}
+        return {"currentTime": time} if request.action == "keepalive" else self.tag_result(request, payload, good=good)
+
+    def tag_result(self, request: Request, payload: Payload, *, good: bool) -> Payload:
+        """The payload of the CALLRESULT to any other request, which may tell of its tag."""
+        raise NotImplementedError
+
+    def command(self, order: Command, *, overrides_schedule: bool) -> tuple[str, Payload] | None:
+        """The CALL that a command is; None: it has to wait until the transaction of its plug-in has an id."""
+        name = order.name
+        if name == "amperage":
+            return self.amperage(order.ma)
+        if name == "share":
+            return self.profile(Profile(SHARE, self.maximum, [(0, order.ma)]))
+        if name == "schedule":
+            return self._windows(order) if order.on else self.clear("TxDefaultProfile")
+        if name == "release" and not overrides_schedule:
+            return self.clear("TxProfile")
+        id_ = self.latest.get(order.plug_in)
+        if id_ is None:
+            return None
+        if name == "release":
+            return self.profile(Profile(OVERRIDE, "TxProfile", [(0, self._unit_ma)], id_, level=1))
+        return self.profile(Profile(HOLD, "TxProfile", [(0, 0)], id_, duration_ms=order.duration_ms if name == "hold" else None))
+
+    def _windows(self, order: Command) -> tuple[str, Payload]:
+        begins = min((opens for opens, _ in order.windows), default=0)
+        edges = [(edge - begins, limit) for opens, closes in order.windows for edge, limit in ((opens, 0), (closes, self._unit_ma))]
+        return self.profile(Profile(SCHEDULE, "TxDefaultProfile", edges or [(0, self._unit_ma)], begins=begins))
+
+    def schedule_of(self, profile: Profile) -> Payload:
+        """The part of a profile that all versions write alike."""
+        schedule: Payload = {
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": at // 1000, "limit": limit / 1000} for at, limit in profile.periods],
+        }
+        if profile.begins is not None:
+            schedule["startSchedule"] = self.calendar.text(profile.begins)
+        if profile.duration_ms is not None:
+            # Whole seconds, rounded up: a hold that ends a moment late still ends with its window.
+            schedule["duration"] = -(-profile.duration_ms // 1000)
+        return schedule
+
+    def profile(self, profile: Profile) -> tuple[str, Payload]:
+        """The CALL that sets a charging profile."""
+        raise NotImplementedError
+
+    def clear(self, purpose: str) -> tuple[str, Payload]:
+        """The CALL that clears the profiles of a purpose."""
+        raise NotImplementedError
+
+    def amperage(self, ma: int) -> tuple[str, Payload]:
+        """The CALL that sets the current limit."""
+        raise NotImplementedError
+
+
+def periods_of(schedule: Payload, calendar: Calendar) -> tuple[list[tuple[int, int]], int | None, int | None]:
+    """Periods, begin and duration of a charging schedule as it came over the wire."""
+    periods = [(period["startPeriod"] * 1000, round(period["limit"] * 1000)) for period in schedule["chargingSchedulePeriod"]]
+    begins = calendar.ms(schedule["startSchedule"]) if "startSchedule" in schedule else None
+    return periods, begins, schedule["duration"] * 1000 if "duration" in schedule else None
