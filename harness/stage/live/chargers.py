@@ -9,14 +9,17 @@ from typing import Any
 from harness.stage.clock import ARRIVAL
 from harness.stage.live import frames, ocpp16, ocpp201
 from harness.stage.live.codec import Calendar, ChargerEnd, Payload
+from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
 from harness.stage.live.stage import LARGEST_FRAME, QUIET, LiveStage
 from harness.stage.port import Ongoing, Port
-from harness.world.messages import ACCEPTED, ERROR, Command, Request
+from harness.world.messages import ACCEPTED, ERROR, Answer, Command, Request
 
 EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
 _RESET_S = 1.0
+_TOO_BIG = 1009
+"""The code by which a WebSocket is closed on a frame that is too big (RFC 6455 §7.4.1)."""
 
 _CLIENT: dict[str, Any] = {
     "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
@@ -37,13 +40,24 @@ class ChargerSide(LiveStage):
 
     # What depends on whose the server is.
 
-    def _url(self, port: Port) -> str:
-        """Where the charger finds its server."""
+    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
+        """Where the charger finds its server: a URL, and what else opening a connection takes."""
         raise NotImplementedError
 
     def _recall(self, port: Port, line: Line, frame: frames.Frame, order: Command) -> str:
         """Give a command that came in what is known of it beyond its frame. Returns what a message fault does to its answer."""
         raise NotImplementedError
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        """What came in from the server is no valid frame."""
+        raise NotImplementedError
+
+    def _called(self, port: Port, line: Line, frame: frames.Frame) -> None:
+        """A CALL came in that is no command of the world's."""
+        self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
+
+    def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
+        """An answer came in, whether or not a fault lets the charger have it."""
 
     # Connecting.
 
@@ -52,7 +66,9 @@ class ChargerSide(LiveStage):
         from websockets.typing import Subprotocol
 
         subprotocol = Subprotocol(self._charger_ends[port.place].frames.subprotocol)
-        return await connect(self._url(port), **_CLIENT, subprotocols=[subprotocol], additional_headers={EPOCH_HEADER: str(epoch)})
+        url, options = self._where(port)
+        headers = {EPOCH_HEADER: str(epoch), **options.pop("additional_headers", {})}
+        return await connect(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
 
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)
@@ -131,7 +147,7 @@ class ChargerSide(LiveStage):
         schemas = self._charger_ends[port.place].frames
         for action, payload in calls:
             id_ = f"c{self._message_id()}"
-            line.sent[id_] = Sent(request, spoilt, action)
+            line.sent[id_] = Sent(request, spoilt, action, self.clock.now)
             self._put(port, line, schemas.call(id_, action, payload))
 
     async def _listen(self, port: Port, line: Line) -> None:
@@ -144,9 +160,11 @@ class ChargerSide(LiveStage):
                 self.live_clock.catch_up()
                 self._lands(port, line.epoch)
                 if line.epoch == port.epoch and not line.gone:
-                    self._hears(port, line, frames.read(text))
+                    self._hears(port, line, text)
         except ConnectionClosed as problem:
             cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
+            if problem.sent is not None and problem.sent.code == _TOO_BIG:
+                self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
         finally:
             line.end()
             self._all_lines.discard(line)
@@ -154,28 +172,49 @@ class ChargerSide(LiveStage):
             self.live_clock.catch_up()
             self._closed(port, line.epoch, cause)
 
-    def _hears(self, port: Port, line: Line, frame: frames.Frame) -> None:
-        end = self._charger_ends[port.place]
-        now = self.clock.now
-        if frame.kind == frames.CALL:
-            end.frames.check_call(frame.action, frame.payload)
-            order = end.command(frame.action, frame.payload, now)
-            if order is None:
-                self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
-                return
-            spoilt = self._recall(port, line, frame, order)
-            line.heard[order] = frame
-            self._order_arrives(port, order, line.epoch, spoilt)
+    def _hears(self, port: Port, line: Line, text: str | bytes) -> None:
+        try:
+            frame = frames.read(text)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
             return
+        if frame.kind == frames.CALL:
+            self._hears_call(port, line, frame, text)
+        else:
+            self._hears_answer(port, line, frame, text)
+
+    def _hears_call(self, port: Port, line: Line, frame: frames.Frame, text: str | bytes) -> None:
+        end = self._charger_ends[port.place]
+        try:
+            end.frames.check_call(frame.action, frame.payload)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
+            code = end.frames.format_error if end.frames.knows(frame.action) else "NotImplemented"
+            self._put(port, line, frames.error(frame.id, code, str(problem)[:255]))
+            return
+        order = end.command(frame.action, frame.payload, self.clock.now)
+        if order is None:
+            self._called(port, line, frame)
+            return
+        spoilt = self._recall(port, line, frame, order)
+        line.heard[order] = frame
+        self._order_arrives(port, order, line.epoch, spoilt)
+
+    def _hears_answer(self, port: Port, line: Line, frame: frames.Frame, text: str | bytes) -> None:
         sent: Sent | None = line.sent.pop(frame.id, None)
         if sent is None:
             return  # the second answer to a request that a fault sent twice
-        if frame.kind == frames.CALLERROR:
-            answer = ERROR
-        else:
-            end.frames.check_result(sent.action, frame.payload)
-            answer = end.answer(sent.request, frame.payload, now)
-        self._answered(port, sent.request, answer, line.epoch, sent.processed_at)
+        end = self._charger_ends[port.place]
+        answer = ERROR
+        if frame.kind == frames.CALLRESULT:
+            try:
+                end.frames.check_result(sent.action, frame.payload)
+                answer = end.answer(sent.request, frame.payload, self.clock.now)
+            except FrameError as problem:
+                self._finds(port, str(problem), text)
+        self._answer_came(port, sent.request, answer)
+        if sent.spoilt != "lose-answer":
+            self._answered(port, sent.request, answer, line.epoch, sent.processed_at)
 
     def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:
         line = self._lines[port.place]
@@ -186,6 +225,16 @@ class ChargerSide(LiveStage):
             self._put(port, line, end.frames.result(frame.id, frame.action, payload))
 
     # Faults.
+
+    def close_connection(self, port: Port, now: int, cause: str) -> None:
+        """The server's end, or a proxy, closes a charger's connection."""
+        line = self._lines[port.place]
+        if line is not None and line.gone:
+            # It went while its path swallowed even that.
+            self.clock.at(now, ARRIVAL, port.place, self._closed, port, line.epoch, cause)
+        elif line is not None:
+            self._rises(port)
+        super().close_connection(port, now, cause)
 
     def _path(self, ongoing: Ongoing, by: int, cause: str) -> None:
         if by > 0:

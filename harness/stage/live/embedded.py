@@ -10,12 +10,11 @@ import asyncio
 from typing import Any
 
 from harness.stage.base import Progress
-from harness.stage.clock import ARRIVAL
 from harness.stage.errors import ExperimentError
 from harness.stage.live import frames
 from harness.stage.live.chargers import EPOCH_HEADER, ChargerSide
 from harness.stage.live.clock import LiveClock
-from harness.stage.live.frames import Frame
+from harness.stage.live.frames import Frame, FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
 from harness.stage.live.server import ServerSide
 from harness.stage.live.stage import HOST
@@ -61,10 +60,13 @@ class Embedded(ChargerSide, ServerSide):
 
     # What each side asks of the other.
 
-    def _url(self, port: Port) -> str:
+    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
         shard = port.account.shard
         address = self._proxies.get((self._classes[port.place], shard)) or f"{HOST}:{self._door_ports[shard]}"
-        return f"ws://{address}/ocpp/{port.charger.name}"
+        return f"ws://{address}/ocpp/{port.charger.name}", {}
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        raise FrameError(f"the embedded server: {problem}: {text!r}")  # both ends are ours: a defect
 
     def _recall(self, port: Port, line: Line, frame: Frame, order: Command) -> str:
         desk = self._desks[port.place]
@@ -90,16 +92,6 @@ class Embedded(ChargerSide, ServerSide):
     def _hang_up(self, port: Port) -> None:
         self._too_early[port.place].clear()
         super()._hang_up(port)
-
-    def close_connection(self, port: Port, now: int, cause: str) -> None:
-        """The server's end closes a charger's connection."""
-        line = self._lines[port.place]
-        if line is not None and line.gone:
-            # It went while its path swallowed even that.
-            self.clock.at(now, ARRIVAL, port.place, self._closed, port, line.epoch, cause)
-        elif line is not None:
-            self._rises(port)
-        super().close_connection(port, now, cause)
 
 
 async def play(

@@ -58,9 +58,19 @@ class Schemas:
         """``folder`` is the version's in the ``ocpp`` package, ``request_suffix`` what ends the name of a request's schema there."""
         self.version = version
         self.subprotocol = f"ocpp{version}"
+        self.format_error = "FormationViolation" if version == "1.6" else "FormatViolation"
+        """The code of a CALLERROR to what breaks its schema."""
         self._folder = folder
         self._request_suffix = request_suffix
         self._validators: dict[tuple[str, str], Any] = {}
+
+    def knows(self, action: str) -> bool:
+        """Whether this version has such an action."""
+        try:
+            self._validator(action, self._request_suffix)
+        except FrameError:
+            return False
+        return True
 
     def call(self, id_: str, action: str, payload: dict[str, Any]) -> str:
         """A CALL. Raises :class:`FrameError` for a payload that breaks its schema."""

@@ -20,7 +20,8 @@ class Sent:
     """What a message fault does to it at the server's end; empty: nothing."""
     action: str
     """The OCPP action."""
-    processed_at: int = -1
+    processed_at: int = 0
+    """When the server processed it; until that is known, when it was sent."""
 
 
 @dataclass(slots=True, eq=False)

@@ -175,7 +175,8 @@ class ServerSide(LiveStage):
         if sent is None:
             return
         end.take(sent.request, frame.payload)
-        desk.asked.setdefault(sent.request, []).append((frame, sent))
+        if sent.spoilt != "lose-answer":
+            desk.asked.setdefault(sent.request, []).append((frame, sent))
         self._arrive(port, sent.request, desk.epoch, self.clock.now, sent.spoilt)
 
     def _put_down(self, port: Port, now: int, delay_ms: int, do: Callable[..., None], *arguments: Any) -> None:

@@ -113,6 +113,9 @@ class LiveStage(Stage):
             await self._loop.run_in_executor(self._helper, self.toxiproxy.restore)
         self._helper.shutdown()
 
+    def close_connection(self, port: Port, now: int, cause: str) -> None:
+        """The far end closes a charger's connection: where an end is ours, it does so, or sees it."""
+
     # What is under way.
 
     def quiet(self) -> bool:
