@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import Live, Run, judge, load, parity, run
+    from harness.api import Run, judge, load, parity, run
     from harness.scenario import ScenarioError
+    from harness.stage.live.options import Live
     from harness.values import Scenario
 
 __version__ = "0.1.0"
@@ -22,7 +23,7 @@ __version__ = "0.1.0"
 __all__ = ["Live", "Run", "Scenario", "ScenarioError", "__version__", "judge", "load", "parity", "run"]
 
 _HOMES = {
-    "Live": "harness.api",
+    "Live": "harness.stage.live.options",
     "Run": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import EEXIST
 from functools import cached_property, partial
 from itertools import count, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
 from harness.report.stays import Stays
+from harness.stage.live.options import Live
 from harness.values import LiveRun, Scenario
 
 if TYPE_CHECKING:
@@ -47,41 +48,6 @@ _TAKEN = "the evidence of another run is kept there; name another folder, or rem
 
 class NotRepeatableError(Exception):
     """Two runs of one scenario differed. The message names the first event that does: a defect of the harness."""
-
-
-FASTEST = 1000
-"""The most that a live run's speed can be; what its timeouts allow is less."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Live:
-    """How to run live: each virtual charger a real OCPP client, the embedded server behind real WebSockets, Toxiproxy between them."""
-
-    speed: float = 1
-    """Scenario time passes so many times as fast as the wall clock: timeouts, toxics and the server's clock too."""
-    skip_idle: bool = False
-    """Time in which nothing is under way is skipped: no frame, no attempt, no toxic being put on."""
-    toxiproxy: str = ""
-    """The address of the API of a Toxiproxy that runs; empty: one is started for the run."""
-    direct: bool = False
-    """Nothing lies between chargers and server: no Toxiproxy, and no network faults."""
-    ocpp: Literal["1.6", "2.0.1"] = "1.6"
-    """What those chargers speak whose models speak another language than OCPP."""
-
-    def __post_init__(self) -> None:
-        """Raises :class:`ValueError` for what no run can be."""
-        if not isinstance(self.speed, int | float) or not 0 < self.speed <= FASTEST:
-            raise ValueError(f"found {self.speed!r} as speed, expected a number over 0 and up to {FASTEST}")
-        if self.ocpp not in ("1.6", "2.0.1"):
-            raise ValueError(f"found {self.ocpp!r} as ocpp, expected 1.6 or 2.0.1")
-        if self.direct and self.toxiproxy:
-            raise ValueError("direct is without Toxiproxy, and toxiproxy says where it is: give one of them")
-
-    def of(self, scenario: Scenario) -> LiveRun:
-        """What the journal of a scenario's run says of it."""
-        protocols = tuple(sorted({scenario.models[entry.model].protocol for entry in scenario.chargers}))
-        through: Literal["nothing", "toxiproxy"] = "nothing" if self.direct else "toxiproxy"
-        return LiveRun(speed=self.speed, skipped_idle=self.skip_idle, through=through, protocols=protocols)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -188,7 +154,7 @@ def run(
         raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
-        resolved = _made_ready(resolved, live)
+        resolved, live = _made_ready(resolved, live)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
     if source:
@@ -215,13 +181,16 @@ def run(
         raise Interrupted(case.judged_from(journal_so_far)) from None
 
 
-def _made_ready(scenario: Scenario, live: Live) -> Scenario:
-    """The scenario as it runs live. What cannot be carried is refused here, before anything is written."""
+def _made_ready(scenario: Scenario, live: Live) -> tuple[Scenario, Live]:
+    """The scenario as it runs live, and how. What cannot be carried is refused here, before anything is written."""
+    from harness.scenario.target import load_target
     from harness.stage.errors import StageError
     from harness.stage.live.run import prepare
 
+    if isinstance(live.target, str | Path) and live.target:
+        live = replace(live, target=load_target(live.target))
     try:
-        return prepare(scenario, speed=live.speed, toxiproxy=live.toxiproxy, direct=live.direct, ocpp=live.ocpp)
+        return prepare(scenario, live), live
     except StageError as refusal:
         raise _refused(scenario, refusal) from None
 
@@ -298,10 +267,13 @@ def repeat_command(
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
     if live is not None:
-        given += ["--live", "--speed", f"{live.speed:g}", *(["--skip-idle"] if live.skip_idle else [])]
+        given += ["--live", *([] if live.yours else ["--speed", f"{live.speed:g}"]), *(["--skip-idle"] if live.skip_idle else [])]
         given += ["--direct"] if live.direct else []
         given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
         given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
+        given += ["--target", live.yours.file] if live.yours else []
+        given += ["--ledger", str(live.ledger)] if live.ledger else []
+        given += ["--i-own-this-server"] if live.i_own_this_server else []
     return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
 
 
@@ -512,7 +484,9 @@ def _record(
                     listener.feed(batch)
 
                 if live is not None:
-                    _run_live(scenario, sink, live, tell)
+                    from harness.stage.live.run import run as run_live
+
+                    run_live(scenario, sink, live, progress=tell)
                 else:
                     simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:
@@ -521,12 +495,6 @@ def _record(
         totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
     return listener, journal.path, footer
-
-
-def _run_live(scenario: Scenario, sink: Callable[[list[AnyRecord]], None], live: Live, tell: Callable[[int], None] | None) -> None:
-    from harness.stage.live import run as live_run
-
-    live_run.run(scenario, sink, speed=live.speed, skip_idle=live.skip_idle, toxiproxy=live.toxiproxy, direct=live.direct, progress=tell)
 
 
 def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 from harness import __version__
 
 if TYPE_CHECKING:
-    from harness.api import Live, Run
+    from harness.api import Run
     from harness.report.terminal import Line
+    from harness.stage.live.options import Live
 
 USAGE_ERROR = 4
 INTERNAL_ERROR = 3
@@ -157,13 +158,16 @@ def _run_options(run: argparse.ArgumentParser) -> None:
     live.add_argument("--skip-idle", action="store_true", help="skip the time in which nothing is under way")
     live.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started for the run")
     live.add_argument("--direct", action="store_true", help="without Toxiproxy, and so without network faults")
+    live.add_argument("--target", metavar="FILE", help="run against your server, which this file tells of")
+    live.add_argument("--ledger", metavar="FILE", help="with --target: the transactions in your server's books, as CSV or JSON")
+    live.add_argument("--i-own-this-server", action="store_true", help="with --target: load a server on another machine with many chargers")
     live.add_argument(
         "--ocpp", choices=("1.6", "2.0.1"), help="what those chargers speak whose models speak another language; 1.6 by default"
     )
 
 
 def _speed(text: str) -> float:
-    from harness.api import FASTEST, Live
+    from harness.stage.live.options import FASTEST, Live
 
     try:
         return Live(speed=float(text)).speed
@@ -173,11 +177,13 @@ def _speed(text: str) -> float:
 
 def _live(arguments: argparse.Namespace) -> Live | None:
     """How to run live, as the options say."""
-    from harness.api import Live
+    from harness.stage.live.options import Live
 
     given = {
         "--speed": arguments.speed is not None, "--skip-idle": arguments.skip_idle, "--toxiproxy": arguments.toxiproxy is not None,
         "--direct": arguments.direct, "--ocpp": arguments.ocpp is not None,
+        "--target": arguments.target is not None, "--ledger": arguments.ledger is not None,
+        "--i-own-this-server": arguments.i_own_this_server,
     }  # fmt: skip
     if not (arguments.live or arguments.parity):
         for option, is_given in given.items():
@@ -191,12 +197,21 @@ def _live(arguments: argparse.Namespace) -> Live | None:
         raise _UsageError("--toxiproxy is empty: expected such as http://127.0.0.1:8474, or leave it out")
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
+    if arguments.target is None:
+        for option in ("--ledger", "--i-own-this-server"):
+            if given[option]:
+                raise _UsageError(f"{option} is of runs against your server: say --target FILE, too")
+    elif arguments.parity or arguments.speed or arguments.skip_idle:
+        raise _UsageError("your server's time is the wall clock's: --target goes with neither --parity nor --speed nor --skip-idle")
     return Live(
         speed=arguments.speed or 1,
         skip_idle=arguments.skip_idle or arguments.parity,
         toxiproxy=arguments.toxiproxy or "",
         direct=arguments.direct,
         ocpp=arguments.ocpp or "1.6",
+        target=arguments.target or "",
+        ledger=arguments.ledger or "",
+        i_own_this_server=arguments.i_own_this_server,
     )
 
 

@@ -13,6 +13,7 @@ Times are milliseconds since the scenario's start unless said otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -469,6 +470,42 @@ class Expect(Value, frozen=True, kw_only=True):
     known_failures: tuple[KnownFailure, ...] = ()
 
 
+class Target(Value, frozen=True, kw_only=True):
+    """A server of somebody's own, as its target file tells: all that is the server's, and nothing of the outage.
+
+    Texts with ``{station}``, ``{charger}`` and ``{number}`` are patterns.
+    """
+
+    name: str
+    file: str
+    url: str
+    """Where a station connects, with ``{station}``."""
+    station: str = "{charger}"
+    tag: str = "{charger}"
+    password: str = ""
+    password_from: str = ""
+    """The environment variable that holds the password."""
+    ca: str = ""
+    """The file of an authority's certificate; empty: those that the machine trusts."""
+    upstream: str = ""
+    """``host:port`` at which Toxiproxy reaches the server; empty: those of ``url``."""
+    listen: str = ""
+    reach: str = ""
+    """At which host chargers reach Toxiproxy; empty: where its API is."""
+    ports: tuple[int, int] | None = None
+    ready: str = ""
+    """What answers 2xx once the server is ready; empty: an open port is enough."""
+    ready_timeout_ms: int = 30_000
+    commands: dict[str, tuple[str, ...]] = {}
+    operations: dict[str, tuple[str, ...]] = {}
+    books: tuple[str, ...] = ()
+    """The command that prints the transactions in the server's books."""
+
+    def stations(self, chargers: Sequence[str]) -> dict[str, str]:
+        """Charger → the id of its station, for all chargers of a scenario in their order."""
+        return {name: self.station.format(charger=name, number=number) for number, name in enumerate(chargers, start=1)}
+
+
 class LiveRun(Struct, frozen=True, kw_only=True):
     """How a live run went through real software; a simulated one has none."""
 
@@ -480,8 +517,14 @@ class LiveRun(Struct, frozen=True, kw_only=True):
     """What lay between chargers and server; through nothing there were no network faults."""
     protocols: tuple[str, ...] = ("ocpp1.6",)
     """What the chargers spoke, each once."""
-    peer: Literal["embedded server"] = "embedded server"
+    peer: Literal["embedded server", "your server"] = "embedded server"
     """Who was at the other end."""
+    target: str = ""
+    """The name of the target file; empty for the embedded server."""
+    stations: dict[str, str] = {}
+    """Charger → the id of its station at your server."""
+    books: bool = True
+    """Whether the server's books are known; your own are where they were given."""
 
 
 class Scenario(Value, frozen=True, kw_only=True):

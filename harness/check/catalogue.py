@@ -33,6 +33,7 @@ NAMES: dict[str, str] = {
     "transactions-in-order": "The messages of each charger's transactions arrive in the order of their events.",
     "offline-flag": "A transaction message says that it is from offline exactly when its event happened offline.",
     "no-sequence-gap": "The sequence numbers of a transaction's messages have no gap but a discarded message.",
+    "frames-valid": "What the far end of a live run sends is valid OCPP.",
 }
 """Name → what the check demands, in one line."""
 
@@ -240,6 +241,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "sequence numbers, discards",
         "none",
         "OCPP 2.0.1 E01.FR.07",
+    ),
+    "frames-valid": Explanation(
+        "a live run's far end, your server, sends a frame",
+        "it is an OCPP-J array, and its payload is valid by the official schema of its action. Such a run is judged by this check "
+        "whatever the scenario says; each message that the server answered validly counts as met",
+        "the frames that came in",
+        "none",
+        "OCPP-J 1.6 §4; the schemas of OCPP 1.6 and 2.0.1",
     ),
 }
 """Name → what it means in full."""

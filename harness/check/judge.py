@@ -36,6 +36,7 @@ from harness.journal.records import (
     Discard,
     Failed,
     Fault,
+    Finding,
     Ledger,
     Link,
     Loss,
@@ -84,7 +85,7 @@ class Judge:
             Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
             Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: messages.booked,
             Command: self._command, Action: self._action, Fault: self._fault, Server: self._server, Moved: self._moved,
-            Settled: self._settle,
+            Settled: self._settle, Finding: self._found,
         }  # fmt: skip
 
     # Who is judged by what.
@@ -335,9 +336,17 @@ class Judge:
         elif record.action == "transaction-start":
             ev.announced = max(ev.announced, record.plug_in)
         messages.taken_in(ev, record)
+        if "frames-valid" in ev.panel.rules:
+            ev.panel.rules["frames-valid"].met()
         if ev.own is not None:
             ev.log.append(record)
             ev.own.happened("message", record.action)
+
+    @staticmethod
+    def _found(ev: Evidence, record: Finding) -> None:
+        rule = ev.panel.rules.get("frames-valid")
+        if rule is not None:
+            rule.tally.fail(rule, ev.name, record.t, f"{record.what}: {record.frame}", [record])
 
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED

@@ -159,6 +159,8 @@ class Message(Record, kw_only=True, tag="message"):
     result: Literal["accepted", "rejected", "error"] = "accepted"
     repeat: bool = False
     """The server recognised it as one it had already."""
+    id: str = ""
+    """Live, with a server of your own: the id by which that server knows the transaction."""
 
 
 class Failed(Record, kw_only=True, tag="failed"):
@@ -261,11 +263,21 @@ class Moved(Record, kw_only=True, tag="moved"):
 
 
 class Proxied(Record, kw_only=True, tag="proxied"):
-    """Live: Toxiproxy has put a network fault's toxic on a proxy, or taken it off. ``t`` is when it had. Explains."""
+    """Live: Toxiproxy has put a network fault's toxic on a proxy, or taken it off; or a command has been run that starts, stops, pauses
+    or resumes the server (then ``proxy`` is empty). ``t`` is when it was done. Explains."""
 
     proxy: str
     step: str
-    call: Literal["add", "remove"]
+    call: Literal["add", "remove", "start", "stop", "pause", "resume"]
+
+
+class Finding(Record, kw_only=True, tag="finding"):
+    """Live: what came in from the far end is no valid OCPP. Evidence."""
+
+    what: str
+    """What is wrong with it, and where."""
+    frame: str
+    """What came in, at most its first 500 characters."""
 
 
 class Settled(Record, kw_only=True, tag="settled"):
@@ -274,5 +286,5 @@ class Settled(Record, kw_only=True, tag="settled"):
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Settled
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Finding | Settled
 )  # fmt: skip

@@ -86,8 +86,10 @@ def stage_text(outcome: Outcome) -> str:
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
+    peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
+    books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
     spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
-    return f"Live, {speed}: {spoken} over WebSockets to the {live.peer}, {through}."
+    return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"

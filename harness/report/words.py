@@ -194,8 +194,14 @@ def _moved(record: r.Moved, clock: Clock) -> str:
 
 
 def _proxied(record: r.Proxied, clock: Clock) -> str:
+    if not record.proxy:
+        return f"your server: the command to {record.call} it has been run"
     done = "puts the fault on" if record.call == "add" else "takes the fault off"
     return f"Toxiproxy {done} {record.proxy} (step {record.step})"
+
+
+def _finding(record: r.Finding, clock: Clock) -> str:
+    return f"what came from the server is no valid OCPP: {record.what}"
 
 
 def _settled(record: r.Settled, clock: Clock) -> str:
@@ -231,5 +237,6 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Server: _server,
     r.Moved: _moved,
     r.Proxied: _proxied,
+    r.Finding: _finding,
     r.Settled: _settled,
 }

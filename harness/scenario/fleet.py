@@ -126,8 +126,9 @@ class FleetReader:
         self._check_settings(part, settings, model)
         self._check_fit(part, model, found["network"], car)
         self._check_shard(part)
-        if count and not part.get("driver"):
-            self.problems.add(node, f"`driver` is missing in the crowd `{name}`", expected="`driver`: its sessions are drawn from it")
+        if count and not (part.get("driver") or "session" in part or "sessions" in part):
+            expected = "`driver`: its sessions are drawn from it; or `sessions`, the same for each member"
+            self.problems.add(node, f"`driver` is missing in the crowd `{name}`", expected=expected)
         # A model under `defaults` has its problem noted once, and is missing for every entry.
         missing = any(found[key] is None for key in _KINDS if key != "driver" or "driver" in part)
         if missing or len(self.problems.found) > before:
@@ -179,9 +180,9 @@ class FleetReader:
     def _sessions(self, part: Part, count: int, car: VehicleModel | None) -> tuple[Session, ...]:
         if "session" in part and "sessions" in part:
             self.problems.add(part.at("session"), "both `session` and `sessions`", expected="one of them")
-        if count and ("session" in part or "sessions" in part):
+        if count and part.get("driver") and ("session" in part or "sessions" in part):
             key = "session" if "session" in part else "sessions"
-            self.problems.add(part.at(key), "a crowd draws its sessions from its `driver`", expected="no sessions, or no `count`")
+            self.problems.add(part.at(key), "a crowd draws its sessions from its `driver`", expected="no sessions, no `driver`, or no `count`")
             return ()
         written: tuple[Part, ...] = part.get("sessions", (part.get("session"),) if "session" in part else ())
         sessions: list[Session] = []

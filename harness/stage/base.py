@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import ClassVar, cast
 
 from harness.fault import KINDS
-from harness.journal.records import Action, Current, Moved, Record, Server
+from harness.journal.records import Action, Current, Moved, Record
+from harness.journal.records import Server as ServerRecord
 from harness.stage.build import Windows, build
 from harness.stage.clock import PLAN, Timekeeper
 from harness.stage.director import Director
@@ -20,13 +21,16 @@ from harness.stage.wire import Wire
 from harness.values import Scenario, Session, Step
 from harness.world.link import NEVER
 from harness.world.messages import COMPUTED
-from harness.world.server import Deed
+from harness.world.server import Deed, Server
 
 Progress = Callable[[int], None]
 
 
 class Stage(Wire):
     """A run in progress: what faults and people do to chargers, server and paths."""
+
+    server_class: ClassVar[type[Server]] = Server
+    """What the server is."""
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: Timekeeper, *, simulate_all: bool = False, leg_by_leg: bool = False,
@@ -43,7 +47,7 @@ class Stage(Wire):
         """Shards that are down and come back with a backup's state: the step that restored it."""
         recorder = Recorder(sink)
         watched = any(step.when is not None and step.when.state for step in scenario.plan)
-        ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit)
+        ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit, self.server_class)
         super().__init__(ports, server, recorder, clock, leg_by_leg=leg_by_leg)
         self.director = Director(scenario, cast_, self.clock, recorder, self)
         self.awaited = bool(self.director.message_triggers)
@@ -196,7 +200,7 @@ class Stage(Wire):
 
     def _server_state(self, shard: int, state: str, restored: str = "") -> None:
         back_to = self.server.snapshots[restored][0] if restored else 0
-        self.recorder.emit(-1, Server(t=self.clock.now, shard=shard + 1, state=state, back_to=back_to))  # type: ignore[arg-type]
+        self.recorder.emit(-1, ServerRecord(t=self.clock.now, shard=shard + 1, state=state, back_to=back_to))  # type: ignore[arg-type]
 
     def _server_crash(self, ongoing: Ongoing, by: int) -> None:
         self._shards_down(ongoing, by)

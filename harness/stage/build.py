@@ -76,7 +76,9 @@ def groups_of(scenario: Scenario, cast: Cast) -> list[Group]:
     return groups
 
 
-def build(scenario: Scenario, cast: Cast, windows: Windows, emit: Emit) -> tuple[list[Port], Server]:
+def build(
+    scenario: Scenario, cast: Cast, windows: Windows, emit: Emit, server: type[Server] = Server
+) -> tuple[list[Port], Server]:  # fmt: skip
     """All chargers on their ports, and the server with an account for each; everything known and online at the start."""
     groups = groups_of(scenario, cast)
     group_of = {place: group for group in groups for place in group.members}
@@ -105,4 +107,4 @@ def build(scenario: Scenario, cast: Cast, windows: Windows, emit: Emit) -> tuple
             accounts.append(account)
             ports.append(Port(place, charger, account, driver, latency_ms))
             place += 1
-    return ports, Server(scenario.server, accounts, groups, emit)
+    return ports, server(scenario.server, accounts, groups, emit)

@@ -41,6 +41,8 @@ class Request:
     closes_stay = False
     """For transaction-end: the car left."""
     tag = ""
+    id = ""
+    """The id by which a server that is not ours knows its transaction."""
     # What most requests leave as it is stands in the class: making them is among the hottest lines of a run.
 
     def __init__(self, action: RequestAction, at: int, plug_in: int = 0) -> None:

@@ -343,7 +343,7 @@ class Server:
             Message(
                 t=now, who=account.name, action=request.action, sent=request.sent, at=request.at, stamp=request.stamp,  # type: ignore[arg-type]
                 number=request.number, plug_in=request.plug_in, tx=request.tx, seq=request.seq, wh=request.wh, offline=request.offline,
-                count=request.count, result=result, repeat=repeat,
+                count=request.count, result=result, repeat=repeat, id=request.id,
             ),
         )  # fmt: skip
 

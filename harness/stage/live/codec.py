@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from harness.stage.live.frames import Schemas
 from harness.world.charger import Charger
-from harness.world.messages import ERROR, Answer, Command, Request
+from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
 
 AMPERAGE = "ChargeAmperage"
 """The key, or variable, of the current limit that is chosen in the app, in A; OCPP has none of its own."""
@@ -27,17 +27,17 @@ class Calendar:
     """Times of a run as OCPP writes them."""
 
     def __init__(self, start: str) -> None:
-        self._epoch_ms = int(datetime.fromisoformat(start).timestamp() * 1000)
+        self.epoch_ms = int(datetime.fromisoformat(start).timestamp() * 1000)
 
     def text(self, at: int) -> str:
         """``at`` is in ms since the scenario's start."""
-        moment = datetime.fromtimestamp((self._epoch_ms + at) / 1000, UTC)
+        moment = datetime.fromtimestamp((self.epoch_ms + at) / 1000, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def ms(self, text: str) -> int:
         """The ms since the scenario's start. Raises :class:`ValueError` for what is no time."""
         moment = datetime.fromisoformat(text)
-        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000) - self._epoch_ms
+        return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000) - self.epoch_ms
 
 
 class Profile(NamedTuple):
@@ -60,6 +60,17 @@ class Profile(NamedTuple):
         return self.transaction is None
 
 
+class Served(NamedTuple):
+    """What a charger does about a CALL that is no command of the world's."""
+
+    payload: Payload
+    """Of its CALLRESULT."""
+    triggers: RequestAction | None = None
+    """What it sends then."""
+    resets: bool = False
+    """It restarts then."""
+
+
 class ChargerEnd:
     """What a charger says and hears in one version of OCPP."""
 
@@ -70,6 +81,8 @@ class ChargerEnd:
     def __init__(self, charger: Charger, calendar: Calendar) -> None:
         self.charger = charger
         self.calendar = calendar
+        self.tag = charger.kit.tag
+        """What the driver shows; empty: nothing."""
 
     def calls(self, request: Request, now: int) -> list[tuple[str, Payload]]:
         """The CALLs, each an action and its payload, that a request is that the charger makes ``now``."""
@@ -97,6 +110,14 @@ class ChargerEnd:
 
     def reply(self, action: str, payload: Payload, *, accepted: bool) -> Payload:
         """The payload of the CALLRESULT to a command."""
+        raise NotImplementedError
+
+    def serve(self, action: str, payload: Payload) -> Served | None:
+        """What this charger answers to a CALL that is no command of the world's; None: it has not implemented that."""
+        raise NotImplementedError
+
+    def id_of(self, tx: int) -> str:
+        """The id by which the server knows a transaction; empty: none yet."""
         raise NotImplementedError
 
     def plug_in_of(self, transaction: Any) -> int:

@@ -16,6 +16,7 @@ from harness.stage.live.chargers import EPOCH_HEADER, ChargerSide
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.frames import Frame, FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
+from harness.stage.live.options import Live
 from harness.stage.live.server import ServerSide
 from harness.stage.live.stage import HOST
 from harness.stage.live.toxics import Toxiproxy
@@ -95,16 +96,13 @@ class Embedded(ChargerSide, ServerSide):
 
 
 async def play(
-    scenario: Scenario, sink: Sink, *, speed: float, skip_idle: bool, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
 ) -> None:  # fmt: skip
-    """Run a scenario on the wall clock, ``speed`` times as fast as it says, from the first connection to the last record.
-
-    ``skip_idle``: time in which nothing is under way does not pass but is skipped.
-    """
+    """Run a scenario against the embedded server, from the first connection to the last record."""
 
     def quiet() -> bool:
         return stage.quiet()
 
-    clock = LiveClock(speed, quiet=quiet if skip_idle else None)
+    clock = LiveClock(how.speed, quiet=quiet if how.skip_idle else None)
     stage = Embedded(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
     await stage.play()

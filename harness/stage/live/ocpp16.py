@@ -23,12 +23,15 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.stage.live import codec
-from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, periods_of
+from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, periods_of
 from harness.stage.live.frames import OCPP16
 from harness.world.charger import Charger
-from harness.world.messages import Answer, Command, Request
+from harness.world.messages import Answer, Command, Request, RequestAction
 
 NO_TRANSACTION = -1
+_TRIGGERED: dict[str, RequestAction] = {
+    "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
+}  # fmt: skip
 _MAXIMUM = "ChargePointMaxProfile"
 
 
@@ -67,7 +70,7 @@ class ChargerEnd(codec.ChargerEnd):
             return "Authorize", {"idTag": request.tag[:20]}
         if action == "transaction-start":
             return "StartTransaction", {
-                "connectorId": 1, "idTag": (charger.kit.tag or charger.name)[:20], "meterStart": request.wh, "timestamp": stamp,
+                "connectorId": 1, "idTag": (self.tag or charger.name)[:20], "meterStart": request.wh, "timestamp": stamp,
             }  # fmt: skip
         if action == "transaction-end":
             reason = "EVDisconnected" if request.closes_stay else "PowerLoss"
@@ -94,6 +97,45 @@ class ChargerEnd(codec.ChargerEnd):
     def status(self, payload: Payload) -> str:
         """The answer's own, or its tag's."""
         return payload.get("status") or payload.get("idTagInfo", {}).get("status") or "Accepted"
+
+    def id_of(self, tx: int) -> str:
+        """The server's, known with its answer."""
+        return str(self._ids.get(tx, ""))
+
+    def serve(self, action: str, payload: Payload) -> Served | None:
+        """Configuration, triggers and resets; what it has but cannot do it rejects."""
+        if action == "GetConfiguration":
+            known = self._configuration()
+            wanted = payload.get("key") or list(known)
+            keys = [{"key": key, "readonly": key != AMPERAGE, "value": known[key]} for key in wanted if key in known]
+            unknown = [key for key in wanted if key not in known]
+            return Served({"configurationKey": keys, **({"unknownKey": unknown} if unknown else {})})
+        if action == "ChangeConfiguration":
+            return Served({"status": "Rejected" if payload["key"] in self._configuration() else "NotSupported"})
+        if action == "TriggerMessage":
+            triggered = _TRIGGERED.get(payload["requestedMessage"])
+            return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
+        if action == "Reset":
+            return Served({"status": "Accepted"}, resets=True)
+        if action == "GetLocalListVersion":
+            return Served({"listVersion": 0})
+        if action in ("ClearCache", "RemoteStartTransaction", "RemoteStopTransaction", "ChangeAvailability"):
+            return Served({"status": "Rejected"})
+        if action in ("UnlockConnector", "SendLocalList"):
+            return Served({"status": "NotSupported"})
+        return None
+
+    def _configuration(self) -> dict[str, str]:
+        model = self.charger.model
+        return {
+            "HeartbeatInterval": str(model.link.keepalive_ms // 1000), "NumberOfConnectors": "1",
+            "MeterValueSampleInterval": str(model.queue.meter_interval_ms // 1000),
+            "TransactionMessageAttempts": str(model.queue.attempts),
+            "TransactionMessageRetryInterval": str(model.queue.interval_ms // 1000),
+            "LocalAuthorizeOffline": "true" if model.server_loss.new_car in ("charges", "local-list") else "false",
+            "ChargeProfileMaxStackLevel": "1", "ChargingScheduleAllowedChargingRateUnit": "Current",
+            "SupportedFeatureProfiles": "Core,RemoteTrigger,SmartCharging", AMPERAGE: f"{self.charger.amperage_ma / 1000:g}",
+        }  # fmt: skip
 
     def plug_in_of(self, transaction: Any) -> int:
         """By the id that the server gave."""

@@ -23,13 +23,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from harness.stage.live import codec
-from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, periods_of
+from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, periods_of
 from harness.stage.live.frames import OCPP201
 from harness.world.charger import Charger
-from harness.world.messages import Command, Request
+from harness.world.messages import Command, Request, RequestAction
 
 _MAXIMUM = "ChargingStationMaxProfile"
 _EVSE = {"id": 1, "connectorId": 1}
+_TRIGGERED: dict[str, RequestAction] = {
+    "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
+}  # fmt: skip
 _VARIABLE = {"component": {"name": "ChargingStation"}, "variable": {"name": AMPERAGE}}
 _CONNECTOR = {"Available": "Available", "Faulted": "Faulted", "Unavailable": "Unavailable"}
 """The connector's state in the world → its status; a car occupies it in all others."""
@@ -43,10 +46,10 @@ class ChargerEnd(codec.ChargerEnd):
     frames = OCPP201
     maximum = _MAXIMUM
 
-    def __init__(self, charger: Charger, calendar: Calendar, prefix: str = "") -> None:
-        """``prefix`` makes the ids of transactions differ from those of other runs."""
+    def __init__(self, charger: Charger, calendar: Calendar) -> None:
         super().__init__(charger, calendar)
-        self._prefix = prefix
+        self.prefix = ""
+        """Makes the ids of transactions differ from those of other runs."""
         self._numbers: WeakKeyDictionary[Request, int] = WeakKeyDictionary()
         """The seqNo of each message of a transaction that may be sent again."""
         self._tx = 0
@@ -98,22 +101,21 @@ class ChargerEnd(codec.ChargerEnd):
             event = self._update(request, "MeterValuePeriodic")
             return self._metered(event, request, wh, "Sample.Periodic")
         begins = request.action == "transaction-start"
-        info: Payload = {"transactionId": self._id(request.tx)}
+        info: Payload = {"transactionId": self.id_of(request.tx)}
         if begins:
             self._plug_ins[info["transactionId"]] = request.plug_in
             self._charging = info["chargingState"] = _CHARGING.get(self.charger.last_state, "EVConnected")
-            trigger = "Authorized" if self.charger.kit.tag else "CablePluggedIn"
+            trigger = "Authorized" if self.tag else "CablePluggedIn"
         else:
             info["stoppedReason"] = "EVDisconnected" if request.closes_stay else "PowerLoss"
             trigger = "EVCommunicationLost" if request.closes_stay else "AbnormalCondition"
         made = self._made(request, "Started" if begins else "Ended", trigger, info)
         if begins:
-            tag = self.charger.kit.tag
-            made[1]["idToken"] = {"idToken": tag[:36], "type": "ISO14443"} if tag else {"idToken": "", "type": "NoAuthorization"}
+            made[1]["idToken"] = {"idToken": self.tag[:36], "type": "ISO14443"} if self.tag else {"idToken": "", "type": "NoAuthorization"}
         return self._metered(made, request, request.wh, "Transaction.Begin" if begins else "Transaction.End")
 
     def _update(self, request: Request, trigger: str) -> tuple[str, Payload]:
-        info = {"transactionId": self._id(request.tx or self.charger.tx)}
+        info = {"transactionId": self.id_of(request.tx or self.charger.tx)}
         if not request.tx:  # of the present; what happened in an outage says nothing of the state now
             self._charging = info["chargingState"] = _CHARGING.get(self.charger.last_state, "EVConnected")
         return self._made(request, "Updated", trigger, info)
@@ -134,8 +136,9 @@ class ChargerEnd(codec.ChargerEnd):
         event[1]["meterValue"] = [{"timestamp": self.calendar.text(request.stamp), "sampledValue": [value]}]
         return event
 
-    def _id(self, tx: int) -> str:
-        return f"{self._prefix}{self.charger.name[:20]}-{tx}"
+    def id_of(self, tx: int) -> str:
+        """This charger's own."""
+        return f"{self.prefix}{self.charger.name[:20]}-{tx}"
 
     def _number(self, request: Request) -> int:
         """The seqNo of an event. What the charger has queued happened before, and is numbered before."""
@@ -161,6 +164,31 @@ class ChargerEnd(codec.ChargerEnd):
     def status(self, payload: Payload) -> str:
         """The answer's own, or its token's."""
         return payload.get("status") or payload.get("idTokenInfo", {}).get("status") or "Accepted"
+
+    def serve(self, action: str, payload: Payload) -> Served | None:
+        """Variables, triggers and resets; what it has but cannot do it rejects."""
+        if action == "GetVariables":
+            return Served({"getVariableResult": [self._variable(data) for data in payload["getVariableData"]]})
+        if action == "SetVariables":
+            return Served(self.reply(action, payload, accepted=False))
+        if action == "TriggerMessage":
+            triggered = _TRIGGERED.get(payload["requestedMessage"])
+            return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
+        if action == "Reset":
+            return Served({"status": "Accepted"}, resets=True)
+        if action == "GetLocalListVersion":
+            return Served({"versionNumber": 0})
+        if action in ("ClearCache", "RequestStartTransaction", "RequestStopTransaction", "ChangeAvailability"):
+            return Served({"status": "Rejected"})
+        if action == "GetBaseReport":
+            return Served({"status": "NotSupported"})
+        return None
+
+    def _variable(self, data: Payload) -> Payload:
+        asked = {"component": data["component"], "variable": data["variable"]}
+        if asked == _VARIABLE:
+            return {"attributeStatus": "Accepted", "attributeValue": f"{self.charger.amperage_ma / 1000:g}", **asked}
+        return {"attributeStatus": "UnknownVariable", **asked}
 
     def plug_in_of(self, transaction: Any) -> int:
         """By the id that this charger gave."""

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from harness.fault import KINDS
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
-from harness.stage.live.embedded import play
+from harness.stage.live import embedded, target, yours
+from harness.stage.live.options import Live
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
 from harness.units import format_duration_ms
@@ -70,35 +71,34 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
         )
 
 
-def prepare(scenario: Scenario, *, speed: float, toxiproxy: str, direct: bool, ocpp: str) -> Scenario:
+def prepare(scenario: Scenario, how: Live) -> Scenario:
     """The scenario as it runs live. What can be found wrong before anything is written is found here.
 
     Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
     """
-    refuse(scenario, speed, direct=direct)
+    refuse(scenario, how.speed, direct=how.direct)
+    if how.yours is not None:
+        yours.refuse(scenario, how.yours, how)
+        scenario = yours.ready(scenario)
     _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
-    if toxiproxy:
-        Toxiproxy(toxiproxy).version()
-    elif not direct:
+    if how.toxiproxy:
+        Toxiproxy(how.toxiproxy).version()
+    elif not how.direct:
         _binary()
-    return over_websockets(scenario, ocpp)
+    return over_websockets(scenario, how.ocpp)
 
 
-def run(
-    scenario: Scenario, sink: Sink, *, speed: float = 1, skip_idle: bool = False, toxiproxy: str = "",
-    direct: bool = False, progress: Progress | None = None
-) -> None:  # fmt: skip
-    """Run a scenario that :func:`prepare` gave on the wall clock, ``speed`` times as fast as it says, with ``skip_idle`` without the
-    time in which nothing is under way.
+def run(scenario: Scenario, sink: Sink, how: Live, *, progress: Progress | None = None) -> None:
+    """Run a scenario that :func:`prepare` gave on the wall clock.
 
-    ``toxiproxy`` is the address of one that runs; otherwise one is started for the run, or with ``direct`` there is none and no network
-    fault. Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
-    afterwards.
+    Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
+    afterwards, and a Toxiproxy that was started for the run is stopped.
     """
-    own = None if direct or toxiproxy else OwnServer(_binary())
+    own = None if how.direct or how.toxiproxy else OwnServer(_binary())
     try:
-        proxies = None if direct else Toxiproxy(own.url if own else toxiproxy)
-        _run_to_its_end(play(scenario, sink, speed=speed, skip_idle=skip_idle, toxiproxy=proxies, progress=progress))
+        proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)
+        play = embedded.play if how.yours is None else target.play
+        _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, progress=progress))
     finally:
         if own is not None:
             own.stop()

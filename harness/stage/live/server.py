@@ -32,7 +32,6 @@ class ServerSide(LiveStage):
         self._server_ends: list[ServerEnd] = [
             ends[port.charger.model.protocol](calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
         ]
-        self._place_of = {port.charger.name: port.place for port in self.ports}
         self._desks: list[Line | None] = [None] * len(self.ports)
         """The server's end of each charger's connection."""
         self._too_early: list[list[tuple[Command, int, str]]] = [[] for _ in self.ports]
@@ -96,7 +95,7 @@ class ServerSide(LiveStage):
 
     async def _let_knock(self, shard: int, connection: Any, request: Any) -> Any:
         """A connection is asked for: the world's server decides."""
-        place = self._place_of.get(request.path.rpartition("/")[2])
+        place = self.place_of.get(request.path.rpartition("/")[2])
         if place is None:
             return connection.respond(404, "No such charger.\n")
         if not self._open:
@@ -131,7 +130,7 @@ class ServerSide(LiveStage):
         """Hear what a charger sends on a connection, to its end."""
         from websockets.exceptions import ConnectionClosed
 
-        port = self.ports[self._place_of[web_socket.request.path.rpartition("/")[2]]]
+        port = self.ports[self.place_of[web_socket.request.path.rpartition("/")[2]]]
         desk = Line(web_socket, self._epoch_of(port, web_socket.request))
         self._desks[port.place] = desk
         self._all_lines.add(desk)

@@ -58,6 +58,7 @@ class LiveStage(Stage):
         self._attempts: list[Attempt | None] = [None] * len(self.ports)
         """The attempt of each charger that the server has not decided on yet."""
         self._message_id = count(1).__next__
+        self.place_of = {port.charger.name: port.place for port in self.ports}
         self._classes = self._classify()
         self._proxy_names: list[str] = []
         """Of each shard, what the names of its proxies begin with."""
@@ -86,9 +87,13 @@ class LiveStage(Stage):
             self.open()
             await self.live_clock.run(self.scenario.duration_ms, self.elapsed)
             await self.look()
+            await self.wind_up()
             self.close()
         finally:
             await self.shut()
+
+    async def wind_up(self) -> None:
+        """The time is over, and the records are not closed yet."""
 
     async def watch(self) -> None:
         """Look now and then whether Toxiproxy still answers. Raises :class:`ToxiproxyError` once it does not."""

@@ -50,9 +50,9 @@ class Toxiproxy:
         except (ValueError, KeyError, TypeError):
             raise ToxiproxyError(f"what answers at {self.host}:{self.port} is no Toxiproxy 2.6 or later: {content[:60]!r}") from None
 
-    def create(self, name: str, upstream: str) -> str:
-        """Make a proxy to ``upstream``; returns the ``host:port`` at which it listens."""
-        body = {"name": name, "upstream": upstream, "listen": f"{self.host}:0", "enabled": True}
+    def create(self, name: str, upstream: str, *, listen: str = "") -> str:
+        """Make a proxy to ``upstream``; returns the ``host:port`` at which it listens: ``listen``, by default any port where its API is."""
+        body = {"name": name, "upstream": upstream, "listen": listen or f"{self.host}:0", "enabled": True}
         with suppress(ToxiproxyError):  # one that a run left which was killed: its upstream is ours now
             self._call("delete", f"/proxies/{quote(name, safe='')}", f"deleting an old proxy {name}")
         content = self._call("post", "/proxies", f"making the proxy {name}", json=body)

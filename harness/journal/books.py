@@ -1,0 +1,133 @@
+"""The transactions in the books of a server that is not ours, as its operator exports them, and what they say of a run.
+
+Either form has, for each transaction: ``station``, ``transaction`` (its id at the server), ``start`` and ``stop`` (ISO 8601), ``start_wh``
+and ``stop_wh`` (the energy register); the stop's two are empty, or null, while it goes on. CSV has these as its first line, in any
+order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from harness.journal.records import Ledger
+
+COLUMNS = ("station", "transaction", "start", "start_wh", "stop", "stop_wh")
+NEAR_MS = 1_000
+"""Books may keep whole seconds."""
+BEFORE_MS = 60_000
+
+
+class BooksError(Exception):
+    """What was exported cannot be read; says where and what was expected."""
+
+
+class Booking(Struct, frozen=True):
+    """A transaction in the books. Times in ms since 1970."""
+
+    station: str
+    transaction: str
+    start_ms: int
+    start_wh: int
+    stop_ms: int | None
+    stop_wh: int | None
+
+
+class Start(NamedTuple):
+    """The start of a transaction, as its charger told it. ``stamp`` in ms since the run's start."""
+
+    tx: int
+    stamp: int
+    wh: int
+    id: str
+    """The transaction's id at the server; empty: not known."""
+
+
+def read(text: str, shown: str) -> list[Booking]:
+    """Read books; ``shown`` is how messages name them. Raises :class:`BooksError`."""
+    if text.lstrip().startswith(("[", "{")):
+        rows = _json(text, shown)
+    else:
+        reader = csv.DictReader(io.StringIO(text), skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            found = ", ".join(reader.fieldnames or ()) or "nothing"
+            raise BooksError(f"{shown}:1: found {found}, expected the columns {', '.join(COLUMNS)}: {missing[0]} is missing")
+        rows = [(f"{shown}:{reader.line_num}", row) for row in reader]
+    return [_booking(row, where) for where, row in rows]
+
+
+def _json(text: str, shown: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        rows = msgspec.json.decode(text, type=list[dict[str, Any]])
+    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+        raise BooksError(f"{shown}: expected a JSON list of objects with {', '.join(COLUMNS)}: {problem}") from None
+    return [(f"{shown}: transaction {number}", row) for number, row in enumerate(rows, start=1)]
+
+
+def _booking(row: Mapping[str, Any], where: str) -> Booking:
+    def value(name: str) -> str:
+        found = row.get(name)
+        return "" if found is None else str(found).strip()
+
+    def whole(name: str) -> int | None:
+        if not value(name):
+            return None
+        try:
+            return round(float(value(name)))
+        except ValueError:
+            raise BooksError(f"{where}: found `{value(name)}` as {name}, expected an energy in Wh") from None
+
+    def moment(name: str) -> int | None:
+        if not value(name):
+            return None
+        try:
+            time = datetime.fromisoformat(value(name))
+        except ValueError:
+            raise BooksError(f"{where}: found `{value(name)}` as {name}, expected a time such as 2026-03-12T22:50:00Z") from None
+        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+    start_ms, start_wh = moment("start"), whole("start_wh")
+    if not value("station") or start_ms is None or start_wh is None:
+        raise BooksError(f"{where}: expected a station, a start and its start_wh at the least")
+    return Booking(value("station"), value("transaction"), start_ms, start_wh, moment("stop"), whole("stop_wh"))
+
+
+def ledgers(
+    bookings: Iterable[Booking], starts: Mapping[str, Sequence[Start]], stations: Mapping[str, str], start: str, now: int
+) -> list[Ledger]:  # fmt: skip
+    """What the books say of a run's chargers, as its journal holds it.
+
+    ``starts``: charger → the starts that it told of. ``stations``: charger → station id, for all chargers.
+    ``start`` is the run's, ISO 8601. A transaction is known by its id, else by its start; one that is not has a negative number.
+    """
+    epoch_ms = round(datetime.fromisoformat(start).timestamp() * 1000)
+    charger_of = {station: charger for charger, station in stations.items()}
+    entries: dict[str, list[tuple[int, int, int, int | None, int | None]]] = {}
+    unknown = 0
+    for booking in bookings:
+        charger = charger_of.get(booking.station)
+        begun = booking.start_ms - epoch_ms
+        if charger is None or begun < -BEFORE_MS:
+            continue
+        told = _told(booking, begun, starts.get(charger, ()))
+        unknown -= told is None
+        if told is not None and abs(begun - told.stamp) <= NEAR_MS:
+            begun = told.stamp
+        ended = None if booking.stop_ms is None else booking.stop_ms - epoch_ms
+        entry = (unknown if told is None else told.tx, begun, booking.start_wh, ended, booking.stop_wh)
+        entries.setdefault(charger, []).append(entry)
+    return [Ledger(t=now, who=charger, entries=entries[charger]) for charger in stations if charger in entries]
+
+
+def _told(booking: Booking, begun: int, starts: Sequence[Start]) -> Start | None:
+    """The start that a booking is of."""
+    by_id = [start for start in starts if start.id and start.id == booking.transaction]
+    by_start = [start for start in starts if abs(start.stamp - begun) <= NEAR_MS and start.wh == booking.start_wh]
+    return next(iter(by_id or by_start), None)

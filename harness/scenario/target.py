@@ -1,0 +1,141 @@
+"""Reads a target file: what there is to know of a server that is somebody's own, and nothing of the outage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from string import Formatter
+from typing import Any
+from urllib.parse import urlsplit
+
+from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar, words_form
+from harness.scenario.forms import read as read_form
+from harness.scenario.nodes import read_file
+from harness.scenario.problems import Problem, Problems, ScenarioError
+from harness.units import UnitError
+from harness.values import Target
+
+COMMANDS = ("start", "stop", "pause", "resume")
+"""What can be done to the server's process, by the target's own commands."""
+OPERATIONS = ("override", "set-amperage", "set-tou")
+"""What a driver can do in the app, by the target's own commands."""
+OF_A_CHARGER = ("charger", "number", "station")
+"""What may stand in braces where a charger is meant: its name in the scenario, its place there from 1, its station id."""
+OF_AN_OPERATION = (*OF_A_CHARGER, "tag", "amperage", "on", "charge_in")
+
+
+def _pattern(known: Iterable[str], what: str) -> Scalar:
+    names = list(known)
+    expected = f"a text with {what} such as {{{names[-1]}}}"
+
+    def parse(text: str) -> str:
+        try:
+            used = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+            text.format(**dict.fromkeys(names, 0))
+        except (ValueError, IndexError, KeyError):
+            used = [""]
+        if any(name not in names for name in used):
+            raise UnitError(text, f"in braces only {', '.join(f'{{{name}}}' for name in names)}")
+        return text
+
+    return Scalar(parse, expected, {"type": "string"})
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or "{station}" not in parts.path:
+        raise UnitError(text, "the WebSocket of one station, such as `ws://127.0.0.1:9000/ocpp/{station}`")
+    _pattern(OF_A_CHARGER, "a charger").parse(text)
+    return text
+
+
+def _address(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+        raise UnitError(text, "a host and a port such as `server:9000`")
+    return text
+
+
+def _ports(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,5})-([0-9]{1,5})", text)
+    if found is None or not 0 < int(found[1]) <= int(found[2]) < 65_536:
+        raise UnitError(text, "a range of ports such as `21000-21099`")
+    return int(found[1]), int(found[2])
+
+
+def _http(text: str) -> str:
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+        raise UnitError(text, "a URL such as `http://127.0.0.1:8080/health`")
+    return text
+
+
+def _scalar(parse: Callable[[str], Any], example: str) -> Scalar:
+    return Scalar(parse, f"such as `{example}`", {"type": "string", "examples": [example]})
+
+
+def _words(known: Iterable[str] = ("station",)) -> Form:
+    return ListOf(_pattern(known, "a charger"))
+
+
+_TOXIPROXY = Record(
+    "`toxiproxy`",
+    (
+        Field("upstream", _scalar(_address, "server:9000"), "The address at which Toxiproxy reaches the server; by default that of `url`.",
+              attribute="upstream"),
+        Field("listen", TEXT, "On which address of its own machine Toxiproxy listens; by default where its API does.", attribute="listen"),
+        Field("reach", TEXT, "At which host chargers reach Toxiproxy; by default where its API is.", attribute="reach"),
+        Field("ports", _scalar(_ports, "21000-21099"), "The ports on which Toxiproxy listens; by default any free one.", attribute="ports"),
+    ),
+    dict,
+)  # fmt: skip
+
+TARGET = Record(
+    "the target",
+    (
+        Field("harness", words_form("1"), "The version of this format.", True, attribute="harness"),
+        Field("url", _scalar(_url, "ws://127.0.0.1:9000/ocpp/{station}"), "Where a station connects.", True, "url"),
+        Field("station", _pattern(OF_A_CHARGER[:2], "a charger"), "A charger's station id; by default its name.", attribute="station"),
+        Field("tag", _pattern(OF_A_CHARGER, "a charger"), "The tag of a charger for which the scenario has none; by default its name.",
+              attribute="tag"),
+        Field("password", _pattern(OF_A_CHARGER, "a charger"), "The station's password (basic authentication).", attribute="password"),
+        Field("password_from", TEXT, "The environment variable that holds it instead.", attribute="password_from"),
+        Field("ca", TEXT, "The certificate of your own authority, a PEM file beside this one, for `wss`.", attribute="ca"),
+        Field("toxiproxy", _TOXIPROXY, "How Toxiproxy lies between, where that is not on one machine.", attribute=""),
+        Field("ready", _scalar(_http, "http://127.0.0.1:8080/health"), "What answers 2xx once it is ready; by default a connection does.",
+              attribute="ready"),
+        Field("ready_timeout", DURATION, "How long to wait for that; 30 s by default.", attribute="ready_timeout_ms"),
+        Field("commands", MapOf(_words(), "a command", lambda: COMMANDS), "What starts, stops, pauses and resumes your server's process.",
+              attribute="commands"),
+        Field("operations", MapOf(_words(OF_AN_OPERATION), "an operation", lambda: OPERATIONS), "What a driver does in your app.",
+              attribute="operations"),
+        Field("books", _words(), "What prints the transactions in your books, as CSV or JSON.", attribute="books"),
+    ),
+    dict,
+)  # fmt: skip
+
+
+def load_target(path: str | Path) -> Target:
+    """Read a target file. Raises :class:`ScenarioError` with all that is wrong with it."""
+    path = Path(path)
+    root = read_file(path, path.as_posix())
+    problems = Problems()
+    given = read_form(TARGET, root, problems, "the target")
+    if problems.any or given is FAILED:
+        raise ScenarioError(problems.in_order())
+    del given["harness"]
+    if "ca" in given:
+        given["ca"] = str(path.parent / given["ca"])
+        if not Path(given["ca"]).is_file():
+            problems.add(root.at("ca"), "no such file", found=f"`{given['ca']}`", expected="a PEM file beside the target file")
+    if "password" in given and "password_from" in given:
+        problems.add(root.at("password_from"), "`password` is given already", expected="one of the two")
+    for one, other in (("stop", "start"), ("start", "stop"), ("pause", "resume"), ("resume", "pause")):
+        if one in given.get("commands", {}) and other not in given["commands"]:
+            problems.add(root.at("commands"), f"`{other}` is missing", expected=f"`{other}`, which undoes `{one}`")
+    if problems.any:
+        raise ScenarioError(problems.in_order())
+    return Target(name=path.stem, file=path.as_posix(), **given)
+
+
+__all__ = ["COMMANDS", "OPERATIONS", "Problem", "load_target"]

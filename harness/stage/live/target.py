@@ -1,0 +1,411 @@
+"""A live run against a server of somebody's own: virtual chargers are its clients, and what it stores nobody here knows.
+
+What the server took in is known by its answers alone, at the moment they come; what it books is read off its books. Faults of the server
+itself are the target file's commands, what drivers do in the app are its operations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from harness.journal import books
+from harness.journal.records import Finding, Proxied, Return
+from harness.stage.base import Progress
+from harness.stage.errors import ExperimentError
+from harness.stage.live import frames, ocpp201
+from harness.stage.live.chargers import ChargerSide
+from harness.stage.live.clock import LiveClock
+from harness.stage.live.frames import Frame, FrameError
+from harness.stage.live.lines import Line
+from harness.stage.live.options import Live
+from harness.stage.live.toxics import Toxiproxy
+from harness.stage.port import Ongoing, Port
+from harness.stage.recorder import Sink
+from harness.values import Scenario, Target
+from harness.world.link import NEVER
+from harness.world.messages import Answer, Command, Request
+from harness.world.server import Account, Deed, Server
+
+COMMAND_S = 60.0
+"""How long a command of the target may take."""
+OPERATION_S = 15.0
+"""How long a driver waits for the app."""
+_GREETINGS_AT_ONCE = 50
+_AGAIN_S = 0.5
+_LONGEST_WAIT_S = 10.0
+_TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
+"""What a driver does in the app → the commands that carry it out."""
+
+
+class Elsewhere(Server):
+    """A server that is not ours: it is never asked to process anything, and tells nobody anything."""
+
+    __slots__ = ()
+
+    def plan(self, now: int) -> None:
+        """Nothing is planned here."""
+        self.deadline = NEVER
+
+    def _tell(self, now: int, account: Account, topic: str) -> None:
+        account.unsettled.pop(topic, None)
+
+    def resumed(self, now: int, shard: int, since: int) -> None:
+        """It knows by itself what it missed."""
+
+    def ledger(self, now: int) -> None:
+        """Its books are read elsewhere."""
+
+    def took_in(self, now: int, index: int, request: Request, answer: Answer) -> None:
+        """It has answered a request that counts."""
+        self._note(now, self.accounts[index], request, result=answer.result, repeat=request.taken_in)
+        request.taken_in = answer.result == "accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How one charger of a run is called at the target."""
+
+    charger: str
+    number: int
+    station: str
+
+    def fill(self, pattern: str, **more: Any) -> str:
+        """A pattern of the target file for this charger."""
+        return pattern.format(charger=self.charger, number=self.number, station=self.station, **more)
+
+
+def places(target: Target, scenario: Scenario) -> list[Place]:
+    """How the chargers of a scenario are called at a target, in their order."""
+    stations = target.stations(scenario.names())
+    return [Place(charger=name, number=number, station=stations[name]) for number, name in enumerate(stations, start=1)]
+
+
+class TargetStage(ChargerSide):
+    """A live run against your server."""
+
+    server_class = Elsewhere
+
+    def __init__(
+        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, target: Target, toxiproxy: Toxiproxy | None,
+        ledger: Path | None = None, progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
+        self.target = target
+        self.ledger_file = ledger
+        self.places = places(target, scenario)
+        self._starts: dict[str, dict[int, Request]] = {}
+        """Charger → transaction → the request that told of its start, by which the books are read."""
+        self._wanted: list[dict[str, int]] = [{} for _ in self.ports]
+        """What drivers have asked for in the app and no command has carried out: what it was → its number."""
+        self._anew = [False] * len(self.ports)
+        """Whether the charger has a new connection, and no answer yet."""
+        self._ssl = _tls(target) if target.url.startswith("wss:") else None
+        for port, place in zip(self.ports, self.places, strict=True):
+            end = self._charger_ends[port.place]
+            end.tag = port.charger.kit.tag or place.fill(target.tag)
+            if isinstance(end, ocpp201.ChargerEnd):
+                end.prefix = f"{int(end.calendar.epoch_ms):x}-"
+
+    # Before and after.
+
+    async def prepare(self) -> None:
+        """Wait until the server is ready, put the proxies before it, and have every charger connected and accepted."""
+        target = self.target
+        if target.ready:
+            await self._wait_ready()
+        parts = urlsplit(target.url.replace("{", "").replace("}", ""))
+        upstream = target.upstream or f"{parts.hostname}:{parts.port or (443 if self._ssl else 80)}"
+        await self._put_proxies([upstream], f"harness-{target.name}")
+        some = asyncio.Semaphore(_GREETINGS_AT_ONCE)
+        greetings = [asyncio.ensure_future(self._greet(port, some)) for port in self.ports]
+        try:
+            await asyncio.gather(*greetings)
+        finally:
+            for greeting in greetings:
+                greeting.cancel()
+        self._open = True
+        self._spawn(self.watch())
+
+    def _make_proxies(self, upstreams: list[str]) -> None:
+        assert self.toxiproxy is not None
+        listen, reach = self.target.listen or self.toxiproxy.host, self.target.reach or self.toxiproxy.host
+        ports = iter(range(self.target.ports[0], self.target.ports[1] + 1) if self.target.ports else ())
+        for class_ in dict.fromkeys(self._classes):
+            port = next(ports, 0)
+            if self.target.ports and not port:
+                raise ExperimentError(
+                    f"the target's range of {len(range(*self.target.ports)) + 1} ports is too small for this plan's targets"
+                )
+            made = self.toxiproxy.create(f"{self._proxy_names[0]}-{class_}", upstreams[0], listen=f"{listen}:{port}")
+            self._proxies[class_, 0] = f"{reach}:{made.rpartition(':')[2]}"
+
+    async def _wait_ready(self) -> None:
+        import requests
+
+        def ask() -> bool:
+            with suppress(requests.RequestException):
+                return bool(requests.get(self.target.ready, timeout=2).ok)
+            return False
+
+        until = self._loop.time() + self.target.ready_timeout_ms / 1000
+        while not await asyncio.to_thread(ask):
+            if self._loop.time() > until:
+                raise ExperimentError(f"{self.target.ready} did not say within {self.target.ready_timeout_ms / 1000:g} s that it is ready")
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _greet(self, port: Port, some: asyncio.Semaphore) -> None:
+        """The charger's connection from before the start: the server has accepted it."""
+        from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+        until = self._loop.time() + self.target.ready_timeout_ms / 1000
+        end = self._charger_ends[port.place]
+        while True:
+            wait_s = _AGAIN_S
+            try:
+                async with some, asyncio.timeout(self.target.ready_timeout_ms / 1000):
+                    web_socket = await self._connect(port, 0)
+                    line = Line(web_socket, 0)
+                    self._all_lines.add(line)
+                    answered = await _ask(web_socket, end, "b1", *end.boot())
+                    if end.status(answered) == "Accepted":
+                        break
+                    why = f"its BootNotification is answered {end.status(answered)}"
+                    wait_s = min(max(float(answered.get("interval", 0)), _AGAIN_S), _LONGEST_WAIT_S)
+                    line.drop()
+            except FrameError as problem:
+                why = f"its BootNotification is answered with no valid frame: {problem}"
+            except (OSError, EOFError, InvalidHandshake, ConnectionClosed, TimeoutError) as problem:
+                why = reason(problem)
+            if self._loop.time() + wait_s > until:
+                place = self.places[port.place]
+                url = place.fill(self.target.url)
+                raise ExperimentError(f"your server did not accept {place.station} at {url} before the start: {why}")
+            await asyncio.sleep(wait_s)
+        self._hold_line(port, line)
+        port.charger.out.append(Request("status", 0))
+
+    def open(self) -> None:
+        """The run begins: what the chargers tell a server that has accepted them goes out."""
+        for port in self.ports:
+            self.pump(port)
+        super().open()
+
+    async def wind_up(self) -> None:
+        """Read the books, where there are any."""
+        target = self.target
+        if self.ledger_file is not None:
+            try:
+                text, shown = self.ledger_file.read_text(encoding="utf-8-sig"), str(self.ledger_file)
+            except (OSError, UnicodeDecodeError) as problem:
+                raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
+        elif target.books:
+            code, text, shown = *await _run(target.books, COMMAND_S), target.books[0]
+            if code:
+                raise ExperimentError(f"the target's command for its books, {shown}, ended with {code}: {text.strip()[-200:]}")
+        else:
+            return
+        try:
+            stations = {place.charger: place.station for place in self.places}
+            now = self.live_clock.now
+            starts = {
+                who: [books.Start(tx, told.stamp, told.wh, self._charger_ends[self.place_of[who]].id_of(tx)) for tx, told in of.items()]
+                for who, of in self._starts.items()
+            }
+            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, now):
+                self.recorder.emit(self.place_of[ledger.who], ledger)
+        except books.BooksError as problem:
+            raise ExperimentError(f"the books cannot be read: {problem}") from None
+
+    # What the chargers' side asks.
+
+    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
+        place = self.places[port.place]
+        options: dict[str, Any] = {"additional_headers": {}}
+        if self._ssl is not None:
+            options["ssl"] = self._ssl
+        password = os.environ.get(self.target.password_from, "") if self.target.password_from else place.fill(self.target.password)
+        if password:
+            secret = base64.b64encode(f"{place.station}:{password}".encode()).decode()
+            options["additional_headers"]["Authorization"] = f"Basic {secret}"
+        proxy = self._proxies.get((self._classes[port.place], 0))
+        if proxy is not None:
+            host, _, number = proxy.rpartition(":")
+            options |= {"host": host, "port": int(number)}
+        return place.fill(self.target.url), options
+
+    def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
+        if request.action == "transaction-start":
+            self._starts.setdefault(port.charger.name, {})[request.tx] = request
+        super()._send(port, request, attempt=attempt)
+
+    def _recall(self, port: Port, line: Line, frame: Frame, order: Command) -> str:
+        order.sent = self.clock.now
+        for action, number in self._wanted[port.place].items():
+            if order.name in _TOPICS[action]:
+                order.origin = self._wanted[port.place].pop(action) if number else 0
+                break
+        return ""
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        shown = text if isinstance(text, str) else text.decode(errors="replace")
+        self.recorder.emit(port.place, Finding(t=self.clock.now, who=port.charger.name, what=problem, frame=shown[:500]))
+
+    def _called(self, port: Port, line: Line, frame: Frame) -> None:
+        end = self._charger_ends[port.place]
+        served = end.serve(frame.action, frame.payload)
+        if served is None:
+            self._put(port, line, frames.error(frame.id, "NotImplemented", f"{frame.action} is not implemented"))
+            return
+        self._put(port, line, end.frames.result(frame.id, frame.action, served.payload))
+        if served.triggers:
+            port.charger.out.append(Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0))
+            self.after(port, self.clock.now)
+        if served.resets:
+            now = self.clock.now
+            self._change([port.place], lambda one: one.charger.restart(now, "network-reboot", "reboot"))
+
+    def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
+        now = self.clock.now
+        server = self.server
+        assert isinstance(server, Elsewhere)
+        if self._anew[port.place] and answer.result == "accepted":
+            self._anew[port.place] = False
+            by: Literal["registration", "connection"] = "registration" if request.action == "registration" else "connection"
+            self.recorder.emit(port.place, Return(t=now, who=port.charger.name, by=by))
+        if request.tx:
+            request.id = self._charger_ends[port.place].id_of(request.tx)
+        if request.tx or request.action in ("registration", "authorise"):
+            server.took_in(now, port.place, request, answer)
+        server.accounts[port.place].plug_in = port.charger.plug_in if port.charger.battery is not None else 0
+
+    def _give_answer(self, port: Port, now: int, request: Request, answer: Answer, processed_at: int) -> None:
+        if request.action == "connect":
+            self._anew[port.place] = True
+        super()._give_answer(port, now, request, answer, processed_at)
+
+    # What the server does, and what is done to it.
+
+    def _dies(self, shard: int) -> None:
+        super()._dies(shard)
+        self._do_chore(self._in_turn(self._command("stop")))
+
+    def _lives(self, shard: int) -> None:
+        self._do_chore(self._in_turn(self._command("start")))
+
+    def _server_hang(self, ongoing: Ongoing, by: int) -> None:
+        super()._server_hang(ongoing, by)
+        self._do_chore(self._in_turn(self._command("pause" if by > 0 else "resume")))
+
+    async def _command(self, name: str) -> None:
+        """Run a command of the target, and journal it."""
+        words = [self.places[0].fill(word) for word in self.target.commands[name]]
+        code, text = await _run(words, COMMAND_S)
+        if code:
+            raise ExperimentError(f"the target's command to {name} your server, {words[0]}, ended with {code}: {text.strip()[-200:]}")
+        self.recorder.emit(-1, Proxied(t=self.live_clock.catch_up(), proxy="", step="", call=name))  # type: ignore[arg-type]
+
+    def _asked(self, port: Port, deed: Deed, deaths: int) -> None:
+        self._spawn(self._operate(port, deed))
+
+    async def _operate(self, port: Port, deed: Deed) -> None:
+        """A driver does something in your app."""
+        place = self.places[port.place]
+        more = {
+            "tag": self._charger_ends[port.place].tag, "amperage": f"{deed.ma / 1000:g}", "on": "true" if deed.on else "false",
+            "charge_in": ",".join(deed.charge_in),
+        }  # fmt: skip
+        words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
+        self._wanted[port.place][deed.action] = deed.number
+        code, _ = await _run(words, OPERATION_S)
+        now = self.live_clock.catch_up()
+        if code == 0:
+            self.server.asked(now, port.place, deed)
+        elif code == _TIMED_OUT:
+            self.server.doubted(now, port.place, deed)
+        else:
+            self._wanted[port.place].pop(deed.action, None)
+            self.server.refused(now, port.place, deed)
+
+
+_TIMED_OUT = -1000
+
+
+async def _run(words: tuple[str, ...] | list[str], patience_s: float) -> tuple[int, str]:
+    """Run a command of the target file. Returns its exit code and what it printed; it never outlives its time."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+    except OSError as problem:
+        return 127, problem.strerror or str(problem)
+    try:
+        async with asyncio.timeout(patience_s):
+            printed, _ = await process.communicate()
+    except TimeoutError:
+        return _TIMED_OUT, f"nothing within {patience_s:g} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode or 0, printed.decode(errors="replace")
+
+
+async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """Send a CALL and wait for its answer; other frames meanwhile are left unanswered. Raises :class:`FrameError`."""
+    await web_socket.send(end.frames.call(id_, action, payload))
+    while True:
+        frame = frames.read(await web_socket.recv())
+        if frame.id == id_ and frame.kind == frames.CALLERROR:
+            raise FrameError(f"CALLERROR {frame.error}")
+        if frame.id == id_ and frame.kind == frames.CALLRESULT:
+            end.frames.check_result(action, frame.payload)
+            return frame.payload
+
+
+def _tls(target: Target) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=target.ca or None)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def reason(problem: BaseException) -> str:
+    """Why a connection did not come about, in words."""
+    import socket
+
+    from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, NegotiationError
+
+    if isinstance(problem, InvalidStatus):
+        return f"HTTP {problem.response.status_code}"
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return f"its certificate is not good: {problem.verify_message}"
+    if isinstance(problem, socket.gaierror):
+        return "its name cannot be resolved"
+    if isinstance(problem, TimeoutError):
+        return "no answer in time"
+    if isinstance(problem, NegotiationError):
+        return f"the subprotocol is not agreed on: {problem}"
+    if isinstance(problem, (InvalidMessage, EOFError)):
+        return "the connection was closed, or what answers is no WebSocket"
+    if isinstance(problem, ConnectionClosed):
+        return "the connection was closed"
+    if isinstance(problem, OSError):
+        return (problem.strerror or str(problem)).lower()
+    return str(problem)
+
+
+async def play(
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+) -> None:  # fmt: skip
+    """Run a scenario against your server, from the first connection to the last record."""
+    assert how.yours is not None
+    ledger = Path(how.ledger) if how.ledger else None
+    stage = TargetStage(scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, progress=progress)
+    await stage.play()
