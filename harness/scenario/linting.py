@@ -240,6 +240,9 @@ class _ScenarioLint:
         for name in self._singles(step):
             entry = self.entries.get(name)
             if entry is None or entry.count:
+                crowd = entry or next((one for one in self.scenario.chargers if name in one.members()), None)
+                if crowd is not None and not crowd.driver:
+                    continue  # nothing about it is drawn; each member would have to be looked at
                 self.problems.warn(part.at("to"), f"whether `{name}` has a car then is drawn from the seed: `{step.do}` may find none")
             elif self._has_car(entry, start_ms) == (step.do == "driver.plug-in"):
                 state = "already has a car" if step.do == "driver.plug-in" else "has no car"
