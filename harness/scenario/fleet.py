@@ -182,7 +182,8 @@ class FleetReader:
             self.problems.add(part.at("session"), "both `session` and `sessions`", expected="one of them")
         if count and part.get("driver") and ("session" in part or "sessions" in part):
             key = "session" if "session" in part else "sessions"
-            self.problems.add(part.at(key), "a crowd draws its sessions from its `driver`", expected="no sessions, no `driver`, or no `count`")
+            expected = "no sessions, no `driver`, or no `count`"
+            self.problems.add(part.at(key), "a crowd draws its sessions from its `driver`", expected=expected)
             return ()
         written: tuple[Part, ...] = part.get("sessions", (part.get("session"),) if "session" in part else ())
         sessions: list[Session] = []

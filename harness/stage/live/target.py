@@ -40,6 +40,7 @@ OPERATION_S = 15.0
 """How long a driver waits for the app."""
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
+_GOODBYE_S = 2.0
 _LONGEST_WAIT_S = 10.0
 _TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
 """What a driver does in the app → the commands that carry it out."""
@@ -197,6 +198,16 @@ class TargetStage(ChargerSide):
         for port in self.ports:
             self.pump(port)
         super().open()
+
+    async def shut(self) -> None:
+        """Close the connections as a charger does that is taken out of service."""
+        self._open = False
+        for line in self._all_lines:
+            line.gone = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await asyncio.gather(*(line.socket.close(1001) for line in tuple(self._all_lines)), return_exceptions=True)
+        await super().shut()
 
     async def wind_up(self) -> None:
         """Read the books, where there are any."""
@@ -397,7 +408,7 @@ def reason(problem: BaseException) -> str:
     if isinstance(problem, ConnectionClosed):
         return "the connection was closed"
     if isinstance(problem, OSError):
-        return (problem.strerror or str(problem)).lower()
+        return (os.strerror(problem.errno) if problem.errno else str(problem)).lower()  # asyncio puts its own words there
     return str(problem)
 
 

@@ -1,0 +1,329 @@
+"""Servers that misbehave, and surroundings that fail around a run against your server: one clear message, and nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import pytest
+import trustme
+from alongside import HERE
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
+
+import harness
+from harness.cli import main
+from harness.journal import records as r
+from harness.journal.reader import Journal
+from harness.stage.errors import ExperimentError
+
+SCENARIO = HERE / "alone.yaml"
+NOW = "2026-11-26T12:00:00Z"
+ACCEPTED = {"status": "Accepted", "currentTime": NOW, "interval": 300}
+GOOD = {
+    "BootNotification": ACCEPTED, "Heartbeat": {"currentTime": NOW}, "StatusNotification": {}, "MeterValues": {}, "StopTransaction": {},
+    "StartTransaction": {"idTagInfo": {"status": "Accepted"}, "transactionId": 7}, "Authorize": {"idTagInfo": {"status": "Accepted"}},
+}  # fmt: skip
+
+
+class Bad:
+    """A server on a port of loopback, in a thread of its own, that answers as ``answers`` says."""
+
+    def __init__(self, answers=None, *, tls=None, status=None, after=()):
+        self.answers = {**GOOD, **(answers or {})}
+        self.after = after
+        self.heard = []
+        self.status = status
+        self._tls = tls
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    async def _run(self):
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        options = {"subprotocols": ["ocpp1.6"], "ssl": self._tls, "compression": None, "max_size": None, "process_request": self._knock}
+        async with serve(self._speak, "127.0.0.1", 0, **options) as door:
+            self.port = door.sockets[0].getsockname()[1]
+            self._ready.set()
+            await self._stop.wait()
+
+    def _knock(self, connection, request):
+        return None if self.status is None else connection.respond(self.status, "no\n")
+
+    async def _speak(self, socket):
+        with suppress(ConnectionClosed):
+            await self._talk(socket)
+
+    async def _talk(self, socket):
+        async for text in socket:
+            _, id_, action, *_ = frame = json.loads(text)
+            self.heard.append(frame)
+            if frame[0] != 2:
+                continue
+            answer = self.answers[action]
+            if answer is not None:
+                await socket.send(answer if isinstance(answer, str) else json.dumps([3, id_, answer]))
+            if action == "StatusNotification":
+                for more in self.after:
+                    await socket.send(more)
+
+    def stop(self):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+
+@pytest.fixture
+def served():
+    made = []
+
+    def serve_so(*arguments, **options):
+        made.append(Bad(*arguments, **options))
+        return made[-1]
+
+    yield serve_so
+    for one in made:
+        one.stop()
+
+
+def target(folder, port, *, scheme="ws", host="127.0.0.1", more=""):
+    file = folder / "mine.yaml"
+    file.write_text(f"harness: 1\nurl: {scheme}://{host}:{port}/{{station}}\nready_timeout: 1 s\n{more}", encoding="utf-8")
+    return file
+
+
+def against(file, *overrides, **options):
+    return harness.run(SCENARIO, live=harness.Live(target=file, direct=True, **options), overrides=overrides)
+
+
+def test_a_good_one_passes(served, tmp_path):
+    run = against(target(tmp_path, served().port), "plan=[]", "expect.exercised=[]")
+    assert run.checks["frames-valid"].failed == 0
+
+
+# Before the start: exit code 6, and why.
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({**ACCEPTED, "status": "Pending"}, "its BootNotification is answered Pending"),
+        ({**ACCEPTED, "status": "Rejected"}, "its BootNotification is answered Rejected"),
+        ({**ACCEPTED, "status": "Perhaps"}, "answered with no valid frame: BootNotificationResponse: status"),
+        ("hello", "answered with no valid frame: not JSON"),
+        ("[4, 2]", "answered with no valid frame: no CALL, CALLRESULT or CALLERROR"),
+        (None, "no answer in time"),
+        ("x" * 10_000_000, "the connection was closed"),
+    ],
+)
+def test_one_that_never_accepts(served, tmp_path, answer, why, capsys):
+    file = target(tmp_path, served({"BootNotification": answer}).port)
+    assert main(["run", str(SCENARIO), "--live", "--direct", "--target", str(file), "--out", str(tmp_path / "run")]) == 6
+    told = capsys.readouterr().err
+    assert told.startswith("harness: the experiment did not happen: your server did not accept anna at ws://127.0.0.1:")
+    assert why in told
+    assert len(told.splitlines()) == 1
+
+
+def test_one_that_wants_a_password(served, tmp_path):
+    with pytest.raises(ExperimentError, match="before the start: HTTP 401"):
+        against(target(tmp_path, served(status=HTTPStatus.UNAUTHORIZED).port))
+
+
+def test_one_that_is_not_there(tmp_path):
+    with pytest.raises(ExperimentError, match="connection refused"):
+        against(target(tmp_path, 9))
+
+
+def test_one_that_is_not_there_behind_toxiproxy(toxiproxy, tmp_path):
+    with pytest.raises(ExperimentError, match="the connection was closed"):
+        harness.run(SCENARIO, live=harness.Live(target=target(tmp_path, 9), toxiproxy=f"{toxiproxy.host}:{toxiproxy.port}"))
+
+
+def test_one_whose_name_nobody_knows(tmp_path):
+    with pytest.raises(ExperimentError, match="its name cannot be resolved"):
+        against(target(tmp_path, 80, host="nowhere.invalid"))
+
+
+def test_one_that_is_not_ready(served, tmp_path):
+    port = served(status=HTTPStatus.SERVICE_UNAVAILABLE).port
+    with pytest.raises(ExperimentError, match="did not say within 1 s that it is ready"):
+        against(target(tmp_path, port, more=f"ready: http://127.0.0.1:{port}/health\n"))
+
+
+# Certificates.
+
+
+def secured(folder, served, **validity):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", **validity).configure_cert(context)
+    return served(tls=context).port
+
+
+def test_a_certificate_of_your_own_authority_is_taken(served, tmp_path):
+    run = against(target(tmp_path, secured(tmp_path, served), scheme="wss", more="ca: ca.pem\n"), "plan=[]", "expect.exercised=[]")
+    assert run.checks["frames-valid"].failed == 0
+
+
+def test_and_through_toxiproxy(served, toxiproxy, tmp_path):
+    file = target(tmp_path, secured(tmp_path, served), scheme="wss", more="ca: ca.pem\n")
+    live = harness.Live(target=file, toxiproxy=f"{toxiproxy.host}:{toxiproxy.port}")
+    run = harness.run(SCENARIO, live=live, overrides=["plan=[]", "expect.exercised=[]"])
+    assert run.checks["frames-valid"].failed == 0
+
+
+def test_one_that_has_expired_is_not(served, tmp_path):
+    port = secured(tmp_path, served, not_before=datetime(2020, 1, 1, tzinfo=UTC), not_after=datetime.now(UTC) - timedelta(days=1))
+    with pytest.raises(ExperimentError, match="its certificate is not good: certificate has expired"):
+        against(target(tmp_path, port, scheme="wss", more="ca: ca.pem\n"))
+
+
+def test_one_of_an_unknown_authority_is_not(served, tmp_path):
+    with pytest.raises(ExperimentError, match="its certificate is not good"):
+        against(target(tmp_path, secured(tmp_path, served), scheme="wss"))
+
+
+# In the midst of a run: findings, and the run goes on.
+
+
+def findings(run):
+    return [record.what for record in run.records() if isinstance(record, r.Finding)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "after", "what"),
+    [
+        ({"StatusNotification": "hello"}, (), "not JSON"),
+        ({"StatusNotification": {"status": "Accepted"}}, (), "StatusNotificationResponse: "),
+        ({}, ('{"a": 1}',), "no CALL, CALLRESULT or CALLERROR"),
+        ({}, ('[2, "9", "Levitate", {}]',), "no action 'Levitate'"),
+        ({}, ('[2, "9", "Reset", {"type": "Gentle"}]',), "Reset: type"),
+        ({}, ("x" * 2_000_000,), "a frame of more than 1048576 bytes"),
+    ],
+    ids=["garbage", "answer", "frame", "action", "payload", "size"],
+)
+def test_what_is_no_valid_ocpp_is_a_finding(served, tmp_path, answers, after, what):
+    run = against(target(tmp_path, served(answers, after=after).port), "plan=[]", "expect.exercised=[]")
+    assert findings(run)
+    assert all(what in found for found in findings(run))
+    assert (run.verdict, run.checks["frames-valid"].verdict) == ("fail", "fail")
+    assert Journal(run.journal).complete
+
+
+def test_a_call_that_is_not_understood_is_answered_so(served, tmp_path):
+    calls = (
+        '[2, "a", "Levitate", {}]', '[2, "b", "Reset", {"type": "Gentle"}]', '[2, "c", "GetDiagnostics", {"location": "ftp://x"}]',
+        '[2, "d", "GetConfiguration", {"key": ["HeartbeatInterval", "Colour"]}]',
+        '[2, "e", "TriggerMessage", {"requestedMessage": "Heartbeat"}]', '[2, "f", "ClearCache", {}]',
+    )  # fmt: skip
+    server = served(after=calls)
+    against(target(tmp_path, server.port), "plan=[]", "expect.exercised=[]")
+    told = {frame[1]: frame for frame in server.heard if frame[0] in (3, 4)}
+    assert [told[id_][2] for id_ in "abc"] == ["NotImplemented", "FormationViolation", "NotImplemented"]
+    assert told["d"][2] == {"configurationKey": [{"key": "HeartbeatInterval", "readonly": True, "value": "1"}], "unknownKey": ["Colour"]}
+    assert told["e"][2] == {"status": "Accepted"}
+    assert told["f"][2] == {"status": "Rejected"}
+
+
+# What the target's own commands do.
+
+SAYS = f"['{sys.executable}', -c, "
+
+
+def test_a_driver_asks_your_app(served, tmp_path):
+    marks = tmp_path / "marks"
+    more = f"""operations:
+  override: {SAYS}"import sys; open(sys.argv[1], 'a').write(sys.argv[2])", '{marks}', '{{station}}']
+  set-amperage: {SAYS}"import sys; sys.exit(3)"]
+"""
+    steps = (
+        "{at: +0.2 s, do: driver.plug-in, to: anna, with: {needs: 9 kWh, stay: 1 h}}",
+        "{at: +1 s, do: driver.override, to: anna}",
+        "{at: +1 s, do: driver.set-amperage, to: anna, with: {amperage: 10 A}}",
+    )
+    plan = f"plan=[{', '.join(steps)}]"
+    run = against(target(tmp_path, served().port, more=more), plan, "expect.exercised=[]")
+    actions = {record.action: record.outcome for record in run.records() if isinstance(record, r.Action)}
+    assert actions == {"override": "accepted", "set-amperage": "refused"}
+    assert marks.read_text() == "anna"
+
+
+def test_commands_stop_and_start_your_server(served, tmp_path):
+    marks = tmp_path / "marks"
+    write = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
+    more = "".join(f"  {name}: {SAYS}\"{write}\", '{marks}', '{name} ']\n" for name in ("stop", "start", "pause", "resume"))
+    plan = "plan=[{id: crash, at: +1 s, do: server.crash, for: 1 s}, {id: hang, at: +3 s, do: server.hang, for: 1 s}]"
+    run = against(target(tmp_path, served().port, more=f"commands:\n{more}"), plan, "duration=5 s", "expect.exercised=[]")
+    assert marks.read_text() == "stop start pause resume "
+    calls = [record.call for record in run.records() if isinstance(record, r.Proxied)]
+    assert calls == ["stop", "start", "pause", "resume"]
+    losses = [record.cause for record in run.records() if isinstance(record, r.Loss)]
+    assert losses == ["server.crash", "server.hang"]
+
+
+def test_a_command_that_fails_ends_the_experiment(served, tmp_path):
+    more = f"commands:\n  stop: {SAYS}\"import sys; sys.exit('no such unit')\"]\n  start: [no-such-command-here]\n"
+    plan = "plan=[{id: crash, at: +1 s, do: server.crash, for: 1 s}]"
+    with pytest.raises(ExperimentError, match=r"command to stop your server, .*, ended with 1: no such unit"):
+        against(target(tmp_path, served().port, more=more), plan)
+
+
+# Books.
+
+
+def test_books_in_a_file(served, tmp_path):
+    started, books = served(), tmp_path / "books.csv"
+    books.write_text("station,transaction,start,start_wh,stop,stop_wh\nbob,1,2020-01-01T00:00:00Z,0,,\n", encoding="utf-8")
+    run = against(target(tmp_path, started.port), ledger=books)
+    assert run.checks["transactions-accounted"].verdict == "fail"  # anna's is not there
+    assert "is not in the ledger" in run.checks["transactions-accounted"].witness.rule
+
+
+def test_books_that_cannot_be_read(served, tmp_path):
+    books = tmp_path / "books.csv"
+    books.write_text("station,begin\n", encoding="utf-8")
+    with pytest.raises(ExperimentError, match=r"books\.csv:1: found station, begin, expected the columns .*: transaction is missing"):
+        against(target(tmp_path, served().port), "plan=[]", "expect.exercised=[]", ledger=books)
+
+
+# What cannot be carried is refused before anything is written.
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        ("{id: x, at: +1 s, do: server.crash, for: 1 s}", r"needs `commands: \{stop: …\}`"),
+        ("{id: x, at: +1 s, do: server.slow, for: 1 s, with: {delay: 1 s}}", "needs the embedded server"),
+        ("{id: x, at: +1 s, do: driver.override, to: anna}", r"needs `operations: \{override: …\}`"),
+        ("{id: x, at: +1 s, do: message.error-answer, to: anna, times: 1}", "which answers the error"),
+        (
+            "{id: x, at: +1 s, do: message.drop, to: anna, times: 1, with: {direction: command}}",
+            "acts on commands, which are your server's",
+        ),
+    ],
+)
+def test_what_takes_more_than_the_target_has(tmp_path, plan, why):
+    with pytest.raises(harness.ScenarioError, match=why):
+        against(target(tmp_path, 9), f"plan=[{plan}]")
+
+
+def test_many_chargers_against_another_machine_take_your_word(tmp_path):
+    with pytest.raises(
+        harness.ScenarioError, match=r"3 chargers against central\.example, which is another machine: say --i-own-this-server"
+    ):
+        against(target(tmp_path, 80, host="central.example"), "chargers.more={count: 2, model: box, sessions: []}")
+
+
+@pytest.mark.parametrize("options", [["--speed", "2"], ["--skip-idle"], ["--parity"]])
+def test_your_servers_time_is_the_wall_clocks(tmp_path, options, capsys):
+    assert main(["run", str(SCENARIO), "--live", "--target", str(target(tmp_path, 9)), *options]) == 4
+    assert "your server's time is the wall clock's" in capsys.readouterr().err
