@@ -21,7 +21,7 @@ State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedE
 Reason = Literal[
     "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
     "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
-    "not-resumed", "no-mains", "booting", "updating",
+    "tag-refused", "not-resumed", "no-mains", "booting", "updating",
 ]  # fmt: skip
 """What set the current; explains, is never evidence."""
 
@@ -159,6 +159,8 @@ class Message(Record, kw_only=True, tag="message"):
     result: Literal["accepted", "rejected", "error"] = "accepted"
     repeat: bool = False
     """The server recognised it as one it had already."""
+    reason: Literal["", "DeAuthorized"] = ""
+    """For transaction-end: why, in OCPP's words, where neither the car's departure nor a loss of power or restart ended it."""
 
 
 class Failed(Record, kw_only=True, tag="failed"):

@@ -27,6 +27,7 @@ REASONS: dict[r.Reason, str] = {
     "not-authorised": "no accepted tag",
     "refused-offline": "new cars are refused without the server",
     "waits-for-server": "it waits for the server",
+    "tag-refused": "the tag is not accepted",
     "not-resumed": "it does not resume after the power-up",
     "no-mains": "no mains",
     "booting": "the station is booting",

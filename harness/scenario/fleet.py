@@ -136,6 +136,7 @@ class FleetReader:
             name=name, count=count, model=model.name, network=found["network"].name, car=car.name, tariff=tariff.name,
             driver=found["driver"].name if found["driver"] else "", tou=tou, settings=settings, sessions=sessions,
             shard=part.get("shard"), tag=part.get("tag", ""), tag_listed=part.get("tag_listed", True),
+            tag_barred=part.get("tag_barred", False), tag_accepted=part.get("tag_accepted", True),
         )  # fmt: skip
 
     def _model(self, part: Part, key: str, owner: str, *, required: bool) -> Any:

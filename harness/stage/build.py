@@ -47,6 +47,7 @@ def kit_of(scenario: Scenario, entry: Chargers, windows: Windows) -> Kit:
         epoch_ms=int(datetime.fromisoformat(scenario.start).timestamp() * 1000),
         tag=entry.tag,
         tag_listed=entry.tag_listed,
+        tag_barred=entry.tag_barred,
     )
 
 
@@ -93,6 +94,7 @@ def build(scenario: Scenario, cast: Cast, windows: Windows, emit: Emit) -> tuple
             charger = Charger(place, name, kit, key, group.share[place] if group is not None else 0, emit)
             account = Account(place, name, shard=shards[place] - 1, tou=kit.model.tou, silence_ms=kit.model.link.noticing_ms)
             account.group = group
+            account.refuses = "" if entry.tag_accepted else entry.tag
             if entry.tou is not None:
                 account.tou_on = entry.tou.on and kit.model.tou != "none"
                 account.charge_in = entry.tou.charge_in
