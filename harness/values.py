@@ -120,7 +120,7 @@ class ServerLoss(Value, frozen=True, kw_only=True):
     ] = False
     unknown_tag: Annotated[
         Literal["waits", "charges"],
-        doc("With `new_car: local-list`: a tag that neither list nor cache knows waits for the server; or charges (OfflineTxForUnknownId)."),
+        doc("With `new_car: local-list`: a tag that neither list nor cache knows waits for the server; or charges."),
     ] = "waits"
 
 

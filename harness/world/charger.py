@@ -83,10 +83,11 @@ class Charger:
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
         "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
-        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma",
-        "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden",
-        "plug_in", "power", "priced_uj", "quirks", "readings_from", "refused_at_uj", "register_base_uj", "resumes", "routine", "schedule", "seq",
-        "share_ma", "suspended", "tag", "tapers", "tx", "tx_at", "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key",
+        "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma",
+        "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from", "refused_at_uj",
+        "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx", "tx_at",
+        "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -426,7 +427,7 @@ class Charger:
         self._decide_alone(now, tag)
 
     def _decide_alone(self, now: int, tag: str) -> None:
-        """What the charger knows itself decides about a tag. The list outranks the cache, and what either says the rule for unknown tags."""
+        """What the charger knows itself decides about a tag: the list before the cache, and either before the rule for unknown tags."""
         rules = self.model.server_loss
         accepted: bool | None = None
         if rules.new_car == "charges":

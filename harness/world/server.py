@@ -363,7 +363,7 @@ class Server:
         return None
 
     def _book_start(self, now: int, account: Account, request: Request, result: Literal["accepted", "rejected", "error"]) -> bool:
-        """Book a transaction's start, whether or not its tag is accepted; says whether it tells of a plug-in that the server did not know."""
+        """Book a transaction's start, whatever becomes of its tag; says whether it tells of a plug-in that the server did not know."""
         known = self._find(account, request.stamp, request.wh)
         if known is None or "books-repeats-twice" in self.quirks:
             account.entries.append(Entry(request.tx, request.stamp, request.wh))

@@ -385,6 +385,17 @@ def test_an_authorisation_is_answered_by_what_the_server_knows():
         assert [record.result for record in office.of(Message)] == [result]
 
 
+@pytest.mark.parametrize(("tag", "result"), [("mine", "rejected"), ("other", "accepted"), ("", "accepted")])
+def test_a_start_on_a_tag_that_is_not_accepted_is_answered_so_and_booked(tag, result):
+    office = Office()
+    office.server.accounts[0].refuses = "mine"
+    begin = start(0)
+    begin.tag = tag
+    assert office.server.handle(0, 0, begin).result == result
+    assert [(record.action, record.result) for record in office.of(Message)] == [("transaction-start", result)]
+    assert len(office.server.accounts[0].entries) == 1
+
+
 # Backups.
 
 
