@@ -347,8 +347,8 @@ class Chargers(Value, frozen=True, kw_only=True):
     """The tag is on the list that the charger keeps for use without a server."""
     tag_barred: bool = False
     """That list says that the tag may not charge: OCPP's Invalid, Blocked or Expired."""
-    tag_accepted: bool = True
-    """The server accepts the tag."""
+    tag_revoked_ms: int | None = None
+    """From when on the server does not accept the tag; None: it does."""
 
     def members(self) -> list[str]:
         """The names of the chargers of this entry, in order."""

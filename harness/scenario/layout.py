@@ -76,7 +76,7 @@ SHARED = (
     Field("tag", TEXT, "The tag that the driver shows."),
     Field("tag_listed", SWITCH, "Whether the tag is on the list that the charger keeps for use without a server."),
     Field("tag_barred", SWITCH, "Whether that list says that the tag may not charge (Invalid, Blocked, Expired)."),
-    Field("tag_accepted", SWITCH, "Whether the server accepts the tag."),
+    Field("tag_revoked", TIME, "When the server ceases to accept the tag; `+0 s`: it never does. Absent: it goes on accepting it."),
 )  # fmt: skip
 
 DEFAULTS = Record("`defaults`", SHARED)

@@ -44,7 +44,7 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
-        "refuses", "shard", "silence_ms", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
+        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -64,8 +64,10 @@ class Account:
         self.plug_in = 0
         """The plug-in that is connected, as far as the server knows; 0: none."""
         self.group: Group | None = None
-        self.refuses = ""
-        """The tag that the server does not accept; empty: it accepts all that it hears of."""
+        self.tag = ""
+        """The tag of the charger's driver."""
+        self.tag_revoked_at = NEVER
+        """From when on the server does not accept it. It accepts every other tag that it hears of."""
         self.heard_at = 0
         self.fresh: Literal["", "connection", "request"] = ""
         """The next request is a return: on a new connection, or after a restart of the server; empty: it is none."""
@@ -280,7 +282,7 @@ class Server:
         if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
         if action == "transaction-start":
-            if request.tag and not self._accepts(account, request.tag):
+            if request.tag and not self._accepts(now, account, request.tag):
                 answer = REJECTED
             if self._book_start(now, account, request, answer.result) and "tou" not in told and account.tou != "schedule":
                 told.add("tou")
@@ -288,7 +290,7 @@ class Server:
         elif action == "transaction-end":
             self._book_end(now, account, request)
         elif action == "authorise":
-            answer = answer if self._accepts(account, request.tag) else REJECTED
+            answer = answer if self._accepts(now, account, request.tag) else REJECTED
             self._note(now, account, request, result=answer.result)
         elif action == "meter-values" and request.tx:
             self._note(now, account, request, repeat=request.taken_in)
@@ -298,8 +300,8 @@ class Server:
                 self._tell(now, account, topic)
         return answer
 
-    def _accepts(self, account: Account, tag: str) -> bool:
-        return self.model.authorises and not (account.refuses and account.refuses == tag)
+    def _accepts(self, now: int, account: Account, tag: str) -> bool:
+        return self.model.authorises and (tag != account.tag or now < account.tag_revoked_at)
 
     def _returned(self, now: int, account: Account, request: Request) -> set[str]:
         by: Literal["registration", "connection", "request"] = account.fresh or "request"
