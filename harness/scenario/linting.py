@@ -163,6 +163,9 @@ class _ScenarioLint:
     def _warn_tag(self, entry: Chargers, model: ChargerModel, node: Node) -> None:
         """What is said of a tag and changes nothing."""
         said = [key for key, says in (("tag_barred", entry.tag_barred), ("tag_revoked", entry.tag_revoked_ms is not None)) if says]
+        own = self.part.node.at("chargers", entry.name)
+        if entry.tag_revoked_ms is not None and "tag_revoked" in own.entries:
+            self._warn_wrapped(own.at("tag_revoked"), f"the tag of `{entry.name}` is revoked", 0, entry.tag_revoked_ms)
         for key in said:
             if not entry.tag or model.authorisation != "required":
                 why = "it shows no `tag`" if not entry.tag else f"`{entry.model}` asks for none"

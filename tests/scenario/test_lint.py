@@ -229,6 +229,13 @@ def test_a_tag_that_is_asked_for(warnings):
 REQUIRED = "authorisation: required"
 
 
+def test_a_tag_that_is_revoked_later_than_its_writer_may_mean(warnings):
+    model = f"{{extends: juicebox-40, {REQUIRED}}}"
+    ben = f"  ben: {{model: {model}, tag: A1, tag_revoked: 16:30, session: {{plug_in: 18:10, needs: 1 kWh, leave: 07:00}}}}\n"
+    (found,) = warnings(ben)
+    assert found.startswith("warning: the tag of `ben` is revoked on day 2 16:30")
+
+
 @pytest.mark.parametrize(
     ("model", "tag", "warning"),
     [
