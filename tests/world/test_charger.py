@@ -445,13 +445,14 @@ def test_without_the_server_the_model_decides(new_car, listed, charges, how):
     assert (bench.charger.ma > 0) is charges
 
 
-KNOWN: list[tuple[str, bool, bool, bool | None, str, str]] = [
+KNOWN: list[tuple[str, bool, bool, Answer | None, str, str]] = [
     ("the list accepts", True, False, None, "waits", "yes"),
     ("the list bars", True, True, None, "waits", "rejected"),
-    ("the list outranks a cache that accepts", True, True, True, "charges", "rejected"),
-    ("the list outranks a cache that does not", True, False, False, "waits", "yes"),
-    ("the cache accepts", False, False, True, "waits", "yes"),
-    ("the cache does not, whatever becomes of unknown tags", False, False, False, "charges", "rejected"),
+    ("the list outranks a cache that accepts", True, True, ACCEPTED, "charges", "rejected"),
+    ("the list outranks a cache that does not", True, False, REJECTED, "waits", "yes"),
+    ("the cache accepts", False, False, ACCEPTED, "waits", "yes"),
+    ("the cache does not, whatever becomes of unknown tags", False, False, REJECTED, "charges", "rejected"),
+    ("an error is no answer to remember", False, False, ERROR, "charges", "yes"),
     ("an unknown tag waits", False, False, None, "waits", "no"),
     ("an unknown tag charges", False, False, None, "charges", "yes"),
 ]  # fmt: skip
@@ -465,7 +466,7 @@ def test_of_list_cache_and_rule_the_first_that_knows_a_tag_decides(listed, barre
     bench = Bench(model_like(authorisation="required", server_loss=rules), tag="mine", tag_listed=listed, tag_barred=barred)
     bench.charger.plugged_in(0, 20_000, LEAVE)
     if cached is not None:
-        bench.charger.answer(10, bench.requests()[0], ACCEPTED if cached else REJECTED)
+        bench.charger.answer(10, bench.requests()[0], cached)
         bench.charger.unplugged(20)
         bench.charger.plugged_in(30, 20_000, LEAVE)
     offline(bench, 40)
@@ -516,6 +517,48 @@ def test_some_energy_may_be_delivered_first(transaction, energy_wh, needs_wh):
     assert [record.wh for record in ends] == [max(energy_wh, charger.energy_uj // UJ_PER_WH)]
     assert charger.energy_uj // UJ_PER_WH == (6_590 if energy_wh == 3_000 else energy_wh)
     assert (charger.tx_plug_in == 1) is (transaction == "suspends")
+
+
+def test_what_may_be_delivered_first_is_of_one_transaction():
+    """A power cycle ends it, and of the next one's tag the server has said nothing yet."""
+    bench = refused_after_the_fact(energy_wh=8_000)
+    power_cycle(bench, HOUR)
+    bench.until(3 * HOUR)
+    assert bench.charger.ma > 0
+    assert bench.charger.register_wh(3 * HOUR) > 8_000
+
+
+def test_the_answer_to_a_start_is_about_that_transaction():
+    bench = Bench(model_like(authorisation="required"), tag="mine")
+    charger = bench.charger
+    charger.plugged_in(0, 20_000, LEAVE)
+    charger.answer(0, bench.requests()[0], ACCEPTED)
+    (first,) = bench.requests()
+    online = connect(bench, power_cycle(bench, 1_000))
+    assert charger.outbox.in_flight is first
+    charger.answer(online + 100, first, REJECTED)
+    assert (charger.tx, charger.tx_plug_in) == (2, 1)
+
+
+def test_an_answer_that_comes_too_late_counts_for_nothing():
+    bench = Bench(model_like(authorisation="required"), tag="mine")
+    bench.charger.plugged_in(0, 20_000, LEAVE)
+    bench.charger.answer(0, bench.requests()[0], ACCEPTED)
+    (begin,) = bench.requests()
+    bench.until(6_000)
+    assert [record.why for record in bench.of(Failed)] == ["timeout"]
+    bench.charger.answer(6_000, begin, REJECTED)
+    assert bench.charger.ma == 27_500
+
+
+def test_the_answer_to_a_start_is_remembered_too():
+    rules = ServerLoss(new_car="local-list", cached_tags=True)
+    bench = Bench(model_like(authorisation="required", server_loss=rules), tag="mine", tag_listed=False)
+    charger = bench.charger
+    charger.plugged_in(0, 20_000, LEAVE)
+    charger.answer(0, bench.requests()[0], ACCEPTED)
+    charger.answer(100, bench.requests()[0], REJECTED)
+    assert charger.cache == {"mine": False}
 
 
 def test_a_car_that_is_full_before_is_full():
