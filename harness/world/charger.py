@@ -673,7 +673,8 @@ class Charger:
         )
         self.tx_start = request = self._request("transaction-start", now)
         request.wh = self._register_wh()
-        request.tag = self.tag
+        if self.tag:
+            request.tag = self.tag
         if self.routine:
             self._plan_reading(now)
         if "loses-start" not in self.quirks or self.link.online:

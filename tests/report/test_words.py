@@ -36,6 +36,8 @@ SAID = [
      "the server takes in transaction-end (transaction 3, register 1.2 kWh, event of Thu 17:00:04, stamped -3 s off,"
      " 2nd transmission, marked offline, recognised as a repeat)"),
     (r.Message(t=0, action="registration", sent=0, result="pending"), "the server takes in registration (pending)"),
+    (r.Message(t=0, action="transaction-end", sent=0, tx=3, reason="DeAuthorized"),
+     "the server takes in transaction-end (transaction 3, register 0 Wh, reason DeAuthorized)"),
     (r.Message(t=0, action="status", sent=0), "the server takes in status"),
     (r.Failed(t=0, action="transaction-start", sent=0, number=4, tx=1, why="timeout"),
      "transaction-start of transaction 1 failed: no answer (4th transmission)"),
