@@ -90,6 +90,7 @@ class Memory(Value, frozen=True, kw_only=True):
     group_share: Annotated[tuple[MemoryEvent, ...], doc("This charger's share of its load group's circuit.")] = ()
     offline_amperage: Annotated[tuple[MemoryEvent, ...], doc("The limit that applies without a server.")] = ()
     authorisation_list: Annotated[tuple[MemoryEvent, ...], doc("The tags that may charge without asking.")] = ()
+    authorisation_cache: Annotated[tuple[MemoryEvent, ...], doc("The server's last answer about each tag, with `cached_tags`.")] = ()
     message_queue: Annotated[tuple[MemoryEvent, ...], doc("Transaction messages that wait for the server.")] = ()
     clock: Annotated[tuple[MemoryEvent, ...], doc("The time of day.")] = ()
 
@@ -115,6 +116,23 @@ class ServerLoss(Value, frozen=True, kw_only=True):
         Literal["wire-rating", "offline-amperage", "amperage"],
         doc("Which limit applies: the wire rating; the stored offline amperage; or still the amperage chosen in the app."),
     ] = "wire-rating"
+    cached_tags: Annotated[
+        bool, doc("With `new_car: local-list`: of a tag that is not on the list, the server's last answer decides (authorisation cache).")
+    ] = False
+    unknown_tag: Annotated[
+        Literal["waits", "charges"],
+        doc("With `new_car: local-list`: a tag that neither list nor cache knows waits for the server; or charges."),
+    ] = "waits"
+
+
+class TagRefused(Value, frozen=True, kw_only=True):
+    """What the charger does when the server, told of a transaction's start, does not accept its tag."""
+
+    transaction: Annotated[
+        Literal["stops", "suspends"],
+        doc("The transaction: stops (StopTransactionOnInvalidId, StopTxOnInvalidId); or stays open without energy."),
+    ] = "stops"
+    energy_wh: Annotated[int, doc("Before that it may go on until it has delivered so much in all (MaxEnergyOnInvalidId).")] = 0
 
 
 class PowerUp(Value, frozen=True, kw_only=True):
@@ -173,6 +191,9 @@ class ChargerModel(Value, frozen=True, kw_only=True):
     authorisation: Annotated[
         Literal["none", "required"], doc("none: whoever plugs in may charge. required: a tag must be accepted first.")
     ] = "none"
+    tag_refused: Annotated[TagRefused, doc("What it does when the server, told of a transaction's start, does not accept its tag.")] = (
+        TagRefused()
+    )
     quirks: Annotated[
         tuple[str, ...], doc("Known wrong behaviours, each by name (`harness explain quirks`); a right charger has none.")
     ] = ()
@@ -325,6 +346,10 @@ class Chargers(Value, frozen=True, kw_only=True):
     """The driver's tag; empty: none is shown."""
     tag_listed: bool = True
     """The tag is on the list that the charger keeps for use without a server."""
+    tag_barred: bool = False
+    """That list says that the tag may not charge: OCPP's Invalid, Blocked or Expired."""
+    tag_revoked_ms: int | None = None
+    """From when on the server does not accept the tag; None: it does."""
 
     def members(self) -> list[str]:
         """The names of the chargers of this entry, in order."""

@@ -12,7 +12,7 @@ from harness import scenario
 from harness.journal.records import AnyRecord
 from harness.search.generator import HOUR_MS, MINUTE_MS, Dice, generate
 from harness.stage.simulated import run
-from harness.values import Moment, Scenario, Session, Step
+from harness.values import Chargers, Moment, Scenario, Session, Step, TagRefused
 
 MODELS = ("juicebox-40", "juicebox-v09u", "waybox", "ocpp16-strict", "ocpp201", "uk-smart")
 
@@ -123,6 +123,24 @@ def crowded(seed: int, *, roomy: bool = False) -> Scenario:
 
     chargers = tuple(replace(entry, sessions=(stay(),)) for entry in base_.chargers)
     return replace(base_, name=f"crowded-{seed}", seed=seed, chargers=chargers, plan=tuple(steps))
+
+
+def with_tags(plan: Scenario) -> Scenario:
+    """The same plan with tags that the server accepts no more from some moment of a stay on, that lists bar or do not hold, and with
+    chargers that do with them what their makers may choose."""
+    dice = Dice(plan.seed + 2_000_000)
+    models = {}
+    for name, model in plan.models.items():
+        rules = replace(model.server_loss, cached_tags=dice.chance(50), unknown_tag=dice.of(("waits", "charges")))
+        refused = TagRefused(transaction=dice.of(("stops", "suspends")), energy_wh=dice.of((0, 500, 3_000)))
+        memory = replace(model.memory, authorisation_cache=dice.of(((), ("power-cycle",), ("memory-loss",))))
+        models[name] = replace(model, server_loss=rules, tag_refused=refused, memory=memory)
+
+    def tagged(entry: Chargers) -> Chargers:
+        revoked_ms = dice.of([stay.plug_in_ms for stay in entry.sessions] or [0]) + dice.of((0, 1, 30, 5_000, 10 * MINUTE_MS))
+        return replace(entry, tag_listed=dice.chance(80), tag_barred=dice.chance(10), tag_revoked_ms=revoked_ms)
+
+    return replace(plan, models=models, chargers=tuple(tagged(entry) for entry in plan.chargers))
 
 
 def records_of(loaded: Scenario, *, simulate_all: bool = False, leg_by_leg: bool = False) -> list[Any]:

@@ -115,7 +115,7 @@ class Profile:
         self.alone_ma = min(ratings.unit_rating_ma, vehicle.ac_w * 1000 // (scenario.supply.voltage_v * phases))
         """What the car would draw if nothing but the unit limited it."""
         self.authorises = model.authorisation == "required"
-        self.listed = entry.tag_listed and bool(entry.tag)
+        self.listed = entry.tag_listed and not entry.tag_barred and bool(entry.tag)
         self.schedules = model.tou == "schedule"
         self.forgets = frozenset(scenario.server.forgets_at_restart)
         self.tariff = scenario.tariffs[entry.tariff]
@@ -162,6 +162,8 @@ class Evidence(Struct, eq=False):
     plugged_at: int = 0
     full: bool = False
     authorised_at: int = -1
+    refused: int = 0
+    """The last plug-in of whose tag the server said, told of a transaction's start, that it is not accepted."""
     list_lost: bool = False
     """The list of tags is no longer what was delivered."""
     swapped: bool = False

@@ -335,6 +335,9 @@ class Judge:
             ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
             ev.announced = max(ev.announced, record.plug_in)
+            if record.result == "rejected" and record.plug_in == ev.plug_in:
+                ev.refused = record.plug_in
+                ev.authorised_at = -1
         messages.taken_in(ev, record)
         if "frames-valid" in ev.panel.rules:
             ev.panel.rules["frames-valid"].met()
@@ -396,7 +399,8 @@ class Judge:
             ev.requests.asked(ev, record)
         if record.action == "swipe":
             profile = ev.profile
-            if ev.connected and profile.listed and record.tag == profile.entry.tag and not ev.list_lost and ev.authorised_at < 0:
+            listed = profile.listed and record.tag == profile.entry.tag and not ev.list_lost
+            if ev.connected and listed and ev.authorised_at < 0 and ev.refused != ev.plug_in:
                 ev.authorised_at = record.t
         elif record.outcome == "accepted":
             ev.flags |= ev_.ASKED

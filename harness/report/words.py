@@ -27,6 +27,7 @@ REASONS: dict[r.Reason, str] = {
     "not-authorised": "no accepted tag",
     "refused-offline": "new cars are refused without the server",
     "waits-for-server": "it waits for the server",
+    "tag-refused": "the tag is not accepted",
     "not-resumed": "it does not resume after the power-up",
     "no-mains": "no mains",
     "booting": "the station is booting",
@@ -114,6 +115,7 @@ def _message(record: r.Message, clock: Clock) -> str:
     notes += [f"{record.count} readings"] if record.count > 1 else []
     notes += ["marked offline"] if record.offline else []
     notes += ["recognised as a repeat"] if record.repeat else []
+    notes += [f"reason {record.reason}"] if record.reason else []
     notes += [record.result] if record.result != "accepted" else []
     return f"the server takes in {record.action}" + (f" ({', '.join(notes)})" if notes else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from harness.values import ChargerModel
+from harness.values import ChargerModel, TagRefused
 
 Where = tuple[str, ...]
 """The keys that lead to a place in a model's file."""
@@ -69,6 +69,18 @@ _BROKEN: tuple[tuple[str, Holds, str], ...] = (
 """A check, what about a charger breaks it, and how to say so."""
 
 
+def _about_tags(model: ChargerModel) -> Iterator[tuple[Where, str]]:
+    """Fields about tags that do nothing."""
+    asks, rules = model.authorisation == "required", model.server_loss
+    if model.tag_refused != TagRefused() and not asks:
+        yield ("tag_refused",), "`tag_refused` without `authorisation: required`: the server is told of no tag that it could refuse"
+    for key, says in (("cached_tags", rules.cached_tags), ("unknown_tag", rules.unknown_tag != "waits")):
+        if says and not (asks and rules.new_car == "local-list"):
+            yield ("server_loss", key), f"`{key}` counts only with `authorisation: required` and `new_car: local-list`"
+    if model.memory.authorisation_cache and not rules.cached_tags:
+        yield ("memory", "authorisation_cache"), "`memory.authorisation_cache` is not used without `cached_tags` under `server_loss`"
+
+
 def contradictions(model: ChargerModel, offline_amperage_ma: int | None) -> Iterator[tuple[Where, str]]:
     """All contradictions of a model: where, and what it is. ``offline_amperage_ma`` is what is stored in the charger."""
     if model.server_loss.limit == "offline-amperage" and not offline_amperage_ma:
@@ -78,6 +90,7 @@ def contradictions(model: ChargerModel, offline_amperage_ma: int | None) -> Iter
         yield ("memory",), f"`tou: {model.tou}` is kept in `memory.hold`, which nothing clears here; `memory.schedule` is not used"
     if model.tou == "schedule" and orders and not schedule:
         yield ("memory",), "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"
+    yield from _about_tags(model)
     for name in model.contract:
         where = ("contract", name)
         triggered, why = _NEVER_TRIGGERED.get(name, (None, ""))

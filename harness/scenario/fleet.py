@@ -126,6 +126,7 @@ class FleetReader:
         self._check_settings(part, settings, model)
         self._check_fit(part, model, found["network"], car)
         self._check_shard(part)
+        tag_revoked_ms = self._time(part.get("tag_revoked"), part.at("tag_revoked"), 0) if "tag_revoked" in part else None
         if count and not (part.get("driver") or "session" in part or "sessions" in part):
             expected = "`driver`: its sessions are drawn from it; or `sessions`, the same for each member"
             self.problems.add(node, f"`driver` is missing in the crowd `{name}`", expected=expected)
@@ -137,6 +138,7 @@ class FleetReader:
             name=name, count=count, model=model.name, network=found["network"].name, car=car.name, tariff=tariff.name,
             driver=found["driver"].name if found["driver"] else "", tou=tou, settings=settings, sessions=sessions,
             shard=part.get("shard"), tag=part.get("tag", ""), tag_listed=part.get("tag_listed", True),
+            tag_barred=part.get("tag_barred", False), tag_revoked_ms=tag_revoked_ms,
         )  # fmt: skip
 
     def _model(self, part: Part, key: str, owner: str, *, required: bool) -> Any:

@@ -75,6 +75,8 @@ SHARED = (
     Field("shard", count_form(1), "Which part of the server serves it, counted from 1; absent: dealt out evenly."),
     Field("tag", TEXT, "The tag that the driver shows."),
     Field("tag_listed", SWITCH, "Whether the tag is on the list that the charger keeps for use without a server."),
+    Field("tag_barred", SWITCH, "Whether that list says that the tag may not charge (Invalid, Blocked, Expired)."),
+    Field("tag_revoked", TIME, "When the server ceases to accept the tag; `+0 s`: it never does. Absent: it goes on accepting it."),
 )  # fmt: skip
 
 DEFAULTS = Record("`defaults`", SHARED)

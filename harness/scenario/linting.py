@@ -146,6 +146,7 @@ class _ScenarioLint:
             model = self.scenario.models[entry.model]
             if model.authorisation == "required" and not entry.tag:
                 self.problems.warn(node, f"`{entry.model}` asks for a tag and `{entry.name}` shows none: it will never charge")
+            self._warn_tag(entry, model, node)
             wire_ma, least_ma = entry.settings.wire_rating_ma, self.scenario.vehicles[entry.car].minimum_ma
             if wire_ma is not None and wire_ma < least_ma:
                 most, least = format_current(wire_ma), format_current(least_ma)
@@ -158,6 +159,20 @@ class _ScenarioLint:
             self._warn_sessions(entry, self.part.node.at("chargers", entry.name))
             if not entry.count and not entry.sessions and not self._plugs_in(entry):
                 self.problems.warn(node, f"no car ever comes to `{entry.name}`")
+
+    def _warn_tag(self, entry: Chargers, model: ChargerModel, node: Node) -> None:
+        """What is said of a tag and changes nothing."""
+        said = [key for key, says in (("tag_barred", entry.tag_barred), ("tag_revoked", entry.tag_revoked_ms is not None)) if says]
+        own = self.part.node.at("chargers", entry.name)
+        if entry.tag_revoked_ms is not None and "tag_revoked" in own.entries:
+            self._warn_wrapped(own.at("tag_revoked"), f"the tag of `{entry.name}` is revoked", 0, entry.tag_revoked_ms)
+        for key in said:
+            if not entry.tag or model.authorisation != "required":
+                why = "it shows no `tag`" if not entry.tag else f"`{entry.model}` asks for none"
+                self.problems.warn(node, f"`{key}` changes nothing for `{entry.name}`: {why}")
+            elif key == "tag_barred" and (not entry.tag_listed or model.server_loss.new_car != "local-list"):
+                why = f"`{entry.model}` asks no list" if entry.tag_listed else "its tag is not on the list"
+                self.problems.warn(node, f"`{key}` changes nothing for `{entry.name}`: {why}")
 
     def _warn_sessions(self, entry: Chargers, node: Node) -> None:
         """Sessions whose clock times may mean another day than their writer does; a repeated one ends with the run."""

@@ -14,6 +14,7 @@ from harness.world.chance import actor_key
 from harness.world.charger import Charger, Kit
 from harness.world.driver import Driver, drawn_sessions
 from harness.world.group import Group
+from harness.world.link import NEVER
 from harness.world.server import Account, Server
 
 Emit = Callable[[int, Record], None]
@@ -47,6 +48,7 @@ def kit_of(scenario: Scenario, entry: Chargers, windows: Windows) -> Kit:
         epoch_ms=int(datetime.fromisoformat(scenario.start).timestamp() * 1000),
         tag=entry.tag,
         tag_listed=entry.tag_listed,
+        tag_barred=entry.tag_barred,
     )
 
 
@@ -95,6 +97,8 @@ def build(
             charger = Charger(place, name, kit, key, group.share[place] if group is not None else 0, emit)
             account = Account(place, name, shard=shards[place] - 1, tou=kit.model.tou, silence_ms=kit.model.link.noticing_ms)
             account.group = group
+            account.tag = entry.tag
+            account.tag_revoked_at = NEVER if entry.tag_revoked_ms is None else entry.tag_revoked_ms
             if entry.tou is not None:
                 account.tou_on = entry.tou.on and kit.model.tou != "none"
                 account.charge_in = entry.tou.charge_in

@@ -11,6 +11,7 @@ machine to machine, and a journal must not.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import frexp, ldexp
 
 from harness.values import Supply, VehicleModel
@@ -97,6 +98,10 @@ class Battery:
         self._taper_rate = kind.maximum_mw / kind.taper_uj
         lasts_ms = int(ln(self.missing_uj / kind.full_uj) / self._taper_rate) + 1
         return min(limit_ma, kind.maximum_ma * self.missing_uj // kind.taper_uj), True, lasts_ms
+
+    def takes_ms(self, energy_uj: int, most_ms: int) -> int:
+        """After how many ms since :meth:`charge` so much energy is taken; at most ``most_ms``."""
+        return bisect_left(range(most_ms), energy_uj, key=self.taken_uj)
 
     def taken_uj(self, elapsed_ms: int) -> int:
         """The energy taken in so many ms since :meth:`charge`, not more than up to full."""

@@ -51,11 +51,11 @@ LATE_AMPERAGE_MS = 300_000
 class Kit:
     """What chargers of one entry share: their model and what was laid out for it."""
 
-    __slots__ = ("car", "cleared_by", "epoch_ms", "model", "periods", "settings", "tag", "tag_listed", "windows")
+    __slots__ = ("car", "cleared_by", "epoch_ms", "model", "periods", "settings", "tag", "tag_barred", "tag_listed", "windows")
 
     def __init__(
         self, model: ChargerModel, car: CarType, periods: Sequence[Period], windows: list[tuple[int, int]] | None,
-        settings: Settings, *, epoch_ms: int, tag: str = "", tag_listed: bool = True,
+        settings: Settings, *, epoch_ms: int, tag: str = "", tag_listed: bool = True, tag_barred: bool = False,
     ) -> None:  # fmt: skip
         self.model = model
         self.car = car
@@ -67,6 +67,8 @@ class Kit:
         """The scenario's start in ms since 1970."""
         self.tag = tag
         self.tag_listed = tag_listed
+        self.tag_barred = tag_barred
+        """The list that holds it says that it may not charge."""
         memory = model.memory
         cells = memory.__struct_fields__
         self.cleared_by: dict[str, tuple[str, ...]] = {
@@ -80,11 +82,12 @@ class Charger:
 
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
-        "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "clock_offset_ms", "clock_set",
-        "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key", "kit", "last_ma",
-        "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma", "out", "outbox", "overridden",
-        "plug_in", "power", "priced_uj", "quirks", "readings_from", "register_base_uj", "resumes", "routine", "schedule", "seq",
-        "share_ma", "tapers", "tx", "tx_at", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
+        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key",
+        "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma",
+        "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from", "refused_at_uj",
+        "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx", "tx_at",
+        "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -120,7 +123,13 @@ class Charger:
         self.plug_in = 0
         self.battery: Battery | None = None
         self.authorised = "no"
-        """The tag's state: no, asking, yes, or refused."""
+        """May the car charge: no, asking, yes, refused (as it came without the server), or rejected (its tag is)."""
+        self.tag = ""
+        """The tag by which it may."""
+        self.suspended = False
+        """The server does not accept that tag: the transaction goes on without energy."""
+        self.refused_at_uj = NEVER
+        """The server does not accept that tag: at this energy the transaction stops or goes on without."""
         self._asked: Request | None = None
         self.resumes = True
         self._ready_at = self._allows_at = NEVER
@@ -138,7 +147,7 @@ class Charger:
         self._told = "Available"
         """The connector's state as the server was last told."""
 
-        self.tx = self.tx_at = 0
+        self.tx = self.tx_at = self.tx_from_uj = 0
         self.tx_plug_in = 0
         """The plug-in of the open transaction; 0: none is open."""
         self.tx_start: Request | None = None
@@ -161,6 +170,8 @@ class Charger:
             self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
         self.share_ma = share_ma
         self.has_list = True
+        self.cache: dict[str, bool] | None = {} if model.server_loss.cached_tags else None
+        """Whether the server accepted each tag when it was last asked; None: that is not kept."""
         self.unlimited = False
 
     def _tell(self, record: Record) -> None:
@@ -308,6 +319,9 @@ class Charger:
                 self.offline_ma = 0
             elif cell == "authorisation_list":
                 self.has_list = False
+            elif cell == "authorisation_cache":
+                if self.cache is not None:
+                    self.cache = {}
             elif cell == "message_queue":
                 self.outbox.clear(now)
             elif cell == "clock":
@@ -328,6 +342,7 @@ class Charger:
         self.priced_uj = {}
         self.resumes = True
         self.authorised = "no"
+        self.suspended = False
         self.emit(
             self.index,
             PlugIn(
@@ -356,7 +371,7 @@ class Charger:
 
     def swiped(self, now: int, tag: str) -> None:
         """The driver shows a tag."""
-        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused"):
+        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused", "rejected"):
             self._show_tag(now, tag)
             self._evaluate(now)
 
@@ -392,8 +407,9 @@ class Charger:
         elif rule == "refused":
             self.authorised = "refused"
 
-    def _authorise(self, now: int) -> None:
+    def _authorise(self, now: int, tag: str = "") -> None:
         self.authorised = "yes"
+        self.tag = tag
         self._open_transaction(now)
 
     def _show_tag(self, now: int, tag: str) -> None:
@@ -407,12 +423,26 @@ class Charger:
                 self._next_energy = min(self._next_energy, now + self.model.link.answer_timeout_ms)
             return
         self._asked = None
-        rule = self.model.server_loss.new_car
-        listed = self.has_list and self.kit.tag_listed and tag == self.kit.tag
-        if rule == "charges" or (rule == "local-list" and listed):
-            self._authorise(now)
-        else:
-            self.authorised = "refused" if rule == "refused" else "no"
+        self.authorised = "refused" if self.model.server_loss.new_car == "refused" else "no"
+        self._decide_alone(now, tag)
+
+    def _decide_alone(self, now: int, tag: str) -> None:
+        """What the charger knows itself decides about a tag: the list before the cache, and either before the rule for unknown tags."""
+        rules = self.model.server_loss
+        accepted: bool | None = None
+        if rules.new_car == "charges":
+            accepted = True
+        elif rules.new_car == "local-list":
+            if self.has_list and self.kit.tag_listed and tag == self.kit.tag:
+                accepted = not self.kit.tag_barred
+            elif self.cache is not None:
+                accepted = self.cache.get(tag)
+            if accepted is None and rules.unknown_tag == "charges":
+                accepted = True
+        if accepted:
+            self._authorise(now, tag)
+        elif accepted is False:
+            self.authorised = "rejected"
 
     # What current may flow, and why.
 
@@ -431,6 +461,8 @@ class Charger:
             return 0, "no-car", "Available", NEVER
         if self.authorised != "yes":
             return self._why_not_authorised(now)
+        if self.suspended:
+            return 0, "tag-refused", "SuspendedEVSE", NEVER
         if not self.resumes:
             return 0, "not-resumed", "Finishing", NEVER
         if battery.full:
@@ -450,6 +482,9 @@ class Charger:
             return 0, "not-authorised", "Preparing", self._asked.sent + self.model.link.answer_timeout_ms
         if self.authorised == "refused":
             return 0, "refused-offline", "Preparing", NEVER
+        if self.authorised == "rejected":
+            ended = self.tx_start is not None and self.tx_start.plug_in == self.plug_in
+            return 0, "tag-refused", "Finishing" if ended else "Preparing", NEVER
         if self.model.authorisation == "none":
             return 0, "waits-for-server", "Preparing", NEVER
         return 0, "not-authorised", "Preparing", NEVER
@@ -489,6 +524,8 @@ class Charger:
             self._hold_ran_out(now)
         if self.authorised == "asking" and self._asked is not None and now >= self._asked.sent + self.model.link.answer_timeout_ms:
             self._answer_missing(now)
+        if self.energy_uj >= self.refused_at_uj:
+            self._end_refused(now)
         limit_ma, reason, state, until = self.allowed(now)
         ma = 0
         tapers = False
@@ -508,6 +545,8 @@ class Charger:
                     state = "SuspendedEVSE"
                 else:
                     ma, tapers, lasts_ms = battery.charge(limit_ma)
+                    if self.refused_at_uj < NEVER:
+                        lasts_ms = battery.takes_ms(self.refused_at_uj - self.energy_uj, lasts_ms)
                     until = min(until, now + lasts_ms)
                     if tapers:
                         reason = "vehicle-taper"
@@ -626,6 +665,7 @@ class Charger:
         self.tx += 1
         self.tx_plug_in = self.plug_in
         self.tx_at = now
+        self.tx_from_uj = self.energy_uj
         self.seq = 0
         self.readings_from = now
         self.emit(
@@ -633,13 +673,29 @@ class Charger:
         )
         self.tx_start = request = self._request("transaction-start", now)
         request.wh = self._register_wh()
+        if self.tag:
+            request.tag = self.tag
         if self.routine:
             self._plan_reading(now)
         if "loses-start" not in self.quirks or self.link.online:
             self.outbox.put(now, request)
         self._send_queued(now)
 
-    def _close_transaction(self, now: int, *, closes_stay: bool) -> None:
+    def _tag_refused(self, now: int) -> None:
+        """The server does not accept the tag of the open transaction."""
+        self.refused_at_uj = self.tx_from_uj + self.model.tag_refused.energy_wh * UJ_PER_WH
+        self._evaluate(now)
+
+    def _end_refused(self, now: int) -> None:
+        """Nothing more may be delivered on a tag that the server does not accept."""
+        self.refused_at_uj = NEVER
+        if self.model.tag_refused.transaction == "suspends":
+            self.suspended = True
+        else:
+            self.authorised = "rejected"
+            self._close_transaction(now, closes_stay=False, reason="DeAuthorized")
+
+    def _close_transaction(self, now: int, *, closes_stay: bool, reason: Literal["", "DeAuthorized"] = "") -> None:
         if not self.tx_plug_in:
             return
         self._count_readings(now)
@@ -652,8 +708,10 @@ class Charger:
             request.wh = self._register_wh()
             request.start = self.tx_start
             request.closes_stay = closes_stay
+            request.reason = reason
             self.outbox.put(now, request)
         self.tx_plug_in = 0
+        self.refused_at_uj = NEVER
         self._next_reading = NEVER
         self._send_queued(now)
 
@@ -669,6 +727,7 @@ class Charger:
         if count > 0:
             request = self._request("meter-values", now)
             request.count = count
+            request.offline = self.model.protocol == "ocpp2.0.1"  # the readings are of the outage, though the link is online by now
             request.wh = self._register_wh()
             self.seq += count - 1
             self.outbox.put(now, request)
@@ -741,14 +800,24 @@ class Charger:
             if request is self._asked:
                 self._asked = None
                 self.authorised = "no"
+                self._remember(request.tag, answer)
                 if accepted:
-                    self._authorise(now)
+                    self._authorise(now, request.tag)
                 elif answer.result == "rejected":
-                    self.authorised = "refused"
+                    self.authorised = "rejected"
                 self._evaluate(now)
         else:
+            in_flight = request is self.outbox.in_flight
             self.outbox.answered(request, now, good=answer.result != "error")
+            if in_flight and request.tag:
+                self._remember(request.tag, answer)
+                if answer.result == "rejected" and self.tx_plug_in and request.tx == self.tx:
+                    self._tag_refused(now)
             self._send_queued(now)
+
+    def _remember(self, tag: str, answer: Answer) -> None:
+        if self.cache is not None and answer.result != "error":
+            self.cache[tag] = answer.result == "accepted"
 
     def _registered(self, now: int, answer: Answer) -> None:
         if answer.result != "accepted":
@@ -875,7 +944,4 @@ class Charger:
         why: Literal["timeout", "link-lost"] = "timeout" if self.link.online else "link-lost"
         self.emit(self.index, Failed(t=now, who=self.name, action="authorise", sent=asked.sent, why=why))
         self.authorised = "no"
-        listed = self.has_list and self.kit.tag_listed and asked.tag == self.kit.tag
-        rule = self.model.server_loss.new_car
-        if rule == "charges" or (rule == "local-list" and listed):
-            self._authorise(now)
+        self._decide_alone(now, asked.tag)

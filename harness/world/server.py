@@ -44,7 +44,7 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
-        "shard", "silence_ms", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
+        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -64,6 +64,10 @@ class Account:
         self.plug_in = 0
         """The plug-in that is connected, as far as the server knows; 0: none."""
         self.group: Group | None = None
+        self.tag = ""
+        """The tag of the charger's driver."""
+        self.tag_revoked_at = NEVER
+        """From when on the server does not accept it. It accepts every other tag that it hears of."""
         self.heard_at = 0
         self.fresh: Literal["", "connection", "request"] = ""
         """The next request is a return: on a new connection, or after a restart of the server; empty: it is none."""
@@ -278,13 +282,15 @@ class Server:
         if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
         if action == "transaction-start":
-            if self._book_start(now, account, request) and "tou" not in told and account.tou != "schedule":
+            if request.tag and not self._accepts(now, account, request.tag):
+                answer = REJECTED
+            if self._book_start(now, account, request, answer.result) and "tou" not in told and account.tou != "schedule":
                 told.add("tou")
                 self._tell(now, account, "tou")
         elif action == "transaction-end":
             self._book_end(now, account, request)
         elif action == "authorise":
-            answer = answer if self.model.authorises else REJECTED
+            answer = answer if self._accepts(now, account, request.tag) else REJECTED
             self._note(now, account, request, result=answer.result)
         elif action == "meter-values" and request.tx:
             self._note(now, account, request, repeat=request.taken_in)
@@ -293,6 +299,9 @@ class Server:
             if topic not in told:
                 self._tell(now, account, topic)
         return answer
+
+    def _accepts(self, now: int, account: Account, tag: str) -> bool:
+        return self.model.authorises and (tag != account.tag or now < account.tag_revoked_at)
 
     def _returned(self, now: int, account: Account, request: Request) -> set[str]:
         by: Literal["registration", "connection", "request"] = account.fresh or "request"
@@ -343,7 +352,7 @@ class Server:
             Message(
                 t=now, who=account.name, action=request.action, sent=request.sent, at=request.at, stamp=request.stamp,  # type: ignore[arg-type]
                 number=request.number, plug_in=request.plug_in, tx=request.tx, seq=request.seq, wh=request.wh, offline=request.offline,
-                count=request.count, result=result, repeat=repeat, id=request.id,
+                count=request.count, result=result, repeat=repeat, reason=request.reason, id=request.id,
             ),
         )  # fmt: skip
 
@@ -355,12 +364,12 @@ class Server:
                 return entry
         return None
 
-    def _book_start(self, now: int, account: Account, request: Request) -> bool:
-        """Book a transaction's start; says whether it tells of a plug-in that the server did not know."""
+    def _book_start(self, now: int, account: Account, request: Request, result: Literal["accepted", "rejected", "error"]) -> bool:
+        """Book a transaction's start, whatever becomes of its tag; says whether it tells of a plug-in that the server did not know."""
         known = self._find(account, request.stamp, request.wh)
         if known is None or "books-repeats-twice" in self.quirks:
             account.entries.append(Entry(request.tx, request.stamp, request.wh))
-        self._note(now, account, request, repeat=known is not None)
+        self._note(now, account, request, result=result, repeat=known is not None)
         is_news = request.plug_in > account.plug_in and known is None
         if is_news:
             self._connected(now, account, request.plug_in)

@@ -273,3 +273,12 @@ def test_only_ocpp_2_has_flags_and_numbers_to_judge():
         line = only(check)
         line.at("09:00").message("transaction-start", tx=1, seq=7, offline=True)
         assert line.judged() == {}
+
+
+def test_what_is_no_valid_ocpp_fails_and_each_valid_answer_counts():
+    line = only("frames-valid")
+    message = r.Message(t=START, who="anna", action="registration", sent=START, at=START, stamp=START)
+    line.at("10:00").add(message)
+    assert line.judged() == {"frames-valid": "1 met"}
+    line.at("10:01").add(r.Finding(t=ms("10:01"), who="anna", what="not JSON", frame="hello"))
+    assert line.judged() == {"frames-valid": "1 met, 1 failed"}

@@ -269,6 +269,27 @@ def test_a_charger_that_lost_its_list_of_tags_knows_none(shown_at, cause, says):
     assert line.judged() == says
 
 
+@pytest.mark.parametrize(
+    ("result", "begun", "wants"), [("accepted", "now", True), ("rejected", "now", False), ("rejected", "before", True)]
+)
+@pytest.mark.parametrize("shows_it_again", [False, True])
+def test_whose_tag_the_server_refused_when_told_of_the_start_wants_nothing(result, begun, wants, shows_it_again):
+    """A transaction that began before is of another car."""
+    line = Timeline(scenario(OCPP201, tag="card", clauses={"can-always-charge": Clause()}))
+    line.at("05:00").plug_in(tag="card")
+    if begun == "before":
+        line.at("06:00").unplug()
+        line.at("06:30").plug_in(tag="card")
+    line.at("07:00").draws()
+    told = r.Message(t=ms("07:01"), who="anna", action="transaction-start", sent=ms("07:01"), plug_in=1, tx=1, result=result)
+    line.at("07:01").add(told).idle()
+    line.at("08:00").crash()
+    if shows_it_again:
+        line.at("09:00").action("swipe", tag="card")
+    line.at("12:00").unplug()
+    assert line.judged() == ({"can-always-charge": "1 failed"} if wants else {})
+
+
 @pytest.mark.parametrize(("share_ma", "says"), [(6_000, {}), (8_000, {"can-always-charge": "1 failed"})])
 def test_who_has_less_of_the_load_group_than_the_car_can_charge_with_wants_nothing(share_ma, says):
     given = scenario(clauses={"can-always-charge": Clause()}, circuits=(Circuit(name="street", members=("anna",), capacity_ma=20_000),))

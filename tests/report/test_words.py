@@ -36,6 +36,8 @@ SAID = [
      "the server takes in transaction-end (transaction 3, register 1.2 kWh, event of Thu 17:00:04, stamped -3 s off,"
      " 2nd transmission, marked offline, recognised as a repeat)"),
     (r.Message(t=0, action="registration", sent=0, result="pending"), "the server takes in registration (pending)"),
+    (r.Message(t=0, action="transaction-end", sent=0, tx=3, reason="DeAuthorized"),
+     "the server takes in transaction-end (transaction 3, register 0 Wh, reason DeAuthorized)"),
     (r.Message(t=0, action="status", sent=0), "the server takes in status"),
     (r.Failed(t=0, action="transaction-start", sent=0, number=4, tx=1, why="timeout"),
      "transaction-start of transaction 1 failed: no answer (4th transmission)"),
@@ -56,6 +58,8 @@ SAID = [
     (r.Server(t=0, shard=1, state="hung"), "the server (shard 1) hangs"),
     (r.Moved(t=0, who="anna", shard=2), "the charger moves on to shard 2"),
     (r.Proxied(t=0, proxy="p", step="cut", call="add"), "Toxiproxy puts the fault on p (step cut)"),
+    (r.Proxied(t=0, proxy="", step="", call="stop"), "your server: the command to stop it has been run"),
+    (r.Finding(t=0, who="anna", what="not JSON", frame="x"), "what came from the server is no valid OCPP: not JSON"),
     (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
 ]  # fmt: skip
 

@@ -120,6 +120,10 @@ CONTRADICTIONS = [
     ("server_loss: {limit: offline-amperage}", "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"),
     ("tou: schedule\ncontract: null", "`tou: schedule` is kept in `memory.schedule`, which nothing clears here; `memory.hold` is not used"),
     ("memory: {hold: [], schedule: [power-cycle]}\ncontract: null", "`tou: hold` is kept in `memory.hold`, which nothing clears here"),
+    ("tag_refused: {transaction: suspends}", "`tag_refused` without `authorisation: required`"),
+    ("server_loss: {cached_tags: true}", "`cached_tags` counts only with `authorisation: required` and `new_car: local-list`"),
+    ("server_loss: {unknown_tag: charges}", "`unknown_tag` counts only with `authorisation: required` and `new_car: local-list`"),
+    ("memory: {authorisation_cache: [memory-loss]}", "is not used without `cached_tags` under `server_loss`"),
 ]
 
 CLAUSES = [
@@ -159,7 +163,7 @@ def test_a_promise_that_the_model_itself_breaks_or_that_nothing_can_put_to_the_t
 @pytest.mark.parametrize(("change", "warning"), CONTRADICTIONS)
 def test_a_model_that_contradicts_itself(warnings, tmp_path, change, warning):
     file = tmp_path / "mine.yaml"
-    claims = "\nclaims: {server_loss: {source: me}, tou: {source: me}, memory: {source: me}}\n"
+    claims = "\nclaims: {server_loss: {source: me}, tou: {source: me}, memory: {source: me}, tag_refused: {source: me}}\n"
     file.write_text(f"harness: 1\nkind: charger\nname: mine\nextends: juicebox-40\n{change}{claims}", encoding="utf-8")
     (found,) = [str(problem) for problem in scenario.lint(file)]
     assert warning in found
@@ -220,6 +224,36 @@ def test_a_tag_that_is_asked_for(warnings):
     (found,) = warnings(ben + "}\n")
     assert "asks for a tag and `ben` shows none" in found
     assert warnings(ben + ", tag: A1}\n") == []
+
+
+REQUIRED = "authorisation: required"
+
+
+def test_a_tag_that_is_revoked_later_than_its_writer_may_mean(warnings):
+    model = f"{{extends: juicebox-40, {REQUIRED}}}"
+    ben = f"  ben: {{model: {model}, tag: A1, tag_revoked: 16:30, session: {{plug_in: 18:10, needs: 1 kWh, leave: 07:00}}}}\n"
+    (found,) = warnings(ben)
+    assert found.startswith("warning: the tag of `ben` is revoked on day 2 16:30")
+
+
+@pytest.mark.parametrize(
+    ("model", "tag", "warning"),
+    [
+        ("authorisation: none", "tag: A1, tag_revoked: 19:00", "`tag_revoked` changes nothing for `ben`: `juicebox-40@ben` asks for none"),
+        (f"{REQUIRED}, server_loss: {{new_car: charges}}", "tag: A1, tag_barred: true", "`juicebox-40@ben` asks no list"),
+        (f"{REQUIRED}, server_loss: {{new_car: local-list}}", "tag: A1, tag_barred: true, tag_listed: false", "its tag is not on the list"),
+    ],
+)
+def test_words_about_a_tag_that_change_nothing(warnings, model, tag, warning):
+    ben = f"  ben: {{model: {{extends: juicebox-40, {model}}}, {tag}, session: {{plug_in: 18:10, needs: 1 kWh, leave: 07:00}}}}\n"
+    (found,) = warnings(ben)
+    assert warning in found
+
+
+def test_words_about_a_tag_that_change_something(warnings):
+    model = f"{{extends: juicebox-40, {REQUIRED}, server_loss: {{new_car: local-list}}}}"
+    session = "session: {plug_in: 18:10, needs: 1 kWh, leave: 07:00}"
+    assert warnings(f"  ben: {{model: {model}, tag: A1, tag_barred: true, tag_revoked: 19:00, {session}}}\n") == []
 
 
 def test_a_crowd_without_a_seed(warnings):

@@ -27,6 +27,14 @@ def test_the_documented_scenario():
     assert [step.id for step in found.plan] == ["upgrade", "pull-plug", "step-3"]
 
 
+@pytest.mark.parametrize(("time", "revoked_ms"), [("19:30", 5 * HOUR // 2), ("+0 s", 0), ("day 2 01:00", 8 * HOUR)])
+def test_what_is_said_of_a_tag(time, revoked_ms):
+    (anna,) = small("anna: {", f"anna: {{tag: A1, tag_barred: true, tag_revoked: {time}, ").chargers
+    assert (anna.tag, anna.tag_listed, anna.tag_barred, anna.tag_revoked_ms) == ("A1", True, True, revoked_ms)
+    (plain,) = small().chargers
+    assert (plain.tag, plain.tag_listed, plain.tag_barred, plain.tag_revoked_ms) == ("", True, False, None)
+
+
 def test_a_scenario_goes_through_its_journal_unchanged():
     found = scenario.load(GOOD)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Scenario) == found

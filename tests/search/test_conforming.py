@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, crowded, drawn, records_of
+from random_plans import MODELS, base, crowded, drawn, records_of, with_tags
 
 from harness import shipped
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
 from harness.fault import KINDS
+from harness.journal.records import Message
 from harness.search.coverage import Coverage
 from harness.values import Moment, Scenario, Session, Step, Targets
 
@@ -63,6 +64,20 @@ def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
     assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
     promised = {check for contract in (plan.models[model].contract, plan.server.contract) for check in contract}
     assert promised - SELDOM - set(coverage.checks()) == set()
+
+
+TAGGED = 100
+
+
+@pytest.mark.parametrize("model", ["ocpp16-strict", "ocpp201"])
+def test_so_does_one_whose_drivers_tags_are_revoked_barred_or_unknown(model):
+    refused = 0
+    for seed in range(TAGGED):
+        plan = with_tags(drawn(model, seed))
+        assert violations(plan) == []
+        starts = (record for record in records_of(plan) if isinstance(record, Message) and record.action == "transaction-start")
+        refused += sum(record.result == "rejected" for record in starts)
+    assert refused > TAGGED // 2
 
 
 @pytest.mark.parametrize("first", range(0, CROWDED, 16))

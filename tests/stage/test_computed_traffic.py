@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, crowded, drawn, lines, records_of
+from random_plans import MODELS, base, crowded, drawn, lines, records_of, with_tags
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
-from harness.journal.records import Attempts, Command, Link, Recovery, Transaction
+from harness.journal.records import Attempts, Command, Link, Message, Recovery, Transaction
 from harness.values import Moment, Scenario, Session, Step, Targets
 
 MINUTE = 60_000
@@ -62,6 +62,20 @@ def test_under_plans_in_which_much_happens_at_once(first):
         loaded = crowded(seed)
         agree(loaded)
         agree_leg_by_leg(loaded)
+
+
+TAGGED = ("ocpp16-strict", "ocpp201")
+
+
+@pytest.mark.parametrize("model", TAGGED)
+def test_with_tags_that_the_server_accepts_no_more(model):
+    refused = 0
+    for seed in range(12):
+        for loaded in (with_tags(drawn(model, seed, hours=24)), with_tags(crowded(seed))):
+            agree(loaded)
+            agree_leg_by_leg(loaded)
+            refused += sum(isinstance(record, Message) and record.result == "rejected" for record in records_of(loaded))
+    assert refused > 12
 
 
 def second_loss(model: str, kind: str, offset_ms: int) -> Scenario:

@@ -34,12 +34,13 @@ class Bench:
 
     def __init__(
         self, model: ChargerModel = MODEL, *, settings: Settings | None = None, car: VehicleModel = LEAF, share_ma: int = 0,
-        windows: list[tuple[int, int]] | None = None, tag: str = "", tag_listed: bool = True, periods: tuple[Period, ...] = FLAT,
+        windows: list[tuple[int, int]] | None = None, tag: str = "", tag_listed: bool = True, tag_barred: bool = False,
+        periods: tuple[Period, ...] = FLAT,
     ) -> None:  # fmt: skip
         self.records: list[Any] = []
         kit = Kit(
             model, CarType(car, MAINS, model.ratings.phases), periods, windows, settings or Settings(), epoch_ms=EPOCH_MS, tag=tag,
-            tag_listed=tag_listed,
+            tag_listed=tag_listed, tag_barred=tag_barred,
         )  # fmt: skip
         self.charger = Charger(0, "anna", kit, 12345, share_ma, self._emit)
         self.charger.link.mode = "steady"  # its keepalives are answered

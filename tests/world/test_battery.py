@@ -144,3 +144,12 @@ def test_exp_negative_keeps_its_digits_where_tapers_are(x):
 @given(st.floats(1e-6, 1e9))
 def test_ln_agrees_with_the_library(x):
     assert ln(x) == pytest.approx(math.log(x), rel=1e-14, abs=1e-14)
+
+
+@given(needs_wh, limits_ma, st.integers(1, 40_000_000_000_000))
+def test_so_much_energy_takes_so_long(wh, limit_ma, energy_uj):
+    battery = Battery(LEAF_240V, wh)
+    _, _, lasts_ms = battery.charge(limit_ma)
+    takes_ms = battery.takes_ms(energy_uj, lasts_ms)
+    assert battery.taken_uj(takes_ms - 1) < energy_uj
+    assert battery.taken_uj(takes_ms) >= energy_uj or takes_ms == lasts_ms

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from harness.journal.records import Command as Acknowledged
 from harness.journal.records import Current, Discard, Failed, PlugIn, Power, Stay, Transaction
-from harness.values import Memory, Period, PowerUp, Ratings, ServerLoss, Settings
+from harness.values import Memory, Period, PowerUp, Ratings, ServerLoss, Settings, TagRefused
 from harness.world.battery import UJ_PER_WH
 from harness.world.charger import LATE_AMPERAGE_MS, Charger
 from harness.world.link import NEVER
@@ -76,6 +76,7 @@ CELLS: dict[str, Callable[[Charger], bool]] = {
     "group_share": lambda charger: charger.share_ma == 18_000,
     "offline_amperage": lambda charger: charger.offline_ma == 15_000,
     "authorisation_list": lambda charger: charger.has_list,
+    "authorisation_cache": lambda charger: charger.cache == {"mine": True},
     "message_queue": lambda charger: charger.outbox.queue != [],
     "clock": lambda charger: charger.clock_set,
 }
@@ -86,13 +87,14 @@ def all_remembered(**cells: tuple[str, ...]) -> Bench:
     """A charger with something in each of its memory cells."""
     memory = Memory(**{"override": (), **cells})
     bench = Bench(
-        model_like(tou="schedule", memory=memory), share_ma=18_000, windows=[(0, 3 * HOUR)],
+        model_like(tou="schedule", memory=memory, server_loss=ServerLoss(cached_tags=True)), share_ma=18_000, windows=[(0, 3 * HOUR)],
         settings=Settings(amperage_ma=13_000, wire_rating_ma=24_000, offline_amperage_ma=15_000),
     )  # fmt: skip
     charger = bench.charger
     charger.plugged_in(0, 20_000, LEAVE)
     charger.command(100, release(100))
     charger.command(200, hold(200, 9 * HOUR))
+    charger.cache["mine"] = True
     assert all(holds(charger) for holds in CELLS.values())
     return bench
 
@@ -418,7 +420,7 @@ def asking(new_car: str = "local-list", *, tag: str = "mine", tag_listed: bool =
 
 @pytest.mark.parametrize(
     ("answer", "authorised", "reason"),
-    [(ACCEPTED, "yes", "starting"), (REJECTED, "refused", "refused-offline"), (ERROR, "no", "not-authorised")],
+    [(ACCEPTED, "yes", "starting"), (REJECTED, "rejected", "tag-refused"), (ERROR, "no", "not-authorised")],
 )
 def test_the_servers_answer_decides(answer, authorised, reason):
     bench = asking()
@@ -441,6 +443,128 @@ def test_without_the_server_the_model_decides(new_car, listed, charges, how):
         assert [record.why for record in bench.of(Failed)] == ["timeout"]
     bench.until(5_000 + START_DELAY_MS)
     assert (bench.charger.ma > 0) is charges
+
+
+KNOWN: list[tuple[str, bool, bool, Answer | None, str, str]] = [
+    ("the list accepts", True, False, None, "waits", "yes"),
+    ("the list bars", True, True, None, "waits", "rejected"),
+    ("the list outranks a cache that accepts", True, True, ACCEPTED, "charges", "rejected"),
+    ("the list outranks a cache that does not", True, False, REJECTED, "waits", "yes"),
+    ("the cache accepts", False, False, ACCEPTED, "waits", "yes"),
+    ("the cache does not, whatever becomes of unknown tags", False, False, REJECTED, "charges", "rejected"),
+    ("an error is no answer to remember", False, False, ERROR, "charges", "yes"),
+    ("an unknown tag waits", False, False, None, "waits", "no"),
+    ("an unknown tag charges", False, False, None, "charges", "yes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("listed", "barred", "cached", "unknown_tag", "authorised"), [row[1:] for row in KNOWN], ids=[row[0] for row in KNOWN]
+)
+def test_of_list_cache_and_rule_the_first_that_knows_a_tag_decides(listed, barred, cached, unknown_tag, authorised):
+    rules = ServerLoss(new_car="local-list", cached_tags=True, unknown_tag=unknown_tag)
+    bench = Bench(model_like(authorisation="required", server_loss=rules), tag="mine", tag_listed=listed, tag_barred=barred)
+    bench.charger.plugged_in(0, 20_000, LEAVE)
+    if cached is not None:
+        bench.charger.answer(10, bench.requests()[0], cached)
+        bench.charger.unplugged(20)
+        bench.charger.plugged_in(30, 20_000, LEAVE)
+    offline(bench, 40)
+    assert bench.charger.authorised == authorised
+
+
+def refused_after_the_fact(*, needs_wh: int = 20_000, **rules: Any) -> Bench:
+    """A charge that began on an accepted tag an hour ago; now the server answers its start, and accepts the tag no more."""
+    patient = replace(model_like().link, answer_timeout_ms=2 * HOUR)
+    bench = Bench(model_like(authorisation="required", tag_refused=TagRefused(**rules), link=patient), tag="mine")
+    charger = bench.charger
+    charger.plugged_in(0, needs_wh, LEAVE)
+    charger.answer(0, bench.requests()[0], ACCEPTED)
+    (begin,) = bench.requests()
+    assert (begin.action, begin.tag) == ("transaction-start", "mine")
+    bench.until(HOUR)
+    charger.answer(HOUR, begin, REJECTED)
+    return bench
+
+
+def test_a_transaction_whose_tag_is_not_accepted_after_all_stops():
+    bench = refused_after_the_fact()
+    assert (bench.charger.ma, bench.reason, bench.charger.last_state) == (0, "tag-refused", "Finishing")
+    assert [(record.edge, record.t) for record in bench.of(Transaction)] == [("open", 0), ("close", HOUR)]
+    assert [(request.action, request.reason) for request in bench.requests()] == [("transaction-end", "DeAuthorized")]
+
+
+def test_or_goes_on_without_energy_until_the_car_leaves():
+    bench = refused_after_the_fact(transaction="suspends")
+    charger = bench.charger
+    assert (charger.ma, bench.reason, charger.last_state, charger.tx_plug_in) == (0, "tag-refused", "SuspendedEVSE", 1)
+    charger.swiped(HOUR + MINUTE, "mine")
+    power_cycle(bench, HOUR + 2 * MINUTE)
+    bench.until(2 * HOUR)
+    assert (charger.ma, bench.reason) == (0, "tag-refused")
+    charger.unplugged(2 * HOUR)
+    charger.plugged_in(2 * HOUR, 20_000, LEAVE)
+    assert bench.reason == "starting"  # without the server, its list lets the next car in
+
+
+@pytest.mark.parametrize(("energy_wh", "needs_wh"), [(7_000, 20_000), (7_000, 7_500), (3_000, 20_000)], ids=["flat", "taper", "passed"])
+@pytest.mark.parametrize("transaction", ["stops", "suspends"])
+def test_some_energy_may_be_delivered_first(transaction, energy_wh, needs_wh):
+    bench = refused_after_the_fact(needs_wh=needs_wh, transaction=transaction, energy_wh=energy_wh)
+    bench.until(3 * HOUR)
+    charger = bench.charger
+    ends = [record for record in bench.of(Current) if record.reason == "tag-refused"]
+    assert [record.wh for record in ends] == [max(energy_wh, charger.energy_uj // UJ_PER_WH)]
+    assert charger.energy_uj // UJ_PER_WH == (6_590 if energy_wh == 3_000 else energy_wh)
+    assert (charger.tx_plug_in == 1) is (transaction == "suspends")
+
+
+def test_what_may_be_delivered_first_is_of_one_transaction():
+    """A power cycle ends it, and of the next one's tag the server has said nothing yet."""
+    bench = refused_after_the_fact(energy_wh=8_000)
+    power_cycle(bench, HOUR)
+    bench.until(3 * HOUR)
+    assert bench.charger.ma > 0
+    assert bench.charger.register_wh(3 * HOUR) > 8_000
+
+
+def test_the_answer_to_a_start_is_about_that_transaction():
+    bench = Bench(model_like(authorisation="required"), tag="mine")
+    charger = bench.charger
+    charger.plugged_in(0, 20_000, LEAVE)
+    charger.answer(0, bench.requests()[0], ACCEPTED)
+    (first,) = bench.requests()
+    online = connect(bench, power_cycle(bench, 1_000))
+    assert charger.outbox.in_flight is first
+    charger.answer(online + 100, first, REJECTED)
+    assert (charger.tx, charger.tx_plug_in) == (2, 1)
+
+
+def test_an_answer_that_comes_too_late_counts_for_nothing():
+    bench = Bench(model_like(authorisation="required"), tag="mine")
+    bench.charger.plugged_in(0, 20_000, LEAVE)
+    bench.charger.answer(0, bench.requests()[0], ACCEPTED)
+    (begin,) = bench.requests()
+    bench.until(6_000)
+    assert [record.why for record in bench.of(Failed)] == ["timeout"]
+    bench.charger.answer(6_000, begin, REJECTED)
+    assert bench.charger.ma == 27_500
+
+
+def test_the_answer_to_a_start_is_remembered_too():
+    rules = ServerLoss(new_car="local-list", cached_tags=True)
+    bench = Bench(model_like(authorisation="required", server_loss=rules), tag="mine", tag_listed=False)
+    charger = bench.charger
+    charger.plugged_in(0, 20_000, LEAVE)
+    charger.answer(0, bench.requests()[0], ACCEPTED)
+    charger.answer(100, bench.requests()[0], REJECTED)
+    assert charger.cache == {"mine": False}
+
+
+def test_a_car_that_is_full_before_is_full():
+    bench = refused_after_the_fact(needs_wh=7_500, energy_wh=9_000)
+    bench.until(3 * HOUR)
+    assert (bench.reason, bench.charger.tx_plug_in) == ("vehicle-full", 1)
 
 
 def test_where_no_tag_is_needed_none_has_to_be_on_the_list():

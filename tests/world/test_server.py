@@ -385,6 +385,25 @@ def test_an_authorisation_is_answered_by_what_the_server_knows():
         assert [record.result for record in office.of(Message)] == [result]
 
 
+def test_the_tag_of_an_account_is_accepted_until_it_is_revoked():
+    office = Office()
+    office.server.accounts[0].tag, office.server.accounts[0].tag_revoked_at = "mine", HOUR
+    asking = request("authorise", 0)
+    asking.tag = "mine"
+    assert [office.server.handle(now, 0, asking).result for now in (HOUR - 1, HOUR)] == ["accepted", "rejected"]
+
+
+@pytest.mark.parametrize(("tag", "result"), [("mine", "rejected"), ("other", "accepted"), ("", "accepted")])
+def test_a_start_on_a_tag_that_is_not_accepted_is_answered_so_and_booked(tag, result):
+    office = Office()
+    office.server.accounts[0].tag, office.server.accounts[0].tag_revoked_at = "mine", HOUR
+    begin = start(0)
+    begin.tag = tag
+    assert office.server.handle(HOUR, 0, begin).result == result
+    assert [(record.action, record.result) for record in office.of(Message)] == [("transaction-start", result)]
+    assert len(office.server.accounts[0].entries) == 1
+
+
 # Backups.
 
 

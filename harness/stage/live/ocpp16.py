@@ -70,10 +70,10 @@ class ChargerEnd(codec.ChargerEnd):
             return "Authorize", {"idTag": request.tag[:20]}
         if action == "transaction-start":
             return "StartTransaction", {
-                "connectorId": 1, "idTag": (self.tag or charger.name)[:20], "meterStart": request.wh, "timestamp": stamp,
+                "connectorId": 1, "idTag": (request.tag or self.tag or charger.name)[:20], "meterStart": request.wh, "timestamp": stamp,
             }  # fmt: skip
         if action == "transaction-end":
-            reason = "EVDisconnected" if request.closes_stay else "PowerLoss"
+            reason = request.reason or ("EVDisconnected" if request.closes_stay else "PowerLoss")
             return "StopTransaction", {
                 "transactionId": self._ids.get(request.tx, NO_TRANSACTION), "meterStop": request.wh, "timestamp": stamp, "reason": reason,
             }  # fmt: skip

@@ -105,13 +105,14 @@ class ChargerEnd(codec.ChargerEnd):
         if begins:
             self._plug_ins[info["transactionId"]] = request.plug_in
             self._charging = info["chargingState"] = _CHARGING.get(self.charger.last_state, "EVConnected")
-            trigger = "Authorized" if self.tag else "CablePluggedIn"
+            trigger = "Authorized" if request.tag or self.tag else "CablePluggedIn"
         else:
-            info["stoppedReason"] = "EVDisconnected" if request.closes_stay else "PowerLoss"
-            trigger = "EVCommunicationLost" if request.closes_stay else "AbnormalCondition"
+            info["stoppedReason"] = request.reason or ("EVDisconnected" if request.closes_stay else "PowerLoss")
+            trigger = "Deauthorized" if request.reason else "EVCommunicationLost" if request.closes_stay else "AbnormalCondition"
         made = self._made(request, "Started" if begins else "Ended", trigger, info)
         if begins:
-            made[1]["idToken"] = {"idToken": self.tag[:36], "type": "ISO14443"} if self.tag else {"idToken": "", "type": "NoAuthorization"}
+            tag = request.tag or self.tag
+            made[1]["idToken"] = {"idToken": tag[:36], "type": "ISO14443"} if tag else {"idToken": "", "type": "NoAuthorization"}
         return self._metered(made, request, request.wh, "Transaction.Begin" if begins else "Transaction.End")
 
     def _update(self, request: Request, trigger: str) -> tuple[str, Payload]:
