@@ -372,6 +372,7 @@ class _Case:
                 twin=twin,
                 strict=self._strict,
                 complete=footer is not None,
+                live=live is not None,
             ),
             outline=judging.outline,
             harness=version,

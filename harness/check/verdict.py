@@ -18,7 +18,7 @@ def judgement(
     """The verdict of a run from the results of its checks and its totals.
 
     ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
-    against a real peer, so that a step that changed nothing makes it invalid.
+    live, so that a step that changed nothing makes it invalid.
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from harness.stage.clock import ARRIVAL
-from harness.stage.live import frames, ocpp16, ocpp201
+from harness.stage.live import frames, ocpp16, ocpp201, probes
 from harness.stage.live.codec import Calendar, ChargerEnd, Payload
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
@@ -58,6 +58,9 @@ class ChargerSide(LiveStage):
 
     def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
         """An answer came in, whether or not a fault lets the charger have it."""
+
+    def _line_of(self, port: Port) -> Line | None:
+        return self._lines[port.place]
 
     # Connecting.
 
@@ -249,20 +252,27 @@ class ChargerSide(LiveStage):
         # Over a path that lets nothing through the toxic would never see anything to reset; behind another that delays what passes,
         # Toxiproxy would wait for ever to take that one off again. There the charger's end does it.
         shut = [port.place for port in ports if port.extra_ms or not self.path_open(port)]
-        lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
+        lines = {place: line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None}
         self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
         if lines:
             self._do_chore(self._in_turn(self._reset(ongoing, lines)))
 
-    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
+    async def _reset(self, ongoing: Ongoing, lines: dict[int, Line]) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
         from websockets.exceptions import ConnectionClosed
 
         await self._add(ongoing, "reset_peer", {"timeout": 0})
-        for line in lines:
+        for line in lines.values():
             with suppress(ConnectionClosed):
                 await line.socket.ping()
         with suppress(TimeoutError):
             async with asyncio.timeout(_RESET_S):
-                await asyncio.gather(*(line.socket.wait_closed() for line in lines))
+                await asyncio.gather(*(line.socket.wait_closed() for line in lines.values()))
+        # Those that were open see a close, as at a server that ends; what a reset is, new connections see.
+        ports = {self._proxy_of(port): port for place in lines if (port := self.ports[place])}
+        addresses = [self._proxies[self._classes[port.place], port.account.shard] for port in ports.values()]
+        found = await asyncio.gather(*(probes.knock(address, probes.PATIENCE_S) for address in addresses))
+        now = self.live_clock.catch_up()
+        for proxy, probe in zip(ports, found, strict=True):
+            self._measured(now, ongoing, proxy, "add", probe, "reset")
         await self._remove(ongoing)
