@@ -55,6 +55,9 @@ class ServerSide(LiveStage):
         """What is known of a request that came in beyond what its frame says; None: it is to be forgotten."""
         raise NotImplementedError
 
+    def _line_of(self, port: Port) -> Line | None:
+        return self._desks[port.place]
+
     # Doors.
 
     async def shut(self) -> None:
