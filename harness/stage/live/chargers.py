@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
 from harness.stage.clock import ARRIVAL
@@ -11,15 +9,12 @@ from harness.stage.live import frames, ocpp16, ocpp201
 from harness.stage.live.codec import Calendar, ChargerEnd, Payload
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
-from harness.stage.live.stage import LARGEST_FRAME, QUIET, LiveStage
+from harness.stage.live.stage import LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
 from harness.stage.port import Ongoing, Port
 from harness.world.messages import ACCEPTED, ERROR, Answer, Command, Request
 
 EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
-_RESET_S = 1.0
-_TOO_BIG = 1009
-"""The code by which a WebSocket is closed on a frame that is too big (RFC 6455 §7.4.1)."""
 
 _CLIENT: dict[str, Any] = {
     "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
@@ -163,7 +158,7 @@ class ChargerSide(LiveStage):
                     self._hears(port, line, text)
         except ConnectionClosed as problem:
             cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
-            if problem.sent is not None and problem.sent.code == _TOO_BIG:
+            if problem.sent is not None and problem.sent.code == TOO_BIG:
                 self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
         finally:
             line.end()
@@ -253,16 +248,3 @@ class ChargerSide(LiveStage):
         self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
         if lines:
             self._do_chore(self._in_turn(self._reset(ongoing, lines)))
-
-    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
-        """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
-        from websockets.exceptions import ConnectionClosed
-
-        await self._add(ongoing, "reset_peer", {"timeout": 0})
-        for line in lines:
-            with suppress(ConnectionClosed):
-                await line.socket.ping()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_RESET_S):
-                await asyncio.gather(*(line.socket.wait_closed() for line in lines))
-        await self._remove(ongoing)

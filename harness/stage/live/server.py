@@ -13,8 +13,9 @@ from harness.stage.clock import ARRIVAL
 from harness.stage.errors import ExperimentError
 from harness.stage.live import frames, ocpp16, ocpp201
 from harness.stage.live.codec import Calendar, Payload, ServerEnd
+from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
-from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, LiveStage
+from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
 from harness.stage.port import Port
 from harness.world.messages import ACCEPTED, Answer, Command, Request
 
@@ -54,6 +55,25 @@ class ServerSide(LiveStage):
     def _sent(self, port: Port, frame: frames.Frame) -> Sent | None:
         """What is known of a request that came in beyond what its frame says; None: it is to be forgotten."""
         raise NotImplementedError
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        """What came in from the charger is no valid frame."""
+        raise NotImplementedError
+
+    def _gave(self, port: Port, frame: frames.Frame, payload: Payload | None) -> None:
+        """A request was answered; None: by an error."""
+
+    def _ordered(self, port: Port, id_: str, action: str, payload: Payload) -> None:
+        """A command was sent."""
+
+    def _obeyed(self, port: Port, frame: frames.Frame, payload: Payload | None) -> None:
+        """The charger answered a command; None: by an error."""
+
+    def _came(self, port: Port, desk: Line) -> None:
+        """A charger's connection is open."""
+
+    def _went(self, port: Port, desk: Line) -> None:
+        """It is not any more."""
 
     # Doors.
 
@@ -137,19 +157,23 @@ class ServerSide(LiveStage):
         try:
             if not self._open:
                 await self._greeted_by(port, web_socket)
+            self._came(port, desk)
             while True:
                 text = await web_socket.recv()
                 self.live_clock.catch_up()
                 self._lands(port, desk.epoch)
                 try:
-                    self._takes(port, desk, frames.read(text))
+                    self._takes(port, desk, text)
                 except Exception as problem:
                     self.live_clock.fail(problem)
-        except ConnectionClosed:
-            return
+        except ConnectionClosed as problem:
+            if problem.sent is not None and problem.sent.code == TOO_BIG:
+                self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
         finally:
             desk.end()
             self._all_lines.discard(desk)
+            if self._open:
+                self._went(port, desk)
 
     async def _greeted_by(self, port: Port, web_socket: Any) -> None:
         """A charger registers before the start."""
@@ -158,18 +182,40 @@ class ServerSide(LiveStage):
         payload = end.result(Request("registration", 0), frame.payload, ACCEPTED, 0)
         await web_socket.send(end.frames.result(frame.id, frame.action, cast("Payload", payload)))
 
-    def _takes(self, port: Port, desk: Line, frame: frames.Frame) -> None:
+    def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
         if desk.gone or desk.epoch != port.epoch:
             return
-        end = self._server_ends[port.place]
-        if frame.kind != frames.CALL:
-            ordered: Ordered | None = desk.sent.pop(frame.id, None)
-            if ordered is not None:
-                if frame.kind == frames.CALLRESULT:
-                    end.frames.check_result(ordered.action, frame.payload)
-                self._acknowledged(port, ordered.order, desk.epoch)
+        try:
+            frame = frames.read(text)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
             return
-        end.frames.check_call(frame.action, frame.payload)
+        if frame.kind == frames.CALL:
+            self._takes_call(port, desk, frame, text)
+        else:
+            self._takes_answer(port, desk, frame, text)
+
+    def _takes_answer(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
+        ordered: Ordered | None = desk.sent.pop(frame.id, None)
+        if ordered is None:
+            return
+        if frame.kind == frames.CALLRESULT:
+            try:
+                self._server_ends[port.place].frames.check_result(ordered.action, frame.payload)
+            except FrameError as problem:
+                self._finds(port, str(problem), text)
+        self._obeyed(port, frame, frame.payload if frame.kind == frames.CALLRESULT else None)
+        self._acknowledged(port, ordered.order, desk.epoch)
+
+    def _takes_call(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
+        end = self._server_ends[port.place]
+        try:
+            end.frames.check_call(frame.action, frame.payload)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
+            code = end.frames.format_error if end.frames.knows(frame.action) else "NotImplemented"
+            self._put(port, desk, frames.error(frame.id, code, str(problem)[:255]))
+            return
         sent = self._sent(port, frame)
         if sent is None:
             return
@@ -199,6 +245,7 @@ class ServerSide(LiveStage):
         sent.processed_at = processed_at
         end = self._server_ends[port.place]
         payload = end.result(request, frame.payload, answer, now)
+        self._gave(port, frame, payload)
         if payload is None:
             self._put(port, desk, frames.error(frame.id, "InternalError", "the server answers nothing but errors"))
             return
@@ -222,6 +269,7 @@ class ServerSide(LiveStage):
         id_ = f"s{self._message_id()}"
         desk.sent[id_] = Ordered(order, spoilt, action)
         self._put(port, desk, end.frames.call(id_, action, payload))
+        self._ordered(port, id_, action, payload)
 
     # Faults.
 

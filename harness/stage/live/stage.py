@@ -15,6 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Any, cast
 
@@ -29,10 +30,13 @@ from harness.values import Scenario
 
 HOST = "127.0.0.1"
 LARGEST_FRAME = 1 << 20
+TOO_BIG = 1009
+"""The code by which a WebSocket is closed on a frame that is too big (RFC 6455 §7.4.1)."""
 _FOR_EVER_MS = 10**9
 """A latency of eleven days holds bytes as a bandwidth of 0 does, and hands them on at once when it is taken off. A toxic before one of
 bandwidth 0 that holds bytes cannot be taken off: Toxiproxy 2.12 waits for ever."""
 _LOOK_S = 2.0
+_RESET_S = 1.0
 
 QUIET = logging.getLogger("harness.live")
 """The WebSockets' own log: connections that break are what these runs are about, and told by their journal."""
@@ -231,6 +235,19 @@ class LiveStage(Stage):
         super()._network_latency(ongoing, by)
         delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
         self._toxic(ongoing, by, "latency", {"latency": round(delay_ms / self.live_clock.speed), "jitter": 0})
+
+    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
+        """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
+        from websockets.exceptions import ConnectionClosed
+
+        await self._add(ongoing, "reset_peer", {"timeout": 0})
+        for line in lines:
+            with suppress(ConnectionClosed):
+                await line.socket.ping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RESET_S):
+                await asyncio.gather(*(line.socket.wait_closed() for line in lines))
+        await self._remove(ongoing)
 
     def elapsed(self, now: int) -> None:
         """Hand the records on every second, so that a run that is killed leaves what there was."""
