@@ -470,7 +470,7 @@ class Expect(Value, frozen=True, kw_only=True):
 
 
 class LiveRun(Struct, frozen=True, kw_only=True):
-    """How a live run went through real software; a simulated one has none."""
+    """How a live run went through real software, or from what log a journal was imported; a simulated run has none."""
 
     speed: float
     """Scenario time passed so many times as fast as the wall clock."""
@@ -478,9 +478,13 @@ class LiveRun(Struct, frozen=True, kw_only=True):
     """Time in which nothing was under way was skipped."""
     through: Literal["toxiproxy", "nothing"]
     """What lay between chargers and server; through nothing there were no network faults."""
-    protocol: Literal["ocpp1.6"] = "ocpp1.6"
-    peer: Literal["embedded server"] = "embedded server"
-    """Who was at the other end."""
+    protocol: Literal["ocpp1.6", "ocpp2.0.1", "ocpp1.6 and ocpp2.0.1"] = "ocpp1.6"
+    peer: Literal["embedded server", "your server", "your charger", "log"] = "embedded server"
+    """Who was at the other end; ``log``: nothing was run, and all there is are frames that were written down."""
+    frames: int = 0
+    """Of a log: how many frames it holds."""
+    lost: Literal["", "inferred", "told"] = ""
+    """Of a log: whether its outages follow from the frames, or some of them from what whoever ran the server says."""
 
 
 class Scenario(Value, frozen=True, kw_only=True):

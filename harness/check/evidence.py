@@ -200,6 +200,10 @@ class Evidence(Struct, eq=False):
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
+    settled_at: int = -1
+    """When all was last settled."""
+    unseen_until: int = -1
+    """Up to when nothing tells what the charger draws."""
     touched: frozenset[str] = frozenset()
     """The kinds of fault that have touched this charger."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
+from harness.check.decidable import Kind, cell
 from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
@@ -49,6 +50,7 @@ from harness.journal.records import (
     Settled,
     Stay,
     Transaction,
+    Unseen,
 )  # fmt: skip
 from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
 
@@ -59,23 +61,24 @@ TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 class Judge:
     """Judges the journal of one run of a scenario.
 
-    :meth:`feed` takes batches of records in canonical order, :meth:`close` gives a result per check.
+    :meth:`feed` takes batches of records in canonical order, :meth:`close` gives a result per check. What a run of this ``kind`` does not
+    show is not judged and ends unknown.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, kind: Kind = "simulated") -> None:
         self._scenario = scenario
+        self._kind = kind
         self._tallies: dict[str, Tally] = {}
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._names = scenario.names()
         self._assumed: frozenset[str] = frozenset()
         self._shards = [Shard() for _ in range(scenario.server.shards)]
         self._steps = Steps()
-        self._own = OwnChecks(scenario, self._tallies, self._steps)
+        self._own = OwnChecks(scenario, self._tallies, self._steps, kind)
         self._groups: list[LoadGroup] = []
         self._chargers: dict[str, Evidence] = {}
         self._enrol()
         self._everyone = list(self._chargers.values())
-        self._settled_at = -1
         self._who = ""
         self._t = -1
         self._ev: Evidence | None = None
@@ -84,7 +87,7 @@ class Judge:
             Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
             Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: messages.booked,
             Command: self._command, Action: self._action, Fault: self._fault, Server: self._server, Moved: self._moved,
-            Settled: self._settle,
+            Settled: self._settle, Unseen: self._unseen,
         }  # fmt: skip
 
     # Who is judged by what.
@@ -135,9 +138,10 @@ class Judge:
         for name in scenario.expect.exercised:
             if name in NAMES and not self._promised(name) and name not in named:
                 wanted[name] = None
-        return {
+        rules = {
             name: self._rule(entry, name, clauses.get(name, (None, "")), named[name] if name in applied else None) for name in wanted
         }  # fmt: skip
+        return {name: rule for name, rule in rules.items() if not rule.tally.hidden}
 
     def _promised(self, name: str) -> bool:
         """Whether any contract that is judged holds this check."""
@@ -166,6 +170,9 @@ class Judge:
             severity = source.severity
         if name not in self._tallies:
             self._tallies[name] = Tally(name, (spec.says if spec is not None else "") or NAMES[name])
+            decision, why = cell(name, self._kind)
+            if decision == "not-on-the-wire":
+                self._tallies[name].hidden = why
         kinds = frozenset(kind.removeprefix("no ").strip() for kind in assumes)
         rule = Rule(
             self._tallies[name], bound_ms=bound_ms, bound_ma=bound_ma, assumes=kinds, severity=severity,  # type: ignore[arg-type]
@@ -237,7 +244,7 @@ class Judge:
         if ma != ev.ma:
             for group in ev.groups:
                 group.changed(ev, record)
-            if not ev.ma and ev.panel.starts:
+            if not ev.ma and ev.panel.starts and record.t > ev.unseen_until:
                 started(ev, record)
             ev.ma = ma
             if ma:
@@ -334,6 +341,8 @@ class Judge:
             ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
             ev.announced = max(ev.announced, record.plug_in)
+            if ev.connected and ev.authorised_at < 0 and record.result == "accepted":
+                ev.authorised_at = record.t  # the answer to a start is one to its tag, too
         messages.taken_in(ev, record)
         if ev.own is not None:
             ev.log.append(record)
@@ -358,7 +367,7 @@ class Judge:
             ev.share_ma = record.ma
             ev.bind()
         elif command == "schedule":
-            ev.scheduled = ev.windows if record.on else None
+            ev.scheduled = (record.windows or ev.windows) if record.on else None
             ev.cycled = False
         elif ev.connected and record.plug_in == ev.plug_in:
             lasts_ms = FOREVER if command == "pause" else record.duration_ms if command == "hold" else 0
@@ -541,10 +550,21 @@ class Judge:
         if "amperage" in forgets:
             ev.wanted_ma = 0
 
-    def _settle(self, _: Evidence | None, record: Settled) -> None:
-        self._settled_at = record.t
+    def _unseen(self, ev: Evidence, record: Unseen) -> None:
+        """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""
+        ev.log.append(record)
+        ev.unseen_until = max(ev.unseen_until, record.until)
+        for duty in ev.live:
+            if not duty.silenced:
+                self._conclude(ev, duty, duty.step(record.t, duty.level, "cancel"))
+        ev.live = []
+        ev.busy = 0
+        ev.over_since = -1
+
+    def _settle(self, only: Evidence | None, record: Settled) -> None:
         check = CHECKS[SettingsConverge.name]
-        for ev in self._everyone:
+        for ev in self._everyone if only is None else (only,):
+            ev.settled_at = record.t
             rule = ev.panel.rules.get(check.name)
             if rule is not None and not ev.busy & check.bit:
                 ev.t = record.t
@@ -673,6 +693,8 @@ class Judge:
         """Let the checks that see this instant start obligations; settle what a recovery decides."""
         if flags & ev_.RECOVERY:
             self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
+        if t < ev.unseen_until:
+            return
         panel = ev.panel
         flags &= TRIGGERS
         if ev.connected or ev.was_ma:
@@ -757,6 +779,6 @@ class Judge:
             ev.requests.close(complete=complete)
         if ev.own is not None:
             ev.own.close(ev, end_ms, complete=complete)
-        messages.settle_accounts(ev, self._settled_at, complete=complete)
+        messages.settle_accounts(ev, ev.settled_at, complete=complete)
         if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
             ev.panel.rules["nothing-before-acceptance"].pending()

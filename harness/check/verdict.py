@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from harness.check.decidable import METRICS_OF_A_LOG, Kind
 from harness.check.metrics import METRICS, Totals, metrics, per_driver
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
 from harness.values import KnownFailure, Limit, Scenario
@@ -13,15 +14,17 @@ from harness.values import KnownFailure, Limit, Scenario
 
 def judgement(
     scenario: Scenario, results: Sequence[CheckResult], *, totals: Totals, twin: Totals | None = None, strict: bool = False,
-    complete: bool = True, live: bool = False,
+    complete: bool = True, live: bool = False, kind: Kind = "simulated",
 ) -> Judgement:  # fmt: skip
     """The verdict of a run from the results of its checks and its totals.
 
     ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
-    against a real peer, so that a step that changed nothing makes it invalid.
+    against a real peer, so that a step that changed nothing makes it invalid. ``kind``: what the run could show.
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)
+    if kind == "log":
+        values = {name: value if name in METRICS_OF_A_LOG else MetricValue(value=None, unit=value.unit) for name, value in values.items()}
     limits = [_limit(scenario, limit, values[limit.metric], totals, twin) for limit in scenario.expect.limits]
     checks = [_known(scenario, result) for result in (*results, *limits)]
     unexercised = [f"{model}: {result.name}" for result in results for model in result.idle]

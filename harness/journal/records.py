@@ -21,7 +21,7 @@ State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedE
 Reason = Literal[
     "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
     "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
-    "not-resumed", "no-mains", "booting", "updating",
+    "not-resumed", "no-mains", "booting", "updating", "reported", "metered",
 ]  # fmt: skip
 """What set the current; explains, is never evidence."""
 
@@ -75,6 +75,12 @@ class Current(Record, kw_only=True, tag="current"):
     """The car takes no more: full by its own truth."""
 
 
+class Unseen(Record, kw_only=True, tag="unseen"):
+    """Of a charger that is not ours: from now to ``until`` nothing tells what it drew, or why. Evidence that there is none."""
+
+    until: int
+
+
 class Power(Record, kw_only=True, tag="power"):
     """Power region. ``off``: mains lost. ``booting``: mains back, or an injected reboot began. ``on``: works. Evidence."""
 
@@ -109,7 +115,8 @@ class Loss(Record, kw_only=True, tag="loss"):
     """The charger lost its server, in truth. Evidence."""
 
     cause: str
-    """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause."""
+    """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause. Of a log: ``silence`` where it
+    follows from the frames, ``told`` where the operator says so."""
     step: str = ""
 
 
@@ -143,6 +150,8 @@ class Message(Record, kw_only=True, tag="message"):
     """When the event happened that it tells of, in truth."""
     stamp: int = 0
     """When it says that the event happened, as ms since the scenario's start; 1970 is far below zero."""
+    sure: bool = True
+    """``at`` is known. Of a charger that is not ours, what it tells of the time of its silence has only the stamp's word for it."""
     number: int = 1
     """Which transmission of this message it was."""
     plug_in: int = 0
@@ -214,6 +223,8 @@ class Command(Record, kw_only=True, tag="command"):
     """ignored: it named another plug-in or none."""
     origin: int = 0
     """The number of the driver's action that it carries out; 0: the server's own."""
+    windows: list[tuple[int, int]] = []
+    """For schedule, of a charger that is not ours: the hold windows that it was told; otherwise they are the scenario's."""
 
 
 class Action(Record, kw_only=True, tag="action"):
@@ -269,10 +280,10 @@ class Proxied(Record, kw_only=True, tag="proxied"):
 
 
 class Settled(Record, kw_only=True, tag="settled"):
-    """All faults lifted, all chargers online, all retries elapsed. Evidence."""
+    """All faults lifted, all chargers online, all retries elapsed. Of a log each charger has its own (``who``). Evidence."""
 
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Settled
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Settled | Unseen
 )  # fmt: skip

@@ -48,6 +48,11 @@ class Machine(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="How long running and judging took.")]
 
 
+def is_shown(result: CheckResult) -> bool:
+    """Whether a check has a place of its own: not one that a contract promises, and that nothing exercised."""
+    return result.verdict != "unknown" or result.origin != "contract" or result.hidden
+
+
 def mark(result: CheckResult) -> str:
     """``pass``, ``fail``, ``unknown``, or ``warn`` for a violation that does not fail the run."""
     return "warn" if result.verdict == "fail" and (result.severity == "warn" or result.known) else result.verdict
@@ -83,10 +88,16 @@ def stage_text(outcome: Outcome) -> str:
     live = outcome.live
     if live is None:
         return ""
+    if live.peer == "log":
+        told = "its outages follow from the frames" + (", and from what was told of them" if live.lost == "told" else "")
+        return f"Imported from a log of {live.frames} frames, {_PROTOCOLS[live.protocol]}: {told}. What the frames do not show is unknown."
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
-    return f"Live, {speed}: OCPP 1.6 over WebSockets to the {live.peer}, {through}."
+    return f"Live, {speed}: {_PROTOCOLS[live.protocol]} over WebSockets to the {live.peer}, {through}."
+
+
+_PROTOCOLS = {"ocpp1.6": "OCPP 1.6", "ocpp2.0.1": "OCPP 2.0.1", "ocpp1.6 and ocpp2.0.1": "OCPP 1.6 and OCPP 2.0.1"}
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"
