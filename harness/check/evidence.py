@@ -187,6 +187,8 @@ class Evidence(Struct, eq=False):
     outage: bool = False
     since: int = 0
     """When the outage began."""
+    lost_by: int = 0
+    """When its server was lost at the latest: from then on the charger has so long to notice."""
     loss: Loss | None = None
     recovered_at: int = -1
     forgot_at: int = -1

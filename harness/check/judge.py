@@ -308,6 +308,7 @@ class Judge:
         ev.log.append(record)
         ev.outage = True
         ev.since = record.t
+        ev.lost_by = max(record.t, record.by)
         ev.loss = record
         ev.cut_hold = None
         ev.amperage_before, ev.amperage_ma = ev.amperage_ma, 0

@@ -118,6 +118,8 @@ class Loss(Record, kw_only=True, tag="loss"):
     """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause. Of a log: ``silence`` where it
     follows from the frames, ``told`` where the operator says so."""
     step: str = ""
+    by: int = 0
+    """Of a log, where ``t`` is the earliest: when it was lost at the latest; 0: at ``t``."""
 
 
 class Recovery(Record, kw_only=True, tag="recovery"):

@@ -12,12 +12,14 @@ the first frame. Where it cannot, the event counts as having happened at the nea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from harness.journal.records import Failed, Message, Record, Return, State
-from harness.stage.seen.history import Boot, Fact, History, Tx
+from harness.stage.seen.flow import Fact, Tx
+from harness.stage.seen.history import History
 from harness.stage.seen.meters import Reading, readings
 from harness.stage.seen.orders import Order, Orders, Payload
+from harness.stage.seen.silence import Boot, Contacts, Queued
 from harness.values import ChargerModel, Supply
 from harness.world.messages import Request, RequestAction
 
@@ -35,7 +37,8 @@ _STATES_201: dict[str, State] = {
     "Occupied": "Preparing", "Reserved": "Available", "EVConnected": "Preparing", "Idle": "Available",
 }  # fmt: skip
 """Words of OCPP 2.0.1, and OCPP 1.6's Reserved, for what has another name in the journal."""
-_COUNTED = frozenset({"transaction-start", "transaction-end", "authorise", "registration", "meter-values"})
+_COUNTED = frozenset({"transaction-start", "transaction-end", "authorise", "registration"})
+"""Messages whose failure is told."""
 
 
 class Pending(NamedTuple):
@@ -65,7 +68,8 @@ class Observer:
         """What the charger said of itself when it registered."""
         self.plug_in = 0
         """The number of the car that is connected now; 0: there is none."""
-        self.history = History(name, model, supply)
+        self._history = History(name, model, supply)
+        self._contacts: Contacts = self._history.contacts
         self._place = place
         self._emit = emit
         self._since = since
@@ -81,6 +85,7 @@ class Observer:
         self._commands: dict[str, tuple[int, str, Payload]] = {}
         self._by_id: dict[Any, Tx] = {}
         """The server's id of a transaction, in OCPP 2.0.1 the charger's → that transaction."""
+        self._by_key: dict[tuple[Any, ...], Tx] = {}
         self._times_sent: dict[tuple[Any, ...], int] = {}
         self._taken: set[tuple[Any, ...]] = set()
         self._connected_at = -1
@@ -92,13 +97,13 @@ class Observer:
 
     def connected(self, now: int) -> None:
         """The charger opened a connection."""
-        self.history.connected(now)
-        self.history.note(Return(t=now, who=self.name, by="connection"))
+        self._contacts.connection(now)
+        self._history.note(Return(t=now, who=self.name, by="connection"))
         self._connected_at = now
 
     def disconnected(self, now: int, cause: str = "link") -> None:
         """Its connection is gone, for a cause as :class:`harness.journal.records.Loss` has it."""
-        self.history.disconnected(now, cause)
+        self._contacts.connection(now, cause)
         for pending in self._calls.values():
             self._failed(pending, now, "link-lost")
         self._calls.clear()
@@ -106,7 +111,7 @@ class Observer:
 
     def away(self, since: int, until: int) -> None:
         """Whoever runs the server says that it was not there for this charger."""
-        self.history.told.append((since, until))
+        self._contacts.told.append((since, until))
 
     # The charger's calls.
 
@@ -118,7 +123,6 @@ class Observer:
         if request is not None:
             request.sent = now
         self._calls[id_] = pending
-        self.history.called.append(now)
         return request
 
     def _expire(self, now: int, id_: str) -> None:
@@ -129,24 +133,24 @@ class Observer:
                 self._failed(pending, min(due, now), "timeout")
                 del self._calls[key]
 
-    def _failed(self, pending: Pending, t: int, why: str) -> None:
-        self.history.unanswered.append(pending.sent)
+    def _failed(self, pending: Pending, t: int, why: Literal["timeout", "error", "link-lost"]) -> None:
+        if why != "error":
+            self._contacts.unanswered.append(pending.sent)
         message = pending.message
-        if message is not None and message.action in _COUNTED and pending.action != "MeterValues":
-            failed = Failed(t=t, who=self.name, action=message.action, sent=message.sent, number=message.number, tx=message.tx)  # type: ignore[call-arg]
-            failed.why = why  # type: ignore[assignment]
-            self.history.note(failed)
+        if message is not None and message.action in _COUNTED:
+            self._history.note(
+                Failed(t=t, who=self.name, action=message.action, sent=message.sent, number=message.number, tx=message.tx, why=why)
+            )
 
     def answered(self, now: int, action: str, payload: Payload | None, id_: str = "") -> None:
         """The server answered a call; ``payload`` None: with an error."""
-        self.history.sights.append(now)
+        self._contacts.sights.append(now)
         pending = self._calls.pop(id_, None)
         if pending is None or (action and pending.action != action):
             return  # it was sent before the first frame, or has been given up since
         self._set_clock(now, payload)
         if payload is None:
             self._failed(pending, now, "error")
-            self.history.unanswered.pop()
             return
         info = payload.get("idTagInfo") or payload.get("idTokenInfo")
         status = payload.get("status") or (info.get("status") if isinstance(info, dict) else None) or "Accepted"
@@ -154,8 +158,8 @@ class Observer:
         if pending.action == "BootNotification" and accepted:
             self._awaits_acceptance = False
             self._triggered.clear()
-            self.history.boots[-1].accepted_at = now
-            self.history.note(Return(t=now, who=self.name, by="registration"))
+            self._contacts.boots[-1].accepted_at = now
+            self._history.note(Return(t=now, who=self.name, by="registration"))
         if pending.tx is not None:
             self._booked(pending, payload)
         message = pending.message
@@ -165,7 +169,7 @@ class Observer:
             message.repeat = key in self._taken
             message.result = "accepted" if accepted or message.action == "transaction-end" else "rejected"
             self._taken.add(key)
-            self.history.note(message)
+            self._history.note(message)
 
     def _set_clock(self, now: int, payload: Payload | None) -> None:
         told = self._since(payload.get("currentTime")) if payload else None
@@ -190,11 +194,13 @@ class Observer:
         self.model = str(said.get("chargePointModel") or said.get("model") or "")
         self.firmware = str(said.get("firmwareVersion") or "")
         reason = str(payload.get("reason") or "")
-        if not self._awaits_acceptance and reason != "Triggered" and "BootNotification" not in self._triggered:
-            self._awaits_acceptance = True
-            self.history.boots.append(Boot(max(self._connected_at, self.history.last_sight), now, reason, known=self._connected_at >= 0))
-        elif not self.history.boots:
-            self.history.boots.append(Boot(now, now, "Triggered", known=False))
+        if not self._awaits_acceptance:
+            restarted = reason != "Triggered" and "BootNotification" not in self._triggered
+            boots = self._contacts.boots
+            fresh = self._connected_at >= 0 and (not boots or self._connected_at > boots[-1].at)
+            before = self._connected_at if fresh else self._contacts.last_sight
+            boots.append(Boot(before, now, fresh, reason, restarted))
+            self._awaits_acceptance = restarted
         message = self._message("registration", now, now, now, sure=True)
         return Request("registration", now, self.plug_in), Pending(now, "BootNotification", payload, message)
 
@@ -234,7 +240,7 @@ class Observer:
         tx = self._by_id.get(payload.get("transactionId"))
         if tx is None and payload.get("transactionId", -1) == -1:
             # OCPP 1.6 errata 3.18: no id could be had. Then it ends the last one that the server never answered.
-            tx = next((known for known in reversed(self.history.transactions) if not known.ids), None)
+            tx = next((known for known in reversed(self._history.transactions) if not known.ids), None)
         if tx is not None:
             self._closed(tx, at, wh, stamp, str(payload.get("reason") or "Local"))
         self._metered(payload.get("transactionData"), now, tx)
@@ -265,17 +271,17 @@ class Observer:
             self._by_id[id_] = tx
         offline = payload.get("offline") is True
         if offline:
-            self.history.queued.append((at, now))
+            self._contacts.queued.append(Queued(at, now, flagged=True))
         state = str(info.get("chargingState") or "")
         state = _STATES_201.get(state, state)
         if state in _STATES:
-            self._in_state(at, cast("State", state))
+            self._in_state(at, cast("State", state), each=True)
         if kind == "Ended" and tx is not None:
-            self._closed(tx, at, tx.wh if wh is None else wh, stamp, str(info.get("stoppedReason") or "Local"))
-            if payload.get("triggerReason") in ("EVCommunicationLost", "EVDeparted"):
-                tx.reason = "EVDisconnected"
+            left = payload.get("triggerReason") in ("EVCommunicationLost", "EVDeparted")
+            reason = "EVDisconnected" if left else str(info.get("stoppedReason") or "Local")
+            self._closed(tx, at, tx.wh if wh is None else wh, stamp, reason)
         if tx is not None and wh is not None:
-            self.history.read(at, wh)
+            self._history.read(at, wh)
         action: RequestAction = {"Started": "transaction-start", "Ended": "transaction-end"}.get(str(kind), "meter-values")  # type: ignore[assignment]
         message = self._message(
             action, now, at, stamp, sure=sure, tx=tx, wh=wh or 0, seq=_whole(payload.get("seqNo")), offline=offline,
@@ -286,8 +292,8 @@ class Observer:
 
     def _opened(self, key: tuple[Any, ...], at: int, wh: int, stamp: int) -> Tx:
         """The transaction of a start: a new one, or the one of which this is told again."""
-        history = self.history
-        known = next((tx for tx in reversed(history.transactions) if tx.key == key), None)
+        history = self._history
+        known = self._by_key.get(key)
         if known is not None:
             return known
         if self.plug_in and at >= self._gone_at:
@@ -298,6 +304,7 @@ class Observer:
             if at >= self._gone_at:
                 self.plug_in = plug_in
         tx = Tx(len(history.transactions) + 1, key, plug_in, at, wh, stamp)
+        self._by_key[key] = tx
         history.transactions.append(tx)
         history.read(at, wh)
         return tx
@@ -306,7 +313,7 @@ class Observer:
         if tx.end_at >= 0:
             return
         tx.end_at, tx.end_wh, tx.end_stamp, tx.reason = max(at, tx.at), wh, stamp, reason
-        self.history.read(tx.end_at, wh)
+        self._history.read(tx.end_at, wh)
         if reason == "EVDisconnected" and tx.plug_in == self.plug_in:
             self.plug_in, self._gone_at = 0, at
 
@@ -322,9 +329,9 @@ class Observer:
 
     def _read(self, reading: Reading, at: int) -> None:
         if reading.wh is not None:
-            self.history.read(at, reading.wh)
+            self._history.read(at, reading.wh)
         if reading.ma is not None:
-            self.history.currents.append(Fact(at, reading.ma))
+            self._history.currents.append(Fact(at, reading.ma))
 
     # The server's commands.
 
@@ -334,7 +341,7 @@ class Observer:
 
     def command_answered(self, now: int, action: str, payload: Payload | None, id_: str = "") -> None:
         """The charger answered a command; ``payload`` None: with an error."""
-        self.history.sights.append(now)
+        self._contacts.sights.append(now)
         ordered = self._commands.pop(id_, None)
         if ordered is None or payload is None or payload.get("status") != "Accepted":
             return
@@ -349,18 +356,18 @@ class Observer:
         tx = self._by_id.get(order.transaction) if order.transaction is not None else None
         if record.command in ("hold", "pause", "release"):
             record.plug_in = tx.plug_in if tx is not None else 0 if order.transaction is not None else self.plug_in
-        self.history.note(record)
+        self._history.note(record)
 
     # What all of it rests on.
 
-    def _in_state(self, at: int, state: State, *, coarse: bool = False) -> None:
-        """The connector was in a state; ``coarse``: there is a car, and what it does others say."""
+    def _in_state(self, at: int, state: State, *, coarse: bool = False, each: bool = False) -> None:
+        """The connector was in a state; ``coarse`` and ``each`` are as in :class:`harness.stage.seen.flow.Fact`."""
         if state == "Available":
             self.plug_in, self._gone_at = 0, max(at, self._gone_at)
         elif state not in ("Unavailable", "Faulted") and not self.plug_in and at >= self._gone_at:
             self._plug_ins += 1
             self.plug_in = self._plug_ins
-        self.history.states.append(Fact(at, state, self.plug_in, coarse=coarse))
+        self._history.states.append(Fact(at, state, coarse, each))
 
     def _when(self, text: Any, now: int) -> tuple[int, int, bool]:
         """(what the charger says, when it can have been, whether that is known) of an event that is told of now."""
@@ -372,11 +379,11 @@ class Observer:
             return stamp, min(stamp, now), True
         if stamp > now or stamp < self._first_ocpp:
             return stamp, now, True
-        at = self.history.nearest(stamp, now)
+        at = self._contacts.nearest(stamp, now)
         if abs(at - stamp) > TOLERANCE_MS:
             return stamp, at, True
         if now - stamp > self._noticing_ms:
-            self.history.queued.append((stamp, now))
+            self._contacts.queued.append(Queued(stamp, now))
         return stamp, stamp, False
 
     def _message(
@@ -408,7 +415,7 @@ class Observer:
     def finish(self, end_ms: int) -> None:
         """Nothing more will be seen: emit all records, in the order of their times."""
         self._expire(end_ms, "\0")
-        for record in self.history.told_by(end_ms):
+        for record in self._history.told_by(end_ms):
             self._emit(self._place, record)
 
 

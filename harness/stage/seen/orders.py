@@ -60,6 +60,13 @@ class Orders:
             if windows is None:
                 return []
             return [Order(Command(t=now, who=who, command="schedule", sent=sent, windows=windows))]
+        begins = self._since(schedule.get("startSchedule"))
+        if profile["chargingProfileKind"] == "Recurring" or (begins is not None and begins > now):
+            return []  # it orders something for later, which no command of the world does
+        if begins is not None:
+            periods = [(at - (now - begins), limit) for at, limit in periods]
+            lasts_ms = lasts_ms - (now - begins) if lasts_ms is not None else None
+            periods = periods[max((place for place, (at, _) in enumerate(periods) if at <= 0), default=0) :]
         first = periods[0][1]
         if first == 0 and purpose in (_TX, *_MAXIMA):
             until_ms = min((at for at, limit in periods if limit), default=lasts_ms)

@@ -171,7 +171,8 @@ class TraceWriter:
     def _set_aside(self, time: str, charger: str, direction: str, raw: str) -> None:
         self.unreadable += 1
         if self._rest is None:
-            self._rest = self.unreadable_path.open("a", encoding="utf-8", errors="backslashreplace")
+            self._rest = self.unreadable_path.open("a", encoding="utf-8")
+        raw = raw.encode("utf-8", "backslashreplace").decode()
         shown = _ENCODE(_IN_ADDRESS.sub(rf"\1{HIDDEN}", raw)).decode()
         told = f"{len(raw)} characters that name a secret" if _SECRET.search(raw) else shown
         self._rest.write(f"{time} {_ENCODE(charger).decode()} {direction} {told}\n")

@@ -132,31 +132,40 @@ class Log:
         return path
 
 
-def charging_through(power_w: int = 6000, *, stopped: bool = False) -> Log:
-    """A day at an OCPP 1.6 charger: a car charges from 10:00 on, the server is away from 11:02 to 12:58, the car leaves at 14:00.
+def charging_through(*, stops_at: str = "", resumes_at: str = "13:00") -> Log:
+    """A day at an OCPP 1.6 charger: a car charges 6 kW from 10:00 on, the server is away from 11:02 to 12:58, the car leaves at 14:00.
 
-    Readings come every 10 min, those of the outage once the server is back. ``stopped``: nothing flowed while it was away.
+    Readings come every 10 min, those of the outage once the server is back. From ``stops_at`` to ``resumes_at`` nothing flows.
     """
     log = Log()
     log.at("09:58").boot().at("09:58:01").status("Available")
     log.at("10:00").status("Preparing").at("10:00:05").start(1000, 7).at("10:00:08").status("Charging")
-    wh = 1000
+    pause = (_minute(stops_at), _minute(resumes_at)) if stops_at else (0, 0)
     queued = []
     for minute in range(10, 240, 10):
-        away = 62 <= minute < 178
-        if not (stopped and 62 < minute <= 178 + 10):
-            wh += power_w // 6
+        wh = _register(minute, pause)
         clock = f"{10 + minute // 60:02}:{minute % 60:02}"
-        if away:
+        if 62 <= minute < 178:
             queued.append((wh, clock))
             continue
         if queued:
             log.at("12:58").beat()
-            for number, (register, stamp) in enumerate(queued):
-                log.at(f"12:58:{number + 1:02}").meter(register, 7, stamp)
+            for number, (register, stamp) in enumerate(queued, start=1):
+                log.at(f"12:58:{number:02}").meter(register, 7, stamp)
             queued = []
         log.at(clock).meter(wh, 7)
         if minute == 60:
             log.at("11:01:30").beat()
-    log.at("14:00").stop(wh, 7).at("14:00:01").status("Available")
+    log.at("14:00").stop(_register(240, pause), 7).at("14:00:01").status("Available")
     return log.beats("14:05", "14:40", 5)
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = map(int, clock.split(":"))
+    return hours * 60 + minutes - 600
+
+
+def _register(minute: int, pause: tuple[int, int]) -> int:
+    """The register so many minutes after ten, in Wh: 1000 at first, and 100 more each minute but for those of the pause."""
+    paused = max(0, min(minute, pause[1]) - pause[0])
+    return 1000 + 100 * (minute - paused)
