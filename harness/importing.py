@@ -13,6 +13,7 @@ from harness.journal.records import AnyRecord, Record
 from harness.scenario import load, loads
 from harness.scenario.calendar import Calendar
 from harness.stage.seen.observer import Observer
+from harness.stage.seen.station import Station, connector_of
 from harness.stage.seen.trace import CALL, Seen, Version, milliseconds, read_trace
 from harness.values import MOST_DURATION_MS, Chargers, LiveRun, NetworkModel, Period, Scenario, Tariff, VehicleModel
 from harness.zones import zone
@@ -72,16 +73,25 @@ def import_trace(
         first, last = (datetime.fromtimestamp(frame.at / 1000, UTC).date().isoformat() for frame in (frames[0], frames[-1]))
         raise LostError(f"{log}: the frames are from {first} to {last}, expected at most {MOST_DURATION_MS // _DAY_MS} days")
     versions: dict[str, Version] = {}
+    connectors: dict[str, dict[int, None]] = {}
     for frame in frames:
         versions.setdefault(frame.charger, frame.version)
-    resolved = _scenario(Path(log), scenario, start, end_ms + 1, versions)
+        if frame.up and frame.kind == CALL and (number := connector_of(frame.payload)):
+            connectors.setdefault(frame.charger, {})[number] = None
+    names = {charger: _named(charger, sorted(connectors.get(charger, {}))) for charger in versions}
+    resolved = _scenario(Path(log), scenario, start, end_ms + 1, versions, names)
     away = [(begins - start, ends - start) for begins, ends in spans]
     protocols = sorted({f"ocpp{version}" for version in versions.values()})
     how = LiveRun(
         speed=1, skipped_idle=False, through="nothing", protocol=" and ".join(protocols),  # type: ignore[arg-type]
         peer="log", frames=len(frames), lost="told" if spans else "inferred",
     )  # fmt: skip
-    return Imported(resolved, how, _observed(resolved, frames, start, end_ms, away), end_ms + 1)
+    return Imported(resolved, how, _observed(resolved, names, frames, start, away), end_ms + 1)
+
+
+def _named(charger: str, connectors: list[int]) -> dict[int, str]:
+    """Connector → the name of what stands for it in the journal: the charger itself, if it has only one."""
+    return {number: f"{charger}:{number}" for number in connectors} if len(connectors) > 1 else {1: charger}
 
 
 def _span(text: str) -> tuple[int, int]:
@@ -114,41 +124,50 @@ def _since(start: int) -> Callable[[Any], int | None]:
     return since
 
 
-def _observed(scenario: Scenario, frames: list[Seen], start: int, end_ms: int, away: list[tuple[int, int]]) -> list[AnyRecord]:
+def _observed(
+    scenario: Scenario, names: dict[str, dict[int, str]], frames: list[Seen], start: int, away: list[tuple[int, int]]
+) -> list[AnyRecord]:  # fmt: skip
     """What the frames tell of each charger, in the order of a journal."""
     found: list[tuple[int, int, int, AnyRecord]] = []
 
     def emit(place: int, record: Record) -> None:
         found.append((record.t, place, len(found), record))  # type: ignore[arg-type]
 
+    end_ms = frames[-1].at - start
     observers: dict[str, Observer] = {}
     for place, entry in enumerate(scenario.chargers):
         model = scenario.models[entry.model]
         observers[entry.name] = Observer(place, entry.name, model, emit, since=_since(start), end_ms=end_ms, supply=scenario.supply)
+    stations = {
+        charger: Station({number: observers[name] for number, name in connectors.items()}) for charger, connectors in names.items()
+    }  # fmt: skip
+    for station in stations.values():
         for span in away:
-            observers[entry.name].away(*span)
+            station.away(*span)
     for frame in frames:
-        _feed(observers[frame.charger], frame, frame.at - start)
-    for observer in observers.values():
-        observer.finish(end_ms)
+        _feed(stations[frame.charger], frame, frame.at - start)
+    for station in stations.values():
+        station.finish(end_ms)
     return [record for *_, record in sorted(found, key=lambda entry: entry[:3])]
 
 
-def _feed(observer: Observer, frame: Seen, now: int) -> None:
+def _feed(station: Station, frame: Seen, now: int) -> None:
     payload = None if frame.error else frame.payload
     if frame.kind == CALL:
-        called = observer.call if frame.up else observer.command
+        called = station.call if frame.up else station.command
         called(now, frame.action, frame.payload, frame.id)
     elif frame.up:
-        observer.command_answered(now, frame.action, payload, frame.id)
+        station.command_answered(now, frame.action, payload, frame.id)
     else:
-        observer.answered(now, frame.action, payload, frame.id)
+        station.answered(now, frame.action, payload, frame.id)
 
 
 # The scenario.
 
 
-def _scenario(log: Path, source: str | Path | None, start: int, duration_ms: int, versions: dict[str, Version]) -> Scenario:
+def _scenario(
+    log: Path, source: str | Path | None, start: int, duration_ms: int, versions: dict[str, Version], names: dict[str, dict[int, str]]
+) -> Scenario:  # fmt: skip
     """The scenario of a journal that is imported: no plan, and the chargers that the log names."""
     if source is None:
         base = loads(_GENERIC, _name(log))
@@ -161,13 +180,13 @@ def _scenario(log: Path, source: str | Path | None, start: int, duration_ms: int
     given = {member: entry for entry in base.chargers for member in entry.members()} if source is not None else {}
     models, entries = dict(base.models), []
     generic = loads(_GENERIC, "generic").models
-    for name, version in versions.items():
-        entry = given.get(name)
+    for charger, version in versions.items():
+        entry = given.get(charger)
         if entry is None:
             model = _MODELS[version]
             models.setdefault(model, generic[model])
-            entry = Chargers(name=name, model=model, network=_UNKNOWN, car=_UNKNOWN, tariff=_UNKNOWN)
-        entries.append(replace(entry, name=name, count=0, driver="", sessions=(), shard=None))
+            entry = Chargers(name=charger, model=model, network=_UNKNOWN, car=_UNKNOWN, tariff=_UNKNOWN)
+        entries += [replace(entry, name=name, count=0, driver="", sessions=(), shard=None) for name in names[charger].values()]
     title = f"A log of OCPP frames: {log.name}"
     return replace(
         base, name=_name(log), title=title if source is None else f"{base.title}: {log.name}", start=f"{begins:%Y-%m-%dT%H:%M:%SZ}",

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 REGISTER = "Energy.Active.Import.Register"
 CURRENT = "Current.Import"
+LARGEST = 1e12
+"""No register, current, duration or sequence number is larger: what is makes no sense."""
 
 
 class Reading(NamedTuple):
@@ -40,7 +42,7 @@ def _number(sample: dict[str, Any]) -> float | None:
     name = sample.get("unit") or (unit.get("unit") if isinstance(unit, dict) else None) or ""
     power = unit.get("multiplier", 0) if isinstance(unit, dict) else 0
     try:
-        number = float(sample["value"]) * 10.0 ** int(power)
+        number = float(sample["value"]) * 10.0 ** int(power) * (1000 if name == "kWh" else 1)
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return number * 1000 if name == "kWh" else number if abs(number) < 1e15 else None
+    return number if abs(number) < LARGEST else None

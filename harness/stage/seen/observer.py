@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from harness.journal.records import Failed, Message, Record, Return, State
 from harness.stage.seen.flow import Fact, Tx
 from harness.stage.seen.history import History
-from harness.stage.seen.meters import Reading, readings
+from harness.stage.seen.meters import LARGEST, Reading, readings
 from harness.stage.seen.orders import Order, Orders, Payload
 from harness.stage.seen.silence import Boot, Contacts, Queued
 from harness.values import ChargerModel, Supply
@@ -113,6 +113,10 @@ class Observer:
         """Whoever runs the server says that it was not there for this charger."""
         self._contacts.told.append((since, until))
 
+    def knows(self, transaction: Any) -> bool:
+        """Whether a transaction id is one of this charger's."""
+        return _name(transaction) in self._by_id
+
     # The charger's calls.
 
     def call(self, now: int, action: str, payload: Payload, id_: str = "") -> Request | None:
@@ -180,7 +184,7 @@ class Observer:
         """The server took in a start or an end."""
         tx, message = cast("Tx", pending.tx), cast("Message", pending.message)
         if message.action == "transaction-start":
-            id_ = payload.get("transactionId", tx.key)
+            id_ = _name(payload.get("transactionId")) or tx.key
             if id_ not in tx.ids:
                 tx.ids.append(id_)
                 self._by_id[id_] = tx
@@ -230,14 +234,14 @@ class Observer:
     def _start(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         stamp, at, sure = self._when(payload.get("timestamp"), now)
         wh = _whole(payload.get("meterStart"))
-        tx = self._opened(("1.6", payload.get("timestamp"), wh), at, wh, stamp)
+        tx = self._opened(("1.6", _name(payload.get("timestamp")), wh), at, wh, stamp)
         message = self._message("transaction-start", now, at, stamp, sure=sure, tx=tx, wh=wh)
         return self._request("transaction-start", message, tx), Pending(now, "StartTransaction", payload, message, tx)
 
     def _stop(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         stamp, at, sure = self._when(payload.get("timestamp"), now)
         wh = _whole(payload.get("meterStop"))
-        tx = self._by_id.get(payload.get("transactionId"))
+        tx = self._by_id.get(_name(payload.get("transactionId")))
         if tx is None and payload.get("transactionId", -1) == -1:
             # OCPP 1.6 errata 3.18: no id could be had. Then it ends the last one that the server never answered.
             tx = next((known for known in reversed(self._history.transactions) if not known.ids), None)
@@ -250,7 +254,7 @@ class Observer:
         return request, Pending(now, "StopTransaction", payload, message, tx, records=tx is not None)
 
     def _meter(self, now: int, payload: Payload) -> tuple[Request, Pending]:
-        tx = self._by_id.get(payload.get("transactionId"))
+        tx = self._by_id.get(_name(payload.get("transactionId")))
         stamp, at, sure, wh, count = self._metered(payload.get("meterValue"), now, tx) or (now, now, True, 0, 0)
         message = self._message("meter-values", now, at, stamp, sure=sure, tx=tx, wh=wh, count=max(1, count))
         queued = now - at > self._noticing_ms
@@ -261,7 +265,7 @@ class Observer:
         stamp, at, sure = self._when(payload.get("timestamp"), now)
         info = payload.get("transactionInfo")
         info = info if isinstance(info, dict) else {}
-        id_ = info.get("transactionId")
+        id_ = _name(info.get("transactionId"))
         kind = payload.get("eventType")
         metered = self._metered(payload.get("meterValue"), now, None)
         wh = metered[3] if metered else None
@@ -353,7 +357,7 @@ class Observer:
 
     def _ordered(self, order: Order) -> None:
         record = order.record
-        tx = self._by_id.get(order.transaction) if order.transaction is not None else None
+        tx = self._by_id.get(_name(order.transaction)) if order.transaction is not None else None
         if record.command in ("hold", "pause", "release"):
             record.plug_in = tx.plug_in if tx is not None else 0 if order.transaction is not None else self.plug_in
         self._history.note(record)
@@ -435,4 +439,9 @@ def _identity(message: Message) -> tuple[Any, ...]:
 
 
 def _whole(value: Any) -> int:
-    return round(value) if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15 else 0
+    return round(value) if isinstance(value, int | float) and abs(value) < LARGEST else 0
+
+
+def _name(value: Any) -> str:
+    """An id, of whatever it is made; empty: there is none."""
+    return str(value) if isinstance(value, int | str) else ""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from harness.journal.records import Command
+from harness.stage.seen.meters import LARGEST
 
 FOREVER_MS = 10 * 366 * 86_400_000
 """How far a schedule without an end is laid out: longer than any run."""
@@ -41,7 +42,7 @@ class Orders:
             if action == "ClearChargingProfile":
                 return self._cleared(who, payload, sent, now)
             if action == "ChangeConfiguration" and payload["key"] == AMPERAGE_KEY:
-                return [Order(Command(t=now, who=who, command="amperage", sent=sent, ma=round(float(payload["value"]) * 1000)))]
+                return [Order(Command(t=now, who=who, command="amperage", sent=sent, ma=_ms(payload["value"])))]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
             pass  # what is not as OCPP has it means nothing to us, whatever it did to the charger
         return []
@@ -50,10 +51,10 @@ class Orders:
         profile = payload.get("csChargingProfiles") or payload["chargingProfile"]
         schedule = profile["chargingSchedule"]
         schedule = schedule[0] if isinstance(schedule, list) else schedule
-        periods = [(round(period["startPeriod"] * 1000), float(period["limit"])) for period in schedule["chargingSchedulePeriod"]]
+        periods = [(_ms(period["startPeriod"]), _sane(period["limit"])) for period in schedule["chargingSchedulePeriod"]]
         purpose = profile["chargingProfilePurpose"]
         self._purposes[profile.get("chargingProfileId", profile.get("id"))] = purpose
-        lasts_ms = round(schedule["duration"] * 1000) if "duration" in schedule else None
+        lasts_ms = _ms(schedule["duration"]) if "duration" in schedule else None
         transaction = profile.get("transactionId")
         if purpose == _TX_DEFAULT:
             windows = self._windows(profile["chargingProfileKind"], profile.get("recurrencyKind", ""), schedule, periods, lasts_ms, now)
@@ -93,7 +94,7 @@ class Orders:
             begins += max(0, now - begins) // every_ms * every_ms
         windows: list[tuple[int, int]] = []
         edges = [*periods, (whole_ms, -1.0)]
-        while begins < self._end_ms or not windows:
+        while begins < self._end_ms or not windows:  # of a profile that recurs, as far as the run goes
             for (opens, limit), (closes, _) in pairwise(edges):
                 if limit or closes <= opens:
                     continue
@@ -118,3 +119,16 @@ class Orders:
         if purpose in (None, _TX_DEFAULT):
             orders.append(Order(Command(t=now, who=who, command="schedule", sent=sent, on=False)))
         return orders
+
+
+def _sane(value: Any) -> float:
+    """A number that can be what it is said to be. Raises :class:`ValueError`."""
+    number = float(value)
+    if not abs(number) < LARGEST:
+        raise ValueError(value)
+    return number
+
+
+def _ms(value: Any) -> int:
+    """Seconds as ms, or amperes as mA."""
+    return round(_sane(value) * 1000)

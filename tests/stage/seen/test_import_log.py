@@ -1,6 +1,8 @@
 """Logs of real chargers, written by hand: what is found in them, and what stays unknown."""
 
 import gzip
+import re
+from functools import reduce
 
 import pytest
 from logs import Log, charging_through, iso
@@ -350,3 +352,20 @@ def test_metrics_that_a_log_does_not_show_are_not_measured(judged):
         "peak_reconnects", "queue_drain_time", "messages_doubled", "messages_late",
     }  # fmt: skip
     assert all(metric.run is None for metric in metrics.values())
+
+
+def test_connectors_of_one_charger_are_judged_each_for_itself(judged):
+    """One car charges through the outage, the other is stopped at the loss."""
+    one, other = charging_through(), charging_through(stops_at="11:02")
+    second = (('"connectorId":1', '"connectorId":2'), ('nId":7', 'nId":8'))
+    other.frames = [
+        (at.replace(":00.", ":20."), charger, version, direction, reduce(lambda text, change: text.replace(*change), second, raw))
+        for at, charger, version, direction, raw in other.frames if '"BootNotification"' not in raw
+    ]  # fmt: skip
+    for log, mark in ((one, "a"), (other, "b")):  # message ids are not given out twice
+        log.frames = [(*rest, re.sub(r'^\[(\d),"', rf'[\1,"{mark}', raw)) for *rest, raw in log.frames]
+    run = judged(one, other)
+    assert run.scenario.names() == ["CP1:1", "CP1:2"]
+    result = run.checks["charging-continues"]
+    assert (result.met, result.failed, result.failing) == (1, 1, ["CP1:2"])
+    assert said(run, "transactions-accounted") == "2 met"
