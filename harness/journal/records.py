@@ -199,6 +199,8 @@ class Transaction(Record, kw_only=True, tag="transaction"):
     edge: Literal["open", "close"]
     wh: int
     """The true energy register then."""
+    sure: bool = True
+    """Whether the server booked it can be told. Of a log it cannot, where an end came without an id before its start, if that ever came."""
 
 
 class Ledger(Record, kw_only=True, tag="ledger"):

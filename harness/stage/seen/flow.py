@@ -41,7 +41,7 @@ class Fact(NamedTuple):
     coarse: bool = False
     """It says only that there is a car."""
     each: bool = False
-    """It is one of the events of a transaction, of which OCPP 2.0.1 has the charger tell each: before it there was no other."""
+    """It is one of those of which the charger tells each, be it later: between it and the next there was no other."""
 
 
 @dataclass(slots=True)
@@ -62,6 +62,8 @@ class Tx:
     end_stamp: int = 0
     end_booked: bool = False
     reason: str = ""
+    sure: bool = True
+    """Whether the server booked it can be told."""
     request: Request | None = None
 
 
@@ -150,6 +152,7 @@ class Flow:
         outages: Sequence[Outage],
     ) -> None:  # fmt: skip
         self._watts_per_ampere = supply.voltage_v * min(model.ratings.phases, supply.phases)
+        self._most_ma = model.ratings.unit_rating_ma
         self._currents = sorted(currents, key=_at)
         self._registers = registers
         self._outages = outages
@@ -163,13 +166,14 @@ class Flow:
         """A stay with its transactions, stretch by stretch."""
         energy = Energy(self._registers, since, until)
         edges = {since, until, *energy.at}
-        edges.update(fact.at for fact in self._said[bisect_left(self._said, since, key=_at) : bisect_left(self._said, until, key=_at)])
+        edges.update(fact.at for fact in self._between(since, until))
         edges.update(at for tx in transactions for at in (tx.at, tx.end_at))
         first = bisect_left(self._outages, since, key=lambda outage: outage.until if outage.until is not None else until)
         for outage in self._outages[first:]:
             if outage.since >= until:
                 break
             edges.update(at for at in (outage.since + 1, outage.until) if at is not None)
+            edges.update(fact.at + 1 for fact in self._between(outage.since + 1, outage.until or until) if not fact.each)
         ordered = sorted(at for at in edges if since <= at <= until)
         made = [self._stretch(begins, ends, energy, transactions) for begins, ends in pairwise(ordered)]
         again = False
@@ -189,7 +193,7 @@ class Flow:
         ended = max((tx.end_at for tx in transactions if 0 <= tx.end_at <= begins), default=-1)
         draws: bool | None
         reason: Reason = "reported"
-        if fact is not None and not fact.coarse and (outage is None or fact.at > outage.since or self._told_later(begins, outage)):
+        if fact is not None and not fact.coarse and (outage is None or self._holds(fact, begins, outage)):
             draws = fact.what == "Charging" and (runs or ended < fact.at) and not energy.still(begins, ends)
         elif not runs and any(tx.end_at == ended and tx.reason in OWN_DOING for tx in transactions):
             draws = False
@@ -203,8 +207,14 @@ class Flow:
         state: State = fact.what if fact is not None and fact.what in CONNECTED else "Charging" if draws else "Preparing"
         return Stretch(begins, ends, state, draws, state == "SuspendedEV", self._ma(begins, energy) if draws else 0, reason)
 
-    def _told_later(self, at: int, outage: Outage) -> bool:
-        """Whether the charger later told of the next change of state in this outage, so that until then there was none."""
+    def _between(self, since: int, until: int) -> list[Fact]:
+        return self._said[bisect_left(self._said, since, key=_at) : bisect_left(self._said, until, key=_at)]
+
+    def _holds(self, fact: Fact, at: int, outage: Outage) -> bool:
+        """Whether what was last said of the connector tells something of ``at``, in an outage: as what was said then, or because the
+        charger tells of each change later, be it of those up to now or of the next."""
+        if fact.at > outage.since and (fact.each or fact.at == at):
+            return True
         place = bisect_right(self._said, at, key=_at)
         return place < len(self._said) and self._said[place].each and (outage.until is None or self._said[place].at < outage.until)
 
@@ -219,12 +229,12 @@ class Flow:
         return self._said[place - 1] if place else None
 
     def _ma(self, at: int, energy: Energy) -> int:
-        """The current as it was measured, else as the energy has it on average, else the least that there can be."""
+        """The current as it was measured, else as the energy has it on average, as far as the box can deliver that, else the least."""
         place = bisect_right(self._currents, at, key=_at)
         sample = self._currents[place - 1] if place else None
         if sample is not None and sample.what > 0 and at - sample.at <= SAMPLE_LASTS_MS:
             return int(sample.what)
-        return max(LEAST_MA, energy.watts(at) * 1000 // self._watts_per_ampere)
+        return max(LEAST_MA, min(energy.watts(at) * 1000 // self._watts_per_ampere, self._most_ma))
 
 
 def _at(fact: Fact) -> int:

@@ -57,6 +57,8 @@ class History:
         self.states: list[Fact] = []
         self.currents: list[Fact] = []
         self.transactions: list[Tx] = []
+        self.orphans: list[Tx] = []
+        """Of each only the end is known: it came without an id, and no start before it."""
         self._model = model
         self._supply = supply
         self._patience_ms = interval_ms * attempts * (attempts - 1) // 2 + attempts * model.link.answer_timeout_ms
@@ -161,7 +163,7 @@ class History:
 
     def _of_transactions(self, visits: list[Visit], registers: Registers, end_ms: int) -> Iterator[Record]:
         for place, tx in enumerate(self.transactions):
-            yield Transaction(t=tx.at, who=self.name, tx=tx.number, plug_in=tx.plug_in, edge="open", wh=tx.wh)
+            yield Transaction(t=tx.at, who=self.name, tx=tx.number, plug_in=tx.plug_in, edge="open", wh=tx.wh, sure=tx.sure)
             at, wh = tx.end_at, tx.end_wh
             if at < 0:
                 # Its end was never told. When the car left, or another transaction began, it was over.
@@ -170,11 +172,13 @@ class History:
                 at = min((moment for moment in (left, following) if moment is not None), default=-1)
                 wh = max(tx.wh, registers.by(at))
             if 0 <= at <= end_ms:
-                yield Transaction(t=at, who=self.name, tx=tx.number, plug_in=tx.plug_in, edge="close", wh=wh)
+                yield Transaction(t=at, who=self.name, tx=tx.number, plug_in=tx.plug_in, edge="close", wh=wh, sure=tx.sure)
+        for number, tx in enumerate(self.orphans, start=len(self.transactions) + 1):
+            yield Transaction(t=tx.end_at, who=self.name, tx=number, plug_in=0, edge="open", wh=tx.end_wh, sure=False)
 
     def _of_books(self, outages: list[Outage], end_ms: int) -> Iterator[Record]:
         """The server's books, as its answers tell, and from when on all that happened before must be in them."""
-        if not self.transactions:
+        if not (self.transactions or self.orphans):
             return
         entries = [
             (tx.number, tx.stamp, tx.wh, tx.end_stamp if tx.end_booked else None, tx.end_wh if tx.end_booked else None)

@@ -209,6 +209,7 @@ class Observer:
         return Request("registration", now, self.plug_in), Pending(now, "BootNotification", payload, message)
 
     def _heartbeat(self, now: int, payload: Payload) -> tuple[Request, Pending]:
+        self._contacts.beats.append(now)
         return Request("keepalive", now, self.plug_in), Pending(now, "Heartbeat", payload)
 
     def _authorize(self, now: int, payload: Payload) -> tuple[Request, Pending]:
@@ -222,7 +223,7 @@ class Observer:
         word = str(payload.get("status") or payload.get("connectorStatus") or "")
         state = _STATES_201.get(word, word)
         if state in _STATES and payload.get("connectorId") != 0:
-            self._in_state(at, cast("State", state), coarse=word == "Occupied")
+            self._in_state(at, cast("State", state), coarse=word == "Occupied", each=now - at > TOLERANCE_MS)
         request = Request("status", at, self.plug_in)
         request.stamp = stamp
         early = self._awaits_acceptance and "StatusNotification" not in self._triggered
@@ -245,13 +246,17 @@ class Observer:
         if tx is None and payload.get("transactionId", -1) == -1:
             # OCPP 1.6 errata 3.18: no id could be had. Then it ends the last one that the server never answered.
             tx = next((known for known in reversed(self._history.transactions) if not known.ids), None)
+            told = any((known.end_stamp, known.end_wh) == (stamp, wh) for known in self._history.orphans)
+            if tx is None and not told:  # its start was not told either: it may come yet
+                reason = str(payload.get("reason") or "Local")
+                self._history.orphans.append(Tx(0, (), 0, at, wh, stamp, end_at=at, end_wh=wh, end_stamp=stamp, reason=reason))
         if tx is not None:
             self._closed(tx, at, wh, stamp, str(payload.get("reason") or "Local"))
         self._metered(payload.get("transactionData"), now, tx)
         message = self._message("transaction-end", now, at, stamp, sure=sure, tx=tx, wh=wh)
         request = self._request("transaction-end", message, tx)
         request.closes_stay = payload.get("reason") == "EVDisconnected"
-        return request, Pending(now, "StopTransaction", payload, message, tx, records=tx is not None)
+        return request, Pending(now, "StopTransaction", payload, message, tx)
 
     def _meter(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         tx = self._by_id.get(_name(payload.get("transactionId")))
@@ -311,6 +316,12 @@ class Observer:
         self._by_key[key] = tx
         history.transactions.append(tx)
         history.read(at, wh)
+        for orphan in history.orphans:
+            if orphan.end_at >= at and orphan.end_wh >= wh:  # that it ended was told before
+                history.orphans.remove(orphan)
+                self._closed(tx, orphan.end_at, orphan.end_wh, orphan.end_stamp, orphan.reason)
+                tx.sure = False
+                break
         return tx
 
     def _closed(self, tx: Tx, at: int, wh: int, stamp: int, reason: str) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 _LATE_MS = 3_600_000
 """So long after its return a charger may still begin to tell of its silence, whatever its model says of attempts and intervals."""
+
+_REGULAR, _MISSED = 5, 3
+"""After so many heartbeats in a row, a silence of so many times the longest pause between two of them is no chance."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class Contacts:
         self.unanswered: list[int] = []
         """Calls to which no answer came."""
         self.queued: list[Queued] = []
+        self.beats: list[int] = []
+        """When it sent a heartbeat."""
         self.boots: list[Boot] = []
         self.told: list[tuple[int, int]] = []
         """Outages of which whoever runs the server tells."""
@@ -108,6 +114,7 @@ class Contacts:
     def outages(self, end_ms: int) -> Iterator[Outage]:
         """The silences that were outages, in order."""
         sights, unanswered, queued = sorted(self.sights), sorted(self.unanswered), sorted(self.queued)
+        beats = _Rhythm(self.beats)
         boots = sorted((boot for boot in self.boots if boot.restarted), key=lambda boot: boot.at)
         lost = [(at, cause) for at, cause in self._connections if cause]
         for place, before in enumerate(sights):
@@ -118,6 +125,8 @@ class Contacts:
             restarted = restart < len(boots) and boots[restart].at <= after
             gone = bisect_left(lost, before, key=lambda edge: edge[0])
             signs = list(self._signs(unanswered, queued, before, after, long=long, last=until is None))
+            if long and until is not None and (missed := beats.missed(before, after)) is not None:
+                signs.append(missed)
             said = next((begins for begins, ends in self.told if before <= begins < after or (long and begins < before < ends)), None)
             if said is not None:
                 since = by = max(said, before + 1)
@@ -140,6 +149,22 @@ class Contacts:
         for event in queued[bisect_right(queued, before, key=_at) : bisect_left(queued, after, key=_at)]:
             if event.flagged or last or event.sent >= after or event.sent - event.at > self._noticing_ms:
                 yield event.at
+
+
+class _Rhythm:
+    """The heartbeats of a charger: where they came regularly, those that are missing tell."""
+
+    def __init__(self, beats: list[int]) -> None:
+        self._beats = sorted(beats)
+
+    def missed(self, since: int, until: int) -> int | None:
+        """When the first of several heartbeats that were missing between two times was due; None: none were."""
+        place = bisect_right(self._beats, since)
+        lately = self._beats[max(0, place - _REGULAR) : place]
+        if len(lately) < _REGULAR:
+            return None
+        every_ms = max(later - earlier for earlier, later in pairwise(lately))
+        return lately[-1] + every_ms if until - lately[-1] > _MISSED * every_ms else None
 
 
 def _at(event: Queued) -> int:

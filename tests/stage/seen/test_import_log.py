@@ -195,6 +195,30 @@ def test_a_repeated_start_that_the_server_books_twice_is_found(judged):
     assert "stands in the ledger 2 times" in run.checks["transactions-accounted"].witness.rule
 
 
+def test_an_end_without_an_id_and_without_a_start_cannot_be_decided(judged):
+    """Whether the start was given up as it should be, or never sent, or what the server books on such an end, nobody can tell."""
+    log = offline_transaction()
+    log.frames = [frame for frame in log.frames if '"StartTransaction"' not in frame[4]]
+    log.frames = [(*rest, raw.replace('"transactionId":7', '"transactionId":-1')) for *rest, raw in log.frames]
+    assert said(judged(log), "transactions-accounted") == "1 pending"
+
+
+def test_an_end_that_came_before_its_start_is_out_of_order(judged):
+    log = Log().at("09:58").boot().at("09:59").status("Available").at("10:02").up("Heartbeat").at("11:58").beat()
+    log.at("11:58:01").stop(3500, -1, "10:50").at("11:58:02").start(500, 7, "10:20").beats("12:00", "12:20", 5)
+    run = judged(log)
+    assert said(run, "transactions-in-order") == "1 met, 1 failed"
+    assert said(run, "transactions-accounted") == "1 pending"
+    assert [(clock(run, record.t), record.edge) for record in of(run, r.Transaction)] == [("10:20:00", "open"), ("10:50:00", "close")]
+
+
+def test_heartbeats_that_are_missing_tell_of_an_outage(judged):
+    log = without_readings(charging_through()).beats("10:20", "11:00", 5)
+    run = judged(log)
+    (loss,) = of(run, r.Loss)
+    assert (clock(run, loss.t), clock(run, loss.by)) == ("11:01:30", "11:06:30")
+
+
 def test_what_ended_too_late_for_its_messages_to_come_is_pending(judged):
     log = Log().at("09:59").boot().at("10:00").start(0, 7).at("10:30").status("Available")
     assert said(judged(log), "transactions-accounted") == "1 pending"
