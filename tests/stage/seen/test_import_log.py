@@ -71,6 +71,11 @@ def test_a_car_that_stopped_before_the_loss_was_not_stopped_by_it(judged):
     assert said(judged(charging_through(stops_at="11:00")), "charging-continues") == "nothing"
 
 
+def test_a_car_that_stopped_about_the_loss_may_have_stopped_before(judged):
+    """At the power of before, the register reached where it stood still half a minute before the charger was last in touch."""
+    assert said(judged(charging_through(stops_at="11:01")), "charging-continues") == "1 cancelled"
+
+
 def test_a_car_that_never_charged_again_may_have_been_full(judged):
     run = judged(charging_through(stops_at="12:05", resumes_at="20:00"))
     assert said(run, "charging-continues") == "1 cancelled"
@@ -97,6 +102,33 @@ def test_without_readings_nothing_is_known_of_the_current(judged):
     assert run.checks["charging-continues"].why
 
 
+def test_what_was_said_of_the_connector_when_the_server_was_lost_holds_no_longer_than_it_was_said(judged):
+    """The charger said that a car had come, got no answer, and said nothing more of what followed."""
+    log = Log().at("09:58").boot().at("09:58:01").status("Available").at("10:00").beat()
+    log.at("10:05").up("StatusNotification", {"connectorId": 1, "status": "Preparing", "timestamp": iso("10:05")})
+    log.at("11:58").beat().at("11:58:01").start(500, 7, "10:06").at("11:58:02").stop(3500, 7, "10:50").at("11:58:03").status("Available")
+    run = judged(log)
+    (shown,) = [record for record in of(run, r.Current) if record.state != "Available"]
+    assert (clock(run, shown.t), shown.state) == ("10:05:00", "Preparing")
+    assert [clock(run, record.t) for record in of(run, r.Unseen)][:2] == ["10:05:00", "10:06:00"]
+
+
+@pytest.mark.parametrize(("reason", "says"), [("Other", "1 failed"), ("DeAuthorized", "1 failed"), ("Local", "1 cancelled")])
+def test_a_transaction_that_the_charger_ended_by_itself_is_a_stop(judged, reason, says):
+    log = charging_through()
+    log.frames = [frame for frame in log.frames if frame[0] < iso("11:05")]
+    log.at("12:58").beat().at("12:58:20").stop(7500, 7, "11:05", reason)
+    assert said(judged(log), "charging-continues") == says
+
+
+def test_a_state_from_before_the_end_of_a_transaction_tells_nothing_of_what_comes_after(judged):
+    log = Log().at("09:58").boot().at("10:00").start(0, 7).at("10:00:05").status("Charging").at("10:30").stop(900, 7, reason="Local")
+    run = judged(log.beats("10:31", "10:59").at("11:00").status("Available"))
+    assert [(clock(run, record.t), record.ma > 0) for record in of(run, r.Current)] == [
+        ("10:00:05", True), ("10:30:00", False), ("11:00:00", False),
+    ]  # fmt: skip
+
+
 def test_silence_alone_is_no_outage(judged):
     assert of(judged(without_readings(charging_through())), r.Loss) == []
 
@@ -107,6 +139,11 @@ def test_the_operator_says_when_the_server_was_away(judged):
     (recovery,) = of(run, r.Recovery)
     assert (clock(run, loss.t), loss.cause, clock(run, recovery.t)) == ("11:02:00", "told", "12:58:00")
     assert run.outcome.live.lost == "told"
+
+
+def test_an_outage_that_is_told_and_that_the_charger_cannot_have_noticed_is_a_blip(judged):
+    run = judged(Log().beats("10:00", "10:30"), lost="2026-03-12T10:10:40Z..2026-03-12T10:11:20Z")
+    assert [record.blip for record in of(run, r.Recovery)] == [True]
 
 
 def test_a_restart_after_a_silence_may_have_been_a_power_cut(judged):
@@ -185,7 +222,9 @@ def test_a_start_that_was_given_up_too_early_is_found(judged):
     said_ = {"connectorId": 1, "idTag": "anna", "meterStart": 0, "timestamp": iso("10:00")}
     log = Log().at("09:59").boot().at("10:00").up("StartTransaction", said_)
     log.at("10:10").stop(900, -1).at("10:10:01").status("Available").beats("10:12", "10:30")
-    assert said(judged(log), "transactions-accounted") == "1 failed"
+    run = judged(log)
+    assert said(run, "transactions-accounted") == "1 failed"
+    assert of(run, r.Discard) == []
 
 
 def test_a_repeated_start_that_the_server_books_twice_is_found(judged):
@@ -221,6 +260,14 @@ def test_heartbeats_that_are_missing_tell_of_an_outage(judged):
 
 def test_what_ended_too_late_for_its_messages_to_come_is_pending(judged):
     log = Log().at("09:59").boot().at("10:00").start(0, 7).at("10:30").status("Available")
+    assert said(judged(log), "transactions-accounted") == "1 pending"
+
+
+def test_what_may_still_wait_in_the_queue_is_pending(judged):
+    """The car left at 12:30, as the charger tells at its return; a minute later the log ends."""
+    log = charging_through()
+    log.frames = [frame for frame in log.frames if frame[0] <= iso("12:58:05")]
+    log.at("12:58:30").status("Available", "12:30").at("12:59:30").beat()
     assert said(judged(log), "transactions-accounted") == "1 pending"
 
 
@@ -280,6 +327,13 @@ def test_an_end_in_the_outage_that_does_not_say_offline_is_found(judged, tmp_pat
     assert said(judged(outage_201(end="11:50")), "offline-flag") == "2 met"
     (tmp_path / "log.jsonl").unlink()
     assert said(judged(outage_201(end="11:50", flag=False)), "offline-flag") == "1 met, 1 failed"
+
+
+def test_an_event_that_says_offline_is_one_however_short_the_silence(judged):
+    log = Log(version="2.0.1").beats("10:00", "10:10").at("10:11:00").event("Started", 0, stamp="10:10:40", wh=0, offline=True)
+    run = judged(log)
+    (loss,) = of(run, r.Loss)
+    assert (clock(run, loss.t), clock(run, loss.by)) == ("10:10:30", "10:10:40")
 
 
 def test_a_gap_in_the_sequence_is_found(judged):
@@ -369,6 +423,27 @@ def test_a_hold_and_a_schedule_are_read_off_the_wire(judged):
     assert (release.command, release.plug_in) == ("release", 1)
 
 
+WINDOW = {
+    "chargingProfileId": 2, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile", "chargingProfileKind": "Absolute",
+    "chargingSchedule": {
+        "startSchedule": "2026-03-12T00:00:00Z", "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [
+            {"startPeriod": 0, "limit": 16}, {"startPeriod": 41_400, "limit": 0}, {"startPeriod": 45_000, "limit": 16},
+        ],
+    },
+}  # fmt: skip
+"""Nothing flows from 11:30 to 12:30."""
+
+
+@pytest.mark.parametrize(("pause", "says"), [(("11:30", "12:30"), "2 met, 1 cancelled"), (("", "12:30"), "1 met, 1 failed, 1 cancelled")])
+def test_a_schedule_that_was_sent_is_what_the_charger_is_judged_by(judged, pause, says):
+    log = charging_through(stops_at=pause[0], resumes_at=pause[1])
+    log.at("10:30").order("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": WINDOW})
+    run = judged(log)
+    assert said(run, "schedule-runs-offline") == says
+    assert said(run, "charging-continues") == "1 cancelled"
+
+
 def test_metrics_that_a_log_does_not_show_are_not_measured(judged):
     metrics = judged(charging_through()).metrics
     assert metrics["messages_late"].value == 0
@@ -393,3 +468,9 @@ def test_connectors_of_one_charger_are_judged_each_for_itself(judged):
     result = run.checks["charging-continues"]
     assert (result.met, result.failed, result.failing) == (1, 1, ["CP1:2"])
     assert said(run, "transactions-accounted") == "2 met"
+
+
+def test_a_tag_at_a_charger_with_several_connectors_may_be_for_any_of_them(judged):
+    log = Log().at("10:00").status("Preparing").up("StatusNotification", {"connectorId": 2, "status": "Preparing"}).down()
+    run = judged(log.up("Authorize", {"idTag": "anna"}).down({"idTagInfo": {"status": "Accepted"}}))
+    assert not [record for record in run.records() if isinstance(record, r.Message) and record.action == "authorise"]
