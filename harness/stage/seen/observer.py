@@ -37,6 +37,7 @@ _STATES_201: dict[str, State] = {
     "Occupied": "Preparing", "Reserved": "Available", "EVConnected": "Preparing", "Idle": "Available",
 }  # fmt: skip
 """Words of OCPP 2.0.1, and OCPP 1.6's Reserved, for what has another name in the journal."""
+_LATE_REMEMBERED = 256
 _COUNTED = frozenset({"transaction-start", "transaction-end", "authorise", "registration"})
 """Messages whose failure is told."""
 
@@ -82,6 +83,8 @@ class Observer:
         """How far the server's clock, by which the charger sets its own, is ahead of the times of the frames."""
         self._orders = Orders(since, end_ms)
         self._calls: dict[str, Pending] = {}
+        self._late: dict[str, Pending] = {}
+        """Calls that were not answered in time, by the model, and may be yet."""
         self._commands: dict[str, tuple[int, str, Payload]] = {}
         self._by_id: dict[Any, Tx] = {}
         """The server's id of a transaction, in OCPP 2.0.1 the charger's → that transaction."""
@@ -136,6 +139,10 @@ class Observer:
             if key == id_ or due <= now:
                 self._failed(pending, min(due, now), "timeout")
                 del self._calls[key]
+                if key != id_:
+                    self._late[key] = pending
+                    if len(self._late) > _LATE_REMEMBERED:
+                        del self._late[next(iter(self._late))]
 
     def _failed(self, pending: Pending, t: int, why: Literal["timeout", "error", "link-lost"]) -> None:
         if why != "error":
@@ -150,6 +157,8 @@ class Observer:
         """The server answered a call; ``payload`` None: with an error."""
         self._contacts.sights.append(now)
         pending = self._calls.pop(id_, None)
+        if pending is None and (pending := self._late.pop(id_, None)) is not None:
+            self._contacts.unanswered.remove(pending.sent)  # the charger waits longer than its model says
         if pending is None or (action and pending.action != action):
             return  # it was sent before the first frame, or has been given up since
         self._set_clock(now, payload)

@@ -227,6 +227,19 @@ def test_a_start_that_was_given_up_too_early_is_found(judged):
     assert of(run, r.Discard) == []
 
 
+def test_an_answer_that_comes_late_is_an_answer(judged):
+    """After two minutes; by the model the charger gave the call up after 30 s, and others went on meanwhile."""
+    log = Log().at("09:59").boot().at("10:00")
+    log.up("StartTransaction", {"connectorId": 1, "idTag": "anna", "meterStart": 0, "timestamp": iso("10:00")})
+    late = log._id
+    log.beats("10:01", "10:01").at("10:02").frames.append(
+        (iso("10:02"), "CP1", "1.6", "csms-to-cp", f'[3,"{late}",{{"transactionId":7,"idTagInfo":{{"status":"Accepted"}}}}]')
+    )
+    run = judged(log.at("10:30").stop(900, 7).at("10:30:01").status("Available").beats("10:32", "10:50"))
+    assert said(run, "transactions-accounted") == "1 met"
+    assert of(run, r.Loss) == []
+
+
 def test_a_repeated_start_that_the_server_books_twice_is_found(judged):
     log = Log().at("09:59").boot().at("10:00").start(0, 7).at("10:01").start(0, 8, "10:00").at("10:30").stop(900, 8)
     run = judged(log.at("10:30:01").status("Available").beats("10:32", "10:50"))
@@ -331,6 +344,7 @@ def test_an_end_in_the_outage_that_does_not_say_offline_is_found(judged, tmp_pat
 
 def test_an_event_that_says_offline_is_one_however_short_the_silence(judged):
     log = Log(version="2.0.1").beats("10:00", "10:10").at("10:11:00").event("Started", 0, stamp="10:10:40", wh=0, offline=True)
+    log.frames[-1] = (iso("10:11:01"), *log.frames[-1][1:])
     run = judged(log)
     (loss,) = of(run, r.Loss)
     assert (clock(run, loss.t), clock(run, loss.by)) == ("10:10:30", "10:10:40")
@@ -379,6 +393,7 @@ def test_a_scenario_gives_models_and_contracts_by_name(judged, tmp_path):
         "supply: {voltage: 230 V, phases: 3}\ndefaults: {car: id-3, tariff: octopus-go}\n"
         "chargers:\n  CP1: {model: waybox, session: {plug_in: 08:10, needs: 5 kWh, leave: 08:40}}\nplan: []\n"
         "expect:\n  exercised: [charging-continues, reconnects-in-time]\n"
+        "  limits: {port_uptime: {min: 90 %}, messages_doubled: {max: 0}}\n"
         "  checks:\n    stays: {whenever: {message: transaction-start}, within: 1 s, then: {connected: true}}\n"
         "    draws: {never: {above: 10 A}}\n",
         encoding="utf-8",
@@ -391,6 +406,8 @@ def test_a_scenario_gives_models_and_contracts_by_name(judged, tmp_path):
     assert said(run, "charging-continues") == "1 met"
     assert said(run, "stays") == "1 met"
     assert (run.checks["draws"].verdict, said(run, "draws")) == ("unknown", "nothing")
+    assert run.checks["port_uptime"].why == "cannot be decided: a log does not show it"
+    assert run.checks["messages_doubled"].verdict == "pass"
     assert run.exit_code == 5
     assert any(reason.startswith("reconnects-in-time: cannot be decided") for reason in run.judgement.reasons)
 

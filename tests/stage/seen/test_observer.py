@@ -1,5 +1,6 @@
 """A charger that is not ours, watched call by call: what it means in the world, and that nothing it says stops the watching."""
 
+import json
 from datetime import UTC, datetime
 
 import msgspec
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 import harness
 from harness.journal import records as r
+from harness.report import markdown
 from harness.stage.seen.observer import Observer
+from harness.stage.seen.trace import TraceWriter
 
 START = datetime(2026, 3, 12, 10, tzinfo=UTC)
 SCENARIO = harness.load("answer-lost")
@@ -189,6 +192,23 @@ said = st.fixed_dictionaries({}, optional=KEYS)
 frames = st.tuples(
     st.sampled_from(["call", "answered", "command", "command_answered", "connected", "disconnected"]), st.sampled_from(ACTIONS), said
 )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(frames, min_size=1, max_size=12))
+def test_whatever_a_log_says_it_is_imported_judged_and_told(tmp_path_factory, told):
+    path = tmp_path_factory.mktemp("any") / "log.jsonl"
+    kinds = {"call": ("cp-to-csms", 2), "answered": ("csms-to-cp", 3), "command": ("csms-to-cp", 2), "command_answered": ("cp-to-csms", 3)}
+    with TraceWriter(path) as writer:
+        writer.write(iso(0), "CP1", "1.6", "cp-to-csms", '[2,"0","Heartbeat",{}]')
+        for place, (what, action, payload) in enumerate(told):
+            if what in kinds:
+                direction, kind = kinds[what]
+                frame = [kind, str(place // 2), action, payload] if kind == 2 else [kind, str(place // 2), payload]
+                writer.write(iso(place * 4 * MINUTE), "CP1", "1.6", direction, json.dumps(frame))
+    run = harness.import_log(path)
+    assert harness.judge(run.journal).judgement == run.judgement
+    assert markdown.render(run.outcome)
 
 
 @settings(max_examples=150, deadline=None)
