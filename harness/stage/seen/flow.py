@@ -40,8 +40,10 @@ class Fact(NamedTuple):
     what: Any
     coarse: bool = False
     """It says only that there is a car."""
+    stays: bool = False
+    """It was told later, or with the events of a transaction: it is not just what was so when the charger could still tell of it."""
     each: bool = False
-    """It is one of those of which the charger tells each, be it later: between it and the next there was no other."""
+    """It is one of those of which the charger tells each, be it later, as OCPP 2.0.1 has it: there was no other just before it."""
 
 
 @dataclass(slots=True)
@@ -173,7 +175,7 @@ class Flow:
             if outage.since >= until:
                 break
             edges.update(at for at in (outage.since + 1, outage.until) if at is not None)
-            edges.update(fact.at + 1 for fact in self._between(outage.since + 1, outage.until or until) if not fact.each)
+            edges.update(fact.at + 1 for fact in self._between(outage.since + 1, outage.until or until) if not fact.stays)
         ordered = sorted(at for at in edges if since <= at <= until)
         made = [self._stretch(begins, ends, energy, transactions) for begins, ends in pairwise(ordered)]
         again = False
@@ -213,7 +215,7 @@ class Flow:
     def _holds(self, fact: Fact, at: int, outage: Outage) -> bool:
         """Whether what was last said of the connector tells something of ``at``, in an outage: as what was said then, or because the
         charger tells of each change later, be it of those up to now or of the next."""
-        if fact.at > outage.since and (fact.each or fact.at == at):
+        if fact.at > outage.since and (fact.stays or fact.at == at):
             return True
         place = bisect_right(self._said, at, key=_at)
         return place < len(self._said) and self._said[place].each and (outage.until is None or self._said[place].at < outage.until)

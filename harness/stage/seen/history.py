@@ -132,7 +132,7 @@ class History:
             yield Loss(t=outage.since, who=self.name, cause=outage.cause, by=outage.by if outage.by > outage.since else 0)
             # By then at the latest, by its model, the charger takes itself to be offline.
             noticed_at = outage.by + self._model.link.noticing_ms
-            offline = outage.noticed and (outage.until is None or noticed_at < outage.until)
+            offline = outage.noticed and (outage.until is None or noticed_at < outage.back_at)
             if offline:
                 yield Link(t=noticed_at, who=self.name, state="offline", cause="silence")
             if outage.until is None:
@@ -141,7 +141,7 @@ class History:
             if bisect_right(returns, outage.since) == bisect_right(returns, outage.until):
                 yield Return(t=outage.until, who=self.name, by="request")
             if offline:
-                yield Link(t=outage.until, who=self.name, state="online", cause="registered" if outage.restarted else "connected")
+                yield Link(t=outage.back_at, who=self.name, state="online", cause="registered" if outage.restarted else "connected")
 
     def _of_boots(self) -> Iterator[Record]:
         """Restarts, at the latest time that is possible; a loss of mains where a transaction was ended for it."""

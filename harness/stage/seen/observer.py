@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, cast, get_args
 from harness.journal.records import Failed, Message, Record, Return, State
 from harness.stage.seen.flow import Fact, Tx
 from harness.stage.seen.history import History
-from harness.stage.seen.meters import LARGEST, Reading, readings
+from harness.stage.seen.meters import LARGEST, readings
 from harness.stage.seen.orders import Order, Orders, Payload
 from harness.stage.seen.silence import Boot, Contacts, Queued
 from harness.values import ChargerModel, Supply
@@ -47,7 +47,6 @@ class Pending(NamedTuple):
 
     sent: int
     action: str
-    payload: Payload
     message: Message | None = None
     tx: Tx | None = None
     records: bool = True
@@ -78,6 +77,8 @@ class Observer:
         self._noticing_ms = model.link.noticing_ms
         self._first_ocpp = since(FIRST_OCPP) or 0
         self._plug_ins = 0
+        self._last_state = ("", 0)
+        """What the charger last said of its connector, and since when that was."""
         self._gone_at = -1
         self._ahead_ms = 0
         """How far the server's clock, by which the charger sets its own, is ahead of the times of the frames."""
@@ -126,7 +127,7 @@ class Observer:
         """The charger called. Returns the request that this means in the world; None: none."""
         self._expire(now, id_)
         handler = _CALLS.get(action)
-        request, pending = handler(self, now, payload) if handler is not None else (None, Pending(now, action, payload))
+        request, pending = handler(self, now, payload) if handler is not None else (None, Pending(now, action))
         if request is not None:
             request.sent = now
         self._calls[id_] = pending
@@ -155,10 +156,10 @@ class Observer:
 
     def answered(self, now: int, action: str, payload: Payload | None, id_: str = "") -> None:
         """The server answered a call; ``payload`` None: with an error."""
-        self._contacts.sights.append(now)
         pending = self._calls.pop(id_, None)
         if pending is None and (pending := self._late.pop(id_, None)) is not None:
             self._contacts.unanswered.remove(pending.sent)  # the charger waits longer than its model says
+        self._contacts.seen(now, pending.sent if pending is not None else now)
         if pending is None or (action and pending.action != action):
             return  # it was sent before the first frame, or has been given up since
         self._set_clock(now, payload)
@@ -171,7 +172,6 @@ class Observer:
         if pending.action == "BootNotification" and accepted:
             self._awaits_acceptance = False
             self._triggered.clear()
-            self._contacts.boots[-1].accepted_at = now
             self._history.note(Return(t=now, who=self.name, by="registration"))
         if pending.tx is not None:
             self._booked(pending, payload)
@@ -215,29 +215,36 @@ class Observer:
             boots.append(Boot(before, now, fresh, reason, restarted))
             self._awaits_acceptance = restarted
         message = self._message("registration", now, now, now, sure=True)
-        return Request("registration", now, self.plug_in), Pending(now, "BootNotification", payload, message)
+        return Request("registration", now, self.plug_in), Pending(now, "BootNotification", message)
 
     def _heartbeat(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         self._contacts.beats.append(now)
-        return Request("keepalive", now, self.plug_in), Pending(now, "Heartbeat", payload)
+        return Request("keepalive", now, self.plug_in), Pending(now, "Heartbeat")
 
     def _authorize(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         request = Request("authorise", now, self.plug_in)
         token = payload.get("idToken")
         request.tag = str(payload.get("idTag") or (token.get("idToken") if isinstance(token, dict) else "") or "")
-        return request, Pending(now, "Authorize", payload, self._message("authorise", now, now, now, sure=True))
+        return request, Pending(now, "Authorize", self._message("authorise", now, now, now, sure=True))
 
     def _status(self, now: int, payload: Payload) -> tuple[Request, Pending]:
-        stamp, at, sure = self._when(payload.get("timestamp"), now)
         word = str(payload.get("status") or payload.get("connectorStatus") or "")
         state = _STATES_201.get(word, word)
+        stamp = self._since(payload.get("timestamp"))
+        last_state, last_at = self._last_state
+        if stamp is None or (state == last_state and stamp <= last_at + TOLERANCE_MS):
+            stamp, at, sure = now, now, False  # it says when the state began of which it has told before
+        else:
+            stamp, at, sure = self._when(payload.get("timestamp"), now)
+            at = at if abs(at - stamp) <= TOLERANCE_MS else now
         if state in _STATES and payload.get("connectorId") != 0:
-            self._in_state(at, cast("State", state), coarse=word == "Occupied", each=now - at > TOLERANCE_MS)
+            self._last_state = state, at
+            self._in_state(at, cast("State", state), coarse=word == "Occupied", stays=now - at > TOLERANCE_MS)
         request = Request("status", at, self.plug_in)
         request.stamp = stamp
         early = self._awaits_acceptance and "StatusNotification" not in self._triggered
         message = self._message("status", now, at, stamp, sure=sure)
-        return request, Pending(now, "StatusNotification", payload, message, records=early)
+        return request, Pending(now, "StatusNotification", message, records=early)
 
     # Transactions.
 
@@ -246,7 +253,7 @@ class Observer:
         wh = _whole(payload.get("meterStart"))
         tx = self._opened(("1.6", _name(payload.get("timestamp")), wh), at, wh, stamp)
         message = self._message("transaction-start", now, at, stamp, sure=sure, tx=tx, wh=wh)
-        return self._request("transaction-start", message, tx), Pending(now, "StartTransaction", payload, message, tx)
+        return self._request("transaction-start", message, tx), Pending(now, "StartTransaction", message, tx)
 
     def _stop(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         stamp, at, sure = self._when(payload.get("timestamp"), now)
@@ -261,18 +268,18 @@ class Observer:
                 self._history.orphans.append(Tx(0, (), 0, at, wh, stamp, end_at=at, end_wh=wh, end_stamp=stamp, reason=reason))
         if tx is not None:
             self._closed(tx, at, wh, stamp, str(payload.get("reason") or "Local"))
-        self._metered(payload.get("transactionData"), now, tx)
+        self._metered(payload.get("transactionData"), now, (stamp, at))
         message = self._message("transaction-end", now, at, stamp, sure=sure, tx=tx, wh=wh)
         request = self._request("transaction-end", message, tx)
         request.closes_stay = payload.get("reason") == "EVDisconnected"
-        return request, Pending(now, "StopTransaction", payload, message, tx)
+        return request, Pending(now, "StopTransaction", message, tx)
 
     def _meter(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         tx = self._by_id.get(_name(payload.get("transactionId")))
-        stamp, at, sure, wh, count = self._metered(payload.get("meterValue"), now, tx) or (now, now, True, 0, 0)
+        stamp, at, sure, wh, count = self._metered(payload.get("meterValue"), now) or (now, now, True, 0, 0)
         message = self._message("meter-values", now, at, stamp, sure=sure, tx=tx, wh=wh, count=max(1, count))
         queued = now - at > self._noticing_ms
-        return self._request("meter-values", message, tx), Pending(now, "MeterValues", payload, message, tx, records=queued)
+        return self._request("meter-values", message, tx), Pending(now, "MeterValues", message, tx, records=queued)
 
     def _event(self, now: int, payload: Payload) -> tuple[Request, Pending]:
         """OCPP 2.0.1's TransactionEvent."""
@@ -281,7 +288,7 @@ class Observer:
         info = info if isinstance(info, dict) else {}
         id_ = _name(info.get("transactionId"))
         kind = payload.get("eventType")
-        metered = self._metered(payload.get("meterValue"), now, None)
+        metered = self._metered(payload.get("meterValue"), now, (stamp, at))
         wh = metered[3] if metered else None
         tx = self._by_id.get(id_)
         if kind == "Started" and tx is None:
@@ -293,7 +300,7 @@ class Observer:
         state = str(info.get("chargingState") or "")
         state = _STATES_201.get(state, state)
         if state in _STATES:
-            self._in_state(at, cast("State", state), each=True)
+            self._in_state(at, cast("State", state), stays=True, each=True)
         if kind == "Ended" and tx is not None:
             left = payload.get("triggerReason") in ("EVCommunicationLost", "EVDeparted")
             reason = "EVDisconnected" if left else str(info.get("stoppedReason") or "Local")
@@ -306,7 +313,7 @@ class Observer:
         )  # fmt: skip
         request = self._request(action, message, tx)
         request.closes_stay = tx is not None and tx.reason == "EVDisconnected"
-        return request, Pending(now, "TransactionEvent", payload, message, tx, records=tx is not None)
+        return request, Pending(now, "TransactionEvent", message, tx, records=tx is not None)
 
     def _opened(self, key: tuple[Any, ...], at: int, wh: int, stamp: int) -> Tx:
         """The transaction of a start: a new one, or the one of which this is told again."""
@@ -341,21 +348,25 @@ class Observer:
         if reason == "EVDisconnected" and tx.plug_in == self.plug_in:
             self.plug_in, self._gone_at = 0, at
 
-    def _metered(self, values: Any, now: int, tx: Tx | None) -> tuple[int, int, bool, int, int] | None:
-        """Note readings. Returns (stamp, time, whether that is known, register, how many) of the last of them; None: there are none."""
-        found = readings(values)
-        last = None
-        for reading in found:
-            stamp, at, sure = self._when(reading.stamp, now)
-            self._read(reading, at)
-            last = (stamp, at, sure, reading.wh if reading.wh is not None else last[3] if last else 0, len(found))
-        return last
+    def _metered(self, values: Any, now: int, event: tuple[int, int] | None = None) -> tuple[int, int, bool, int, int] | None:
+        """Note readings. Returns (stamp, time, whether that is known, last register, how many); None: there are none.
 
-    def _read(self, reading: Reading, at: int) -> None:
-        if reading.wh is not None:
-            self._history.read(at, reading.wh)
-        if reading.ma is not None:
-            self._history.currents.append(Fact(at, reading.ma))
+        ``event``: the stamp and the time of what they are told with; otherwise the last of them is what the message tells of. Earlier
+        ones may have waited for it though nothing was wrong.
+        """
+        found = readings(values)
+        if not found:
+            return None
+        stamp, at, sure = self._when(found[-1].stamp, now) if event is None else (*event, True)
+        for reading in found:
+            said = self._since(reading.stamp)
+            read_at = at if said is None else min(now, at + said - stamp)
+            if reading.wh is not None:
+                self._history.read(read_at, reading.wh)
+            if reading.ma is not None:
+                self._history.currents.append(Fact(read_at, reading.ma))
+        registers = [reading.wh for reading in found if reading.wh is not None]
+        return stamp, at, sure, registers[-1] if registers else 0, len(found)
 
     # The server's commands.
 
@@ -365,8 +376,8 @@ class Observer:
 
     def command_answered(self, now: int, action: str, payload: Payload | None, id_: str = "") -> None:
         """The charger answered a command; ``payload`` None: with an error."""
-        self._contacts.sights.append(now)
         ordered = self._commands.pop(id_, None)
+        self._contacts.seen(now, ordered[0] if ordered is not None else now)
         if ordered is None or payload is None or payload.get("status") != "Accepted":
             return
         sent, action, said = ordered
@@ -384,14 +395,14 @@ class Observer:
 
     # What all of it rests on.
 
-    def _in_state(self, at: int, state: State, *, coarse: bool = False, each: bool = False) -> None:
-        """The connector was in a state; ``coarse`` and ``each`` are as in :class:`harness.stage.seen.flow.Fact`."""
+    def _in_state(self, at: int, state: State, *, coarse: bool = False, stays: bool = False, each: bool = False) -> None:
+        """The connector was in a state; the flags are those of :class:`harness.stage.seen.flow.Fact`."""
         if state == "Available":
             self.plug_in, self._gone_at = 0, max(at, self._gone_at)
         elif state not in ("Unavailable", "Faulted") and not self.plug_in and at >= self._gone_at:
             self._plug_ins += 1
             self.plug_in = self._plug_ins
-        self._history.states.append(Fact(at, state, coarse, each))
+        self._history.states.append(Fact(at, state, coarse, stays, each))
 
     def _when(self, text: Any, now: int) -> tuple[int, int, bool]:
         """(what the charger says, when it can have been, whether that is known) of an event that is told of now."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 _LATE_MS = 3_600_000
 """So long after its return a charger may still begin to tell of its silence, whatever its model says of attempts and intervals."""
 
+_BACK_BEFORE_MS = 10_000
+"""So long before its first call a charger may have been connected again, where its connections are not seen."""
 _REGULAR, _MISSED = 5, 3
 """After so many heartbeats in a row, a silence of so many times the longest pause between two of them is no chance."""
 
 
-@dataclass(slots=True)
-class Boot:
+class Boot(NamedTuple):
     """A registration that tells of a restart."""
 
     restart_at: int
@@ -26,7 +26,6 @@ class Boot:
     reason: str = ""
     restarted: bool = True
     """It is not just that the server asked it to register."""
-    accepted_at: int = -1
 
 
 class Queued(NamedTuple):
@@ -48,6 +47,8 @@ class Outage(NamedTuple):
     restarted: bool
     noticed: bool
     """The charger noticed: it lasted longer than its noticing bound, or the charger connected anew."""
+    back_at: int
+    """When the charger may have been connected again at the earliest."""
 
 
 class Contacts:
@@ -56,6 +57,8 @@ class Contacts:
     def __init__(self, noticing_ms: int, patience_ms: int) -> None:
         self.sights: list[int] = []
         """When charger and server were in touch: an answer was given or taken."""
+        self._asked: dict[int, int] = {}
+        """When what was answered then was asked."""
         self.unanswered: list[int] = []
         """Calls to which no answer came."""
         self.queued: list[Queued] = []
@@ -72,6 +75,11 @@ class Contacts:
         """The earliest of what it may still be telling of."""
         self._noticing_ms = noticing_ms
         self._patience_ms = max(patience_ms, _LATE_MS)
+
+    def seen(self, now: int, asked: int) -> None:
+        """Something that was asked before is answered now."""
+        self.sights.append(now)
+        self._asked[now] = min(asked, self._asked.get(now, asked))
 
     @property
     def last_sight(self) -> int:
@@ -140,7 +148,12 @@ class Contacts:
                 continue
             if since < after:
                 noticed = after - since > self._noticing_ms or restarted or cause not in ("told", "silence")
-                yield Outage(since, by, until, cause, restarted, noticed)
+                yield Outage(since, by, until, cause, restarted, noticed, self._back_at(since, after))
+
+    def _back_at(self, since: int, until: int) -> int:
+        """When the charger was connected again at the earliest: when it was, where that is seen, else shortly before it spoke."""
+        came = [at for at, cause in self._connections if not cause and since <= at <= until]
+        return came[-1] if came else max(since, self._asked.get(until, until) - _BACK_BEFORE_MS)
 
     def _signs(self, unanswered: list[int], queued: list[Queued], before: int, after: int, *, long: bool, last: bool) -> Iterator[int]:
         """Times between two sights at which the charger could not reach its server."""

@@ -133,6 +133,38 @@ def test_silence_alone_is_no_outage(judged):
     assert of(judged(without_readings(charging_through())), r.Loss) == []
 
 
+def test_a_state_that_is_told_again_is_no_news(judged):
+    """Asked for its status, the charger says since when it has been so."""
+    log = without_readings(charging_through())
+    log.frames = [frame for frame in log.frames if not iso("11:02") < frame[0] < iso("13:59")]
+    log.beats("10:12", "13:52", 20).at("11:40").status("Charging", "10:00:08").at("13:55").status("Charging", "10:00:08")
+    run = judged(log)
+    assert of(run, r.Loss) == []
+    assert of(run, r.Unseen) == []
+
+
+def test_the_last_change_of_state_says_nothing_of_what_was_before_it(judged):
+    """The charger says at its return since when the car takes nothing; whether it charged until then it does not say."""
+    log = without_readings(charging_through()).at("12:58:30").status("SuspendedEV", "12:10")
+    run = judged(log)
+    assert [(clock(run, one.t), clock(run, one.until)) for one in of(run, r.Unseen)] == [("11:01:30", "12:10:00")]
+    assert said(run, "charging-continues") == "1 cancelled"
+
+
+def test_readings_that_come_together_tell_of_no_outage(judged):
+    """A message each quarter of an hour, with the readings of the minutes before; and all of them once more with the end."""
+    log = Log().at("09:58").boot().at("10:00").start(0, 7).at("10:00:05").status("Charging")
+    values = []
+    for quarter in range(1, 5):
+        taken = [f"10:{minute:02}" for minute in range(quarter * 15 - 14, min(quarter * 15 + 1, 60))]
+        values += [{"timestamp": iso(at), "sampledValue": [{"value": str(100 * int(at[3:]))}]} for at in taken]
+        log.at(taken[-1]).up("MeterValues", {"connectorId": 1, "transactionId": 7, "meterValue": values[-len(taken) :]}).down()
+    said_ = {"transactionId": 7, "meterStop": 6000, "timestamp": iso("11:00"), "reason": "EVDisconnected", "transactionData": values}
+    run = judged(log.at("11:00").up("StopTransaction", said_).down().at("11:00:01").status("Available").beats("11:02", "11:20"))
+    assert of(run, r.Loss) == []
+    assert said(run, "transactions-accounted") == "1 met"
+
+
 def test_the_operator_says_when_the_server_was_away(judged):
     run = judged(without_readings(charging_through()), lost="2026-03-12T11:02Z..2026-03-12T12:58Z")
     (loss,) = of(run, r.Loss)
@@ -348,6 +380,16 @@ def test_an_event_that_says_offline_is_one_however_short_the_silence(judged):
     run = judged(log)
     (loss,) = of(run, r.Loss)
     assert (clock(run, loss.t), clock(run, loss.by)) == ("10:10:30", "10:10:40")
+
+
+def test_a_charger_that_is_just_back_need_not_say_offline(judged):
+    """The transaction begins a moment before the first call after the outage."""
+    log = Log(version="2.0.1").beats("10:00", "10:20", 5).at("10:25").up("Heartbeat")
+    log.at("11:58").event("Started", 0, stamp="11:57:59.900", wh=0, offline=False)
+    log.frames[-1] = (iso("11:58:20"), *log.frames[-1][1:])
+    run = judged(log)
+    assert of(run, r.Link)
+    assert said(run, "offline-flag") == "nothing"
 
 
 def test_a_gap_in_the_sequence_is_found(judged):
