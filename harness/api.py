@@ -169,8 +169,9 @@ def run(
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
         judging, journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, listening=_Judging, progress=progress
-        )
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, progress=progress,
+            listening=partial(_Judging, live=live.of(resolved) if live else None),
+        )  # fmt: skip
         return case.judged(judging, journal, footer, live=live.of(resolved) if live else None)
     except KeyboardInterrupt as stop:
         try:
@@ -213,6 +214,39 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
 
 
+def import_log(
+    log: str | Path,
+    *,
+    out: str | Path | None = None,
+    keep: bool = False,
+    scenario: str | Path | None = None,
+    lost: str | Sequence[str] = "inferred",
+    strict: bool = False,
+    warn: Callable[[str], None] | None = None,
+) -> Run:
+    """Turn a log of OCPP frames into a journal, and judge it as far as the frames show what happened.
+
+    ``log`` is a file in the OCPP trace format 1.1, plain or gzip. ``scenario``, a file or a shipped one by name, gives models, tariffs,
+    settings and contracts by the chargers' names; without it they are taken for chargers that follow OCPP. ``lost`` says when the
+    server was away, as ``FROM..TO`` in ISO 8601, one or several; outages that the frames show are found besides. ``out``, ``keep`` and
+    ``strict`` are as in :func:`run`. ``warn`` is told what of the log could not be used.
+
+    Raises :class:`harness.stage.seen.trace.TraceError` for a log that cannot be read, :class:`harness.importing.LostError` for a ``lost``
+    that cannot, :class:`harness.ScenarioError`, and :class:`OSError`.
+    """
+    from harness.importing import import_trace
+
+    given = import_trace(log, scenario=scenario, lost=[lost] if isinstance(lost, str) else lost, warn=warn or (lambda _: None))
+    folder = Path(out) if out is not None else new_folder(given.scenario) if keep else None
+    case = _Case(given.scenario, check_command(folder, strict=strict) if folder else "", strict=strict, keep_in=folder)
+    judging = _Judging(given.scenario, given.how)
+    with Writer(case.folder, given.scenario, live=given.how) as journal:
+        journal.write(given.records)
+        judging.feed(given.records)
+        footer = journal.finish(given.end_ms)
+    return case.judged(judging, journal.path, footer, live=given.how)
+
+
 def parity(live_run: Run) -> Parity:
     """Whether a live run agrees with the simulated run of its scenario, which is made for it.
 
@@ -220,8 +254,9 @@ def parity(live_run: Run) -> Parity:
     """
     from harness.report.comparison import compare
 
-    if live_run.outcome.live is None:
-        raise ValueError("parity is of a live run, and this one was simulated")
+    if live_run.outcome.live is None or live_run.outcome.live.peer == "log":
+        made = "simulated" if live_run.outcome.live is None else "imported from a log"
+        raise ValueError(f"parity is of a live run, and this one was {made}")
     footer = Journal(live_run.journal).footer
     simulated = run(live_run.scenario, twin=footer is not None and footer.twin is not None)  # limits need one in both or in neither
     return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
@@ -297,13 +332,15 @@ class _Listener:
 class _Judging(_Listener):
     """Judges while the records go by."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, live: LiveRun | None = None) -> None:
+        from harness.check.decidable import kind_of
         from harness.check.judge import Judge
         from harness.check.metrics import Meter
 
         super().__init__(scenario)
         self.stays = Stays(scenario)
-        self.judge = Judge(scenario)
+        self.kind = kind_of(live)
+        self.judge = Judge(scenario, self.kind, books=live is None or live.books)
         self.meter = Meter(scenario)
         self.last_ms = 0
         self.records = 0
@@ -348,7 +385,7 @@ class _Case:
 
     def judged_from(self, journal: Journal, *, verified: bool = False) -> Run:
         """Judge what stands in a journal."""
-        judging = _Judging(journal.scenario)
+        judging = _Judging(journal.scenario, journal.live)
         for batch in journal.batches():
             judging.feed(batch)
         return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=journal.live)
@@ -372,6 +409,7 @@ class _Case:
                 twin=twin,
                 strict=self._strict,
                 complete=footer is not None,
+                kind=judging.kind,
             ),
             outline=judging.outline,
             harness=version,

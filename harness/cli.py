@@ -108,6 +108,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check = command("check", _check, "judge a saved journal again")
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     timeline.add_argument(
@@ -129,6 +130,25 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
     schema.add_argument("kind", choices=("scenario", "model", "result"))
     return parser, dict(below.choices)
+
+
+def _import_options(importing: argparse.ArgumentParser) -> None:
+    importing.add_argument("log", metavar="LOG", help="a log in the OCPP trace format 1.1 (JSON Lines), plain or gzip")
+    importing.add_argument(
+        "--out",
+        metavar="DIR",
+        help="where journal and reports go, a folder that holds no other run; reports/runs/LOG/START-1 by default",
+    )
+    importing.add_argument(
+        "--scenario", metavar="FILE",
+        help="models, tariffs, settings and contracts by the chargers' names; without it they are taken for chargers that follow OCPP",
+    )  # fmt: skip
+    importing.add_argument(
+        "--lost", action="append", default=[], metavar="FROM..TO",
+        help="when the server was away, in ISO 8601, such as 2026-03-12T19:30Z..2026-03-12T21:30Z; may be given several times. "
+        "`inferred`, the default: only what the frames show",
+    )  # fmt: skip
+    importing.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
 
 
 def _run_options(run: argparse.ArgumentParser) -> None:
@@ -338,6 +358,17 @@ def _check(arguments: argparse.Namespace) -> int:
     _print_run(run)
     if run.verdict == "interrupted":
         _complain(f"this journal was cut off: {Journal(arguments.journal).cut}")
+    return run.exit_code
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from harness import api
+
+    run = api.import_log(
+        arguments.log, out=arguments.out, keep=True, scenario=arguments.scenario, lost=arguments.lost, strict=arguments.strict,
+        warn=lambda text: _complain(text, prefix=False),
+    )  # fmt: skip
+    _print_run(run)
     return run.exit_code
 
 
@@ -559,9 +590,11 @@ def _explain_failure(problem: Exception) -> int:
         _complain(f"{problem.strerror or problem}{place}")
         return USAGE_ERROR
     from harness.api import NotRepeatableError
+    from harness.importing import LostError
     from harness.journal.format import JournalError
     from harness.scenario import ScenarioError
     from harness.stage.errors import ExperimentError
+    from harness.stage.seen.trace import TraceError
 
     if isinstance(problem, ExperimentError):
         _complain(f"the experiment did not happen: {problem}")
@@ -569,7 +602,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError):
+    if isinstance(problem, JournalError | TraceError | LostError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):

@@ -14,6 +14,7 @@ from harness.report.outcome import (
     counts_text,
     cut_note,
     difference_text,
+    is_shown,
     judged_by,
     margin_text,
     mark,
@@ -78,7 +79,7 @@ def _behaviours(outcome: Outcome) -> Iterator[str]:
 def _checks(outcome: Outcome) -> Iterator[str]:
     yield from ("", "## Checks", "", "| | check | held | failed | cancelled | pending | margin |", "|---|---|--:|--:|--:|--:|---|")
     for result in outcome.judgement.checks:
-        if result.verdict == "unknown" and result.origin == "contract":
+        if not is_shown(result):
             continue
         notes = margin_text(result) or _text(result.why)
         known = f"known failure: {_text(result.known)} " if result.known else ""

@@ -22,6 +22,9 @@ SAID = [
      "the run ends with the car connected: 900 Wh of the 2 kWh it needed, full"),
     (r.Current(t=0, ma=16_000, state="Charging", reason="wire-rating", wh=0), "draws 16 A (Charging): limited by the wire rating"),
     (r.Current(t=0, ma=0, state="SuspendedEVSE", reason="tou-hold", wh=0), "draws nothing (SuspendedEVSE): the server's hold stands"),
+    (r.PlugIn(t=0, plug_in=1, car="", needs_wh=0, leave=0), "a car is plugged in"),
+    (r.Stay(t=0, plug_in=1, ended="unplugged", wh=900, needs_wh=0, full=False), "the car is unplugged: 900 Wh"),
+    (r.Unseen(t=0, until=HOUR), "until Thu 18:00:00 nothing tells what it draws"),
     (r.Power(t=0, state="off"), "mains lost"),
     (r.Power(t=0, state="booting"), "mains back, the station boots"),
     (r.Power(t=0, state="booting", cause="reboot"), "the station restarts, mains present"),
@@ -39,6 +42,8 @@ SAID = [
     (r.Message(t=0, action="transaction-end", sent=0, tx=3, reason="DeAuthorized"),
      "the server takes in transaction-end (transaction 3, register 0 Wh, reason DeAuthorized)"),
     (r.Message(t=0, action="status", sent=0), "the server takes in status"),
+    (r.Message(t=9000, action="meter-values", sent=9000, at=1, stamp=1, sure=False),
+     "the server takes in meter-values (register 0 Wh, event of Thu 17:00:00.001 by its own clock)"),
     (r.Failed(t=0, action="transaction-start", sent=0, number=4, tx=1, why="timeout"),
      "transaction-start of transaction 1 failed: no answer (4th transmission)"),
     (r.Discard(t=0, action="meter-values", why="queue-full", count=3), "gives up 3 × meter-values: the queue is full"),
@@ -60,6 +65,7 @@ SAID = [
     (r.Proxied(t=0, proxy="p", step="cut", call="add"), "Toxiproxy puts the fault on p (step cut)"),
     (r.Proxied(t=0, proxy="", step="", call="stop"), "your server: the command to stop it has been run"),
     (r.Finding(t=0, who="anna", what="not JSON", frame="x"), "what came from the server is no valid OCPP: not JSON"),
+    (r.Settled(t=0, who="anna"), "all is settled here: it is online, and all retries are over"),
     (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
 ]  # fmt: skip
 
