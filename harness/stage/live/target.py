@@ -20,7 +20,7 @@ from harness.journal import books
 from harness.journal.records import Finding, Proxied, Return
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError
-from harness.stage.live import frames, ocpp201
+from harness.stage.live import commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.frames import Frame, FrameError
@@ -35,10 +35,6 @@ from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
 from harness.world.server import Account, Deed, Server
 
-COMMAND_S = 60.0
-"""How long a command of the target may take."""
-OPERATION_S = 15.0
-"""How long a driver waits for the app."""
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
@@ -219,7 +215,7 @@ class TargetStage(ChargerSide):
             except (OSError, UnicodeDecodeError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
-            code, text, shown = *await _run(target.books, COMMAND_S), target.books[0]
+            code, text, shown = *await commands.run(target.books, commands.COMMAND_S), target.books[0]
             if code:
                 raise ExperimentError(f"the target's command for its books, {shown}, ended with {code}: {text.strip()[-200:]}")
         else:
@@ -323,7 +319,7 @@ class TargetStage(ChargerSide):
     async def _command(self, name: str) -> None:
         """Run a command of the target, and journal it."""
         words = [self.places[0].fill(word) for word in self.target.commands[name]]
-        code, text = await _run(words, COMMAND_S)
+        code, text = await commands.run(words, commands.COMMAND_S)
         if code:
             raise ExperimentError(f"the target's command to {name} your server, {words[0]}, ended with {code}: {text.strip()[-200:]}")
         self.recorder.emit(-1, Proxied(t=self.live_clock.catch_up(), proxy="", step="", call=name))  # type: ignore[arg-type]
@@ -340,38 +336,15 @@ class TargetStage(ChargerSide):
         }  # fmt: skip
         words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
         self._wanted[port.place][deed.action] = deed.number
-        code, _ = await _run(words, OPERATION_S)
+        code, _ = await commands.run(words, commands.OPERATION_S)
         now = self.live_clock.catch_up()
         if code == 0:
             self.server.asked(now, port.place, deed)
-        elif code == _TIMED_OUT:
+        elif code == commands.TIMED_OUT:
             self.server.doubted(now, port.place, deed)
         else:
             self._wanted[port.place].pop(deed.action, None)
             self.server.refused(now, port.place, deed)
-
-
-_TIMED_OUT = -1000
-
-
-async def _run(words: tuple[str, ...] | list[str], patience_s: float) -> tuple[int, str]:
-    """Run a command of the target file. Returns its exit code and what it printed; it never outlives its time."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-    except OSError as problem:
-        return 127, problem.strerror or str(problem)
-    try:
-        async with asyncio.timeout(patience_s):
-            printed, _ = await process.communicate()
-    except TimeoutError:
-        return _TIMED_OUT, f"nothing within {patience_s:g} s"
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, printed.decode(errors="replace")
 
 
 async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
