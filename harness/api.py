@@ -43,6 +43,8 @@ Progress = Callable[[int, int], None]
 
 REPORTS = ("result.json", "junit.xml", "report.md")
 """The files that a run leaves beside its journal."""
+FRAMES_NAME = "frames.jsonl"
+"""Beside the journal of a live run: its raw frames, in the OCPP trace format 1.1, without secrets."""
 _TAKEN = "the evidence of another run is kept there; name another folder, or remove it first"
 
 
@@ -154,6 +156,7 @@ def run(
         raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
+        twin = twin and not live.bench  # what real cars would have done without the faults, nobody knows
         resolved, live = _made_ready(resolved, live)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
@@ -169,8 +172,9 @@ def run(
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
         judging, journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, listening=_Judging, progress=progress
-        )
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, progress=progress,
+            listening=partial(_Judging, live=live.of(resolved) if live else None),
+        )  # fmt: skip
         return case.judged(judging, journal, footer, live=live.of(resolved) if live else None)
     except KeyboardInterrupt as stop:
         try:
@@ -183,12 +187,14 @@ def run(
 
 def _made_ready(scenario: Scenario, live: Live) -> tuple[Scenario, Live]:
     """The scenario as it runs live, and how. What cannot be carried is refused here, before anything is written."""
-    from harness.scenario.target import load_target
+    from harness.scenario.target import load_bench, load_target
     from harness.stage.errors import StageError
     from harness.stage.live.run import prepare
 
     if isinstance(live.target, str | Path) and live.target:
         live = replace(live, target=load_target(live.target))
+    if isinstance(live.bench, str | Path) and live.bench:
+        live = replace(live, bench=load_bench(live.bench))
     try:
         return prepare(scenario, live), live
     except StageError as refusal:
@@ -213,6 +219,39 @@ def judge(journal: str | Path, *, strict: bool = False) -> Run:
     return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
 
 
+def import_log(
+    log: str | Path,
+    *,
+    out: str | Path | None = None,
+    keep: bool = False,
+    scenario: str | Path | None = None,
+    lost: str | Sequence[str] = "inferred",
+    strict: bool = False,
+    warn: Callable[[str], None] | None = None,
+) -> Run:
+    """Turn a log of OCPP frames into a journal, and judge it as far as the frames show what happened.
+
+    ``log`` is a file in the OCPP trace format 1.1, plain or gzip. ``scenario``, a file or a shipped one by name, gives models, tariffs,
+    settings and contracts by the chargers' names; without it they are taken for chargers that follow OCPP. ``lost`` says when the
+    server was away, as ``FROM..TO`` in ISO 8601, one or several; outages that the frames show are found besides. ``out``, ``keep`` and
+    ``strict`` are as in :func:`run`. ``warn`` is told what of the log could not be used.
+
+    Raises :class:`harness.stage.seen.trace.TraceError` for a log that cannot be read, :class:`harness.importing.LostError` for a ``lost``
+    that cannot, :class:`harness.ScenarioError`, and :class:`OSError`.
+    """
+    from harness.importing import import_trace
+
+    given = import_trace(log, scenario=scenario, lost=[lost] if isinstance(lost, str) else lost, warn=warn or (lambda _: None))
+    folder = Path(out) if out is not None else new_folder(given.scenario) if keep else None
+    case = _Case(given.scenario, check_command(folder, strict=strict) if folder else "", strict=strict, keep_in=folder)
+    judging = _Judging(given.scenario, given.how)
+    with Writer(case.folder, given.scenario, live=given.how) as journal:
+        journal.write(given.records)
+        judging.feed(given.records)
+        footer = journal.finish(given.end_ms)
+    return case.judged(judging, journal.path, footer, live=given.how)
+
+
 def parity(live_run: Run) -> Parity:
     """Whether a live run agrees with the simulated run of its scenario, which is made for it.
 
@@ -220,8 +259,9 @@ def parity(live_run: Run) -> Parity:
     """
     from harness.report.comparison import compare
 
-    if live_run.outcome.live is None:
-        raise ValueError("parity is of a live run, and this one was simulated")
+    if live_run.outcome.live is None or live_run.outcome.live.peer == "log":
+        made = "simulated" if live_run.outcome.live is None else "imported from a log"
+        raise ValueError(f"parity is of a live run, and this one was {made}")
     footer = Journal(live_run.journal).footer
     simulated = run(live_run.scenario, twin=footer is not None and footer.twin is not None)  # limits need one in both or in neither
     return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
@@ -266,15 +306,22 @@ def repeat_command(
     sets = [part for override in overrides for part in ("--set", override)]
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
-    if live is not None:
+    bench = None if live is None else live.at_bench
+    if live is not None and bench is not None:
+        del given[:]
+        given += ["--strict"] if strict else []
+        given += ["--bench", bench.file] if bench.file else []
+        given += ["--listen", bench.listen]
+    elif live is not None:
         given += ["--live", *([] if live.yours else ["--speed", f"{live.speed:g}"]), *(["--skip-idle"] if live.skip_idle else [])]
-        given += ["--direct"] if live.direct else []
-        given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
-        given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
         given += ["--target", live.yours.file] if live.yours else []
         given += ["--ledger", str(live.ledger)] if live.ledger else []
         given += ["--i-own-this-server"] if live.i_own_this_server else []
-    return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
+    if live is not None:
+        given += ["--direct"] if live.direct else []
+        given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
+        given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
+    return shlex.join(["harness", "serve" if bench else "run", source, "--seed", str(resolved.seed), *sets, *given])
 
 
 def check_command(journal: str | Path, *, strict: bool = False) -> str:
@@ -297,13 +344,15 @@ class _Listener:
 class _Judging(_Listener):
     """Judges while the records go by."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, live: LiveRun | None = None) -> None:
+        from harness.check.decidable import kind_of
         from harness.check.judge import Judge
         from harness.check.metrics import Meter
 
         super().__init__(scenario)
         self.stays = Stays(scenario)
-        self.judge = Judge(scenario)
+        self.kind = kind_of(live)
+        self.judge = Judge(scenario, self.kind, books=live is None or live.books)
         self.meter = Meter(scenario)
         self.last_ms = 0
         self.records = 0
@@ -348,7 +397,7 @@ class _Case:
 
     def judged_from(self, journal: Journal, *, verified: bool = False) -> Run:
         """Judge what stands in a journal."""
-        judging = _Judging(journal.scenario)
+        judging = _Judging(journal.scenario, journal.live)
         for batch in journal.batches():
             judging.feed(batch)
         return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=journal.live)
@@ -373,6 +422,7 @@ class _Case:
                 strict=self._strict,
                 complete=footer is not None,
                 live=live is not None,
+                kind=judging.kind,
             ),
             outline=judging.outline,
             harness=version,
@@ -487,7 +537,7 @@ def _record(
                 if live is not None:
                     from harness.stage.live.run import run as run_live
 
-                    run_live(scenario, sink, live, progress=tell)
+                    run_live(scenario, sink, live, frames=folder / FRAMES_NAME, progress=tell)
                 else:
                     simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:

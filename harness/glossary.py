@@ -27,6 +27,9 @@ WORDS: dict[str, str] = {
         "mains."
     ),
     "hold window": "An unbroken stretch of the tariff's levels in which the car is not to charge: those that `charge_in` does not name.",
+    "unseen": (
+        "A stretch of time in which nothing tells what a charger drew, in the journal of a log. What was to be seen in it is cancelled."
+    ),
     "plug-in": "A stay of a car at a charger, from cable in to cable out, numbered by the charger and kept through power cycles.",
     "override": "A driver's request in the app to charge now, for one plug-in, in spite of time-of-use charging.",
     "return": (

@@ -531,8 +531,26 @@ class Target(Value, frozen=True, kw_only=True):
         return {name: self.station.format(charger=name, number=number) for number, name in enumerate(chargers, start=1)}
 
 
+class Bench(Value, frozen=True, kw_only=True):
+    """A bench with real chargers, as its file tells."""
+
+    file: str = ""
+    listen: str = "127.0.0.1:9000"
+    """``host:port`` at which chargers connect; each class of chargers that network faults part from others has the next port."""
+    stations: dict[str, str] = {}
+    """Charger → its station id, where that is not its name."""
+    patience_ms: int = 600_000
+    """How long to wait for all chargers before the start."""
+    commands: dict[str, tuple[str, ...]] = {}
+    """What does at the bench what a person would be asked to do otherwise: a relay, a vehicle simulator."""
+
+    def station_of(self, charger: str) -> str:
+        """The station id of a charger."""
+        return self.stations.get(charger, charger)
+
+
 class LiveRun(Struct, frozen=True, kw_only=True):
-    """How a live run went through real software; a simulated one has none."""
+    """How a live run went through real software, or from what log a journal was imported; a simulated run has none."""
 
     speed: float
     """Scenario time passed so many times as fast as the wall clock."""
@@ -542,14 +560,18 @@ class LiveRun(Struct, frozen=True, kw_only=True):
     """What lay between chargers and server; through nothing there were no network faults."""
     protocols: tuple[str, ...] = ("ocpp1.6",)
     """What the chargers spoke, each once."""
-    peer: Literal["embedded server", "your server"] = "embedded server"
-    """Who was at the other end."""
+    peer: Literal["embedded server", "your server", "your charger", "log"] = "embedded server"
+    """Who was at the other end; ``log``: nothing was run, and all there is are frames that were written down."""
     target: str = ""
     """The name of the target file; empty for the embedded server."""
     stations: dict[str, str] = {}
     """Charger → the id of its station at your server."""
     books: bool = True
     """Whether the server's books are known; your own are where they were given."""
+    frames: int = 0
+    """Of a log: how many frames it holds."""
+    lost: Literal["", "inferred", "told"] = ""
+    """Of a log: whether its outages follow from the frames, or some of them from what whoever ran the server says."""
 
 
 class Scenario(Value, frozen=True, kw_only=True):

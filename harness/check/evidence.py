@@ -189,6 +189,8 @@ class Evidence(Struct, eq=False):
     outage: bool = False
     since: int = 0
     """When the outage began."""
+    lost_by: int = 0
+    """When its server was lost at the latest: from then on the charger has so long to notice."""
     loss: Loss | None = None
     recovered_at: int = -1
     forgot_at: int = -1
@@ -202,6 +204,10 @@ class Evidence(Struct, eq=False):
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
+    settled_at: int = -1
+    """When all was last settled."""
+    unseen_until: int = -1
+    """Up to when nothing tells what the charger draws."""
     touched: frozenset[str] = frozenset()
     """The kinds of fault that have touched this charger."""
 

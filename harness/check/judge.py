@@ -16,6 +16,7 @@ from typing import Any
 from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
+from harness.check.decidable import Kind, hidden
 from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
@@ -50,6 +51,7 @@ from harness.journal.records import (
     Settled,
     Stay,
     Transaction,
+    Unseen,
 )  # fmt: skip
 from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
 
@@ -60,23 +62,26 @@ TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 class Judge:
     """Judges the journal of one run of a scenario.
 
-    :meth:`feed` takes batches of records in canonical order, :meth:`close` gives a result per check.
+    :meth:`feed` takes batches of records in canonical order, :meth:`close` gives a result per check. What a run of this ``kind`` does not
+    show is not judged and ends unknown.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, kind: Kind = "simulated", *, books: bool = True) -> None:
+        """``books``: those of the server are known."""
         self._scenario = scenario
+        self._kind = kind
+        self._books = books
         self._tallies: dict[str, Tally] = {}
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._names = scenario.names()
         self._assumed: frozenset[str] = frozenset()
         self._shards = [Shard() for _ in range(scenario.server.shards)]
         self._steps = Steps()
-        self._own = OwnChecks(scenario, self._tallies, self._steps)
+        self._own = OwnChecks(scenario, self._tallies, self._steps, kind)
         self._groups: list[LoadGroup] = []
         self._chargers: dict[str, Evidence] = {}
         self._enrol()
         self._everyone = list(self._chargers.values())
-        self._settled_at = -1
         self._who = ""
         self._t = -1
         self._ev: Evidence | None = None
@@ -85,7 +90,7 @@ class Judge:
             Attempts: self._attempts, Loss: self._lost, Recovery: self._recovered, Return: self._returned, Message: self._message,
             Failed: messages.failed, Discard: messages.discarded, Transaction: messages.transaction, Ledger: messages.booked,
             Command: self._command, Action: self._action, Fault: self._fault, Server: self._server, Moved: self._moved,
-            Settled: self._settle, Finding: self._found,
+            Settled: self._settle, Finding: self._found, Unseen: self._unseen,
         }  # fmt: skip
 
     # Who is judged by what.
@@ -136,9 +141,10 @@ class Judge:
         for name in scenario.expect.exercised:
             if name in NAMES and not self._promised(name) and name not in named:
                 wanted[name] = None
-        return {
+        rules = {
             name: self._rule(entry, name, clauses.get(name, (None, "")), named[name] if name in applied else None) for name in wanted
         }  # fmt: skip
+        return {name: rule for name, rule in rules.items() if not rule.tally.hidden}
 
     def _promised(self, name: str) -> bool:
         """Whether any contract that is judged holds this check."""
@@ -167,6 +173,7 @@ class Judge:
             severity = source.severity
         if name not in self._tallies:
             self._tallies[name] = Tally(name, (spec.says if spec is not None else "") or NAMES[name])
+            self._tallies[name].hidden = hidden(name, self._kind, books=self._books)
         kinds = frozenset(kind.removeprefix("no ").strip() for kind in assumes)
         rule = Rule(
             self._tallies[name], bound_ms=bound_ms, bound_ma=bound_ma, assumes=kinds, severity=severity,  # type: ignore[arg-type]
@@ -238,7 +245,7 @@ class Judge:
         if ma != ev.ma:
             for group in ev.groups:
                 group.changed(ev, record)
-            if not ev.ma and ev.panel.starts:
+            if not ev.ma and ev.panel.starts and record.t > ev.unseen_until:
                 started(ev, record)
             ev.ma = ma
             if ma:
@@ -302,6 +309,7 @@ class Judge:
         ev.log.append(record)
         ev.outage = True
         ev.since = record.t
+        ev.lost_by = max(record.t, record.by)
         ev.loss = record
         ev.cut_hold = None
         ev.amperage_before, ev.amperage_ma = ev.amperage_ma, 0
@@ -338,6 +346,8 @@ class Judge:
             if record.result == "rejected" and record.plug_in == ev.plug_in:
                 ev.refused = record.plug_in
                 ev.authorised_at = -1
+            if ev.connected and ev.authorised_at < 0 and record.result == "accepted":
+                ev.authorised_at = record.t  # the answer to a start is one to its tag, too
         messages.taken_in(ev, record)
         if "frames-valid" in ev.panel.rules:
             ev.panel.rules["frames-valid"].met()
@@ -370,7 +380,7 @@ class Judge:
             ev.share_ma = record.ma
             ev.bind()
         elif command == "schedule":
-            ev.scheduled = ev.windows if record.on else None
+            ev.scheduled = (record.windows or ev.windows) if record.on else None
             ev.cycled = False
         elif ev.connected and record.plug_in == ev.plug_in:
             lasts_ms = FOREVER if command == "pause" else record.duration_ms if command == "hold" else 0
@@ -554,10 +564,21 @@ class Judge:
         if "amperage" in forgets:
             ev.wanted_ma = 0
 
-    def _settle(self, _: Evidence | None, record: Settled) -> None:
-        self._settled_at = record.t
+    def _unseen(self, ev: Evidence, record: Unseen) -> None:
+        """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""
+        ev.log.append(record)
+        ev.unseen_until = max(ev.unseen_until, record.until)
+        for duty in ev.live:
+            if not duty.silenced:
+                self._conclude(ev, duty, duty.step(record.t, duty.level, "cancel"))
+        ev.live = []
+        ev.busy = 0
+        ev.over_since = -1
+
+    def _settle(self, only: Evidence | None, record: Settled) -> None:
         check = CHECKS[SettingsConverge.name]
-        for ev in self._everyone:
+        for ev in self._everyone if only is None else (only,):
+            ev.settled_at = record.t
             rule = ev.panel.rules.get(check.name)
             if rule is not None and not ev.busy & check.bit:
                 ev.t = record.t
@@ -686,6 +707,8 @@ class Judge:
         """Let the checks that see this instant start obligations; settle what a recovery decides."""
         if flags & ev_.RECOVERY:
             self._recovery(ev, t, blip=bool(flags & ev_.BLIP))
+        if t < ev.unseen_until:
+            return
         panel = ev.panel
         flags &= TRIGGERS
         if ev.connected or ev.was_ma:
@@ -770,6 +793,6 @@ class Judge:
             ev.requests.close(complete=complete)
         if ev.own is not None:
             ev.own.close(ev, end_ms, complete=complete)
-        messages.settle_accounts(ev, self._settled_at, complete=complete)
+        messages.settle_accounts(ev, ev.settled_at, complete=complete)
         if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
             ev.panel.rules["nothing-before-acceptance"].pending()

@@ -36,7 +36,7 @@ class Traffic:
 
     __slots__ = (
         "accepted_at", "discards", "failures", "given_up", "last_at", "last_event", "last_sent", "ledger", "next_seq", "offline",
-        "restarted_at", "seq_sent", "seq_tx", "stays", "transactions", "waiting", "waits_for_acceptance",
+        "restarted_at", "seq_sent", "seq_tx", "stays", "transactions", "unsure", "waiting", "waits_for_acceptance",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +52,8 @@ class Traffic:
         """Transaction → which of its messages the charger gave up as its queue's policy allows."""
         self.discards: dict[int, int] | None = None
         """Transaction → how many messages of it were given up."""
+        self.unsure: set[int] | None = None
+        """The transactions of which nobody can tell whether the server booked them."""
         self.last_at = -1
         self.last_sent = -1
         self.last_event = ("", -1)
@@ -100,7 +102,9 @@ def taken_in(ev: Evidence, message: Message) -> None:
     rule = rules.get("clock-sane")
     if rule is not None:
         off_ms = abs(message.stamp - message.at)
-        if off_ms > rule.bound_ms:
+        if not message.sure:
+            rule.cancelled()  # only the charger's own clock tells when that was
+        elif off_ms > rule.bound_ms:
             text = f"{action} tells of an event at {moment(message.at)} and says {_stamp(message.stamp)}"
             rule.tally.fail(rule, ev.name, message.t, text, [message], bound=(rule.bound_ms / 1000, "s"))
         else:
@@ -225,6 +229,8 @@ def transaction(ev: Evidence, record: Transaction) -> None:
     """The charger opened or closed a transaction."""
     traffic = traffic_of(ev)
     opens = record.edge == "open"
+    if not record.sure:
+        traffic.unsure = {record.tx, *(traffic.unsure or ())}
     if opens:
         traffic.transactions[record.tx] = _ENCODER.encode((record.t, record.plug_in, record.wh, None, None))
     elif (kept := traffic.transactions.get(record.tx)) is not None:
@@ -330,7 +336,9 @@ def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> 
         assert opened is not None
         plug_ins.setdefault(opened.plug_in, []).append(tx)
         fault = _fault_of(opened, closed, (traffic.given_up or {}).get(tx, ()), lines.get(tx, []), settled_at)
-        if fault is None:
+        if tx in (traffic.unsure or ()):
+            rule.pending()
+        elif fault is None:
             good.add(tx)
             rule.met()
         elif fault:

@@ -76,7 +76,9 @@ class Obligation:
 class Tally:
     """The counts of one check over all chargers that it judges, and its first violation."""
 
-    __slots__ = ("broken", "cancelled", "exempt", "failed", "failing", "hard", "met", "name", "pending", "rules", "says", "witness")
+    __slots__ = (
+        "broken", "cancelled", "exempt", "failed", "failing", "hard", "hidden", "met", "name", "pending", "rules", "says", "witness",
+    )  # fmt: skip
 
     def __init__(self, name: str, says: str) -> None:
         self.name = name
@@ -84,6 +86,8 @@ class Tally:
         self.met = self.failed = self.cancelled = self.pending = self.exempt = 0
         self.hard = 0
         """Of the failed ones, those under a rule of severity ``fail``."""
+        self.hidden = ""
+        """Why nothing that this kind of run shows decides it; empty: what it shows does."""
         self.failing: dict[str, None] = {}
         self.witness: Witness | None = None
         self.rules: list[Rule] = []
@@ -109,13 +113,13 @@ class Tally:
         soft = all(rule.severity == "warn" for rule in self.rules) or (self.failed > 0 and not self.hard)
         idle: dict[str, bool] = {}
         for rule in self.rules:
-            if rule.promised_by:
+            if rule.promised_by and not self.hidden:
                 idle[rule.promised_by] = idle.get(rule.promised_by, True) and not rule.exercised
         return CheckResult(
             name=self.name, says=self.says, verdict=verdict, met=self.met, failed=self.failed, cancelled=self.cancelled,
             pending=self.pending, margin=self._margin(), witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
             origin=origin, failing=list(self.failing), why=self._why(complete=complete) if verdict == "unknown" else "",
-            idle=[model for model, unused in idle.items() if unused],
+            idle=[model for model, unused in idle.items() if unused], hidden=bool(self.hidden),
         )  # fmt: skip
 
     def _margin(self) -> Margin | None:
@@ -126,6 +130,8 @@ class Tally:
         return _nearest(*(rule.margins for rule in self.rules))
 
     def _why(self, *, complete: bool) -> str:
+        if self.hidden:
+            return f"cannot be decided: {self.hidden}"
         if self.exempt:
             return f"a fault under which it is not promised ended {self.exempt} of {self.cancelled + self.pending} triggers"
         if self.pending:

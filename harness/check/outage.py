@@ -104,7 +104,7 @@ def wait_for_calm(ev: Evidence, duty: Duty) -> None:
 def draws_from(ev: Evidence) -> int:
     """The latest of plug-in, noticing, power-up, authorisation and the hold's end: from then on a car may draw offline."""
     asks_ms = ev.profile.model.link.answer_timeout_ms if ev.profile.authorises else 0  # before its own list decides
-    return max(ev.plugged_at + asks_ms, ev.since + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
+    return max(ev.plugged_at + asks_ms, ev.lost_by + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
 
 
 def charge_ending(ev: Evidence, t: int) -> Ending:
@@ -312,7 +312,7 @@ class HoldLiftedAfterLoss(Check):
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         if not ev.held(t) or not ev.wants() or starved(ev):
             return None
-        return Duty(self, rule, t, level=ev.ma > 0, base=t + ev.profile.noticing_ms, bound_ms=rule.bound_ms, draws=True)
+        return Duty(self, rule, t, level=ev.ma > 0, base=ev.lost_by + ev.profile.noticing_ms, bound_ms=rule.bound_ms, draws=True)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & LEAVES or ev.full:
@@ -355,7 +355,7 @@ class OfflineLimitApplies(Within):
         limit_ma = rule.bound_ma or ev.profile.offline_ma
         if not limit_ma or not ev.wants() or ev.profile.alone_ma <= limit_ma:
             return None
-        base = max(t, ev.since + ev.profile.noticing_ms)
+        base = max(t, ev.lost_by + ev.profile.noticing_ms)
         return Duty(self, rule, t, level=ev.ma <= limit_ma, base=base, bound_ms=0, early=False, limit_ma=limit_ma)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:

@@ -7,6 +7,7 @@ from functools import partial
 
 from harness.check.catalogue import NAMES
 from harness.check.combinators import End, Machine, after, always, during, leads_to, never, sometimes, until
+from harness.check.decidable import Kind, own_cell
 from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule, Tally
 from harness.check.words import moment, span
@@ -261,7 +262,7 @@ def _first(spec: CheckSpec) -> int:
 class OwnChecks:
     """All of a scenario's own checks."""
 
-    def __init__(self, scenario: Scenario, tallies: dict[str, Tally], steps: Steps) -> None:
+    def __init__(self, scenario: Scenario, tallies: dict[str, Tally], steps: Steps, kind: Kind = "simulated") -> None:
         self._checks: list[OwnCheck] = []
         for spec in scenario.expect.checks:
             if spec.builtin or spec.name in NAMES:
@@ -269,6 +270,10 @@ class OwnChecks:
             tallies[spec.name] = tally = Tally(spec.name, spec.says or spec.name.replace("-", " "))
             assumes = frozenset(kind.removeprefix("no ").strip() for kind in spec.assumes)
             rule = Rule(tally, bound_ms=spec.within_ms, assumes=assumes, severity=spec.severity)
+            predicates = (spec.whenever, spec.then, spec.until, spec.always, spec.never, spec.sometimes)
+            tally.hidden = own_cell(kind, *predicates).why
+            if tally.hidden:
+                continue
             self._checks.append(OwnCheck(spec, rule, steps))
 
     def of(self, name: str, entry: str) -> OwnState | None:

@@ -65,6 +65,8 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
     """The reason of the known failure that this result is, where it is one."""
     why: str = ""
     """For unknown: why nothing could be decided."""
+    hidden: bool = False
+    """What such a run shows does not decide it: it is unknown, and was not judged. See :mod:`harness.check.decidable`."""
     idle: list[str] = []
     """The models whose contract promises this and on whose chargers nothing exercised it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from harness.check.decidable import METRICS_OF_A_LOG, Kind
 from harness.check.metrics import METRICS, Totals, metrics, per_driver
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
 from harness.values import KnownFailure, Limit, Scenario
@@ -13,16 +14,21 @@ from harness.values import KnownFailure, Limit, Scenario
 
 def judgement(
     scenario: Scenario, results: Sequence[CheckResult], *, totals: Totals, twin: Totals | None = None, strict: bool = False,
-    complete: bool = True, live: bool = False,
+    complete: bool = True, live: bool = False, kind: Kind = "simulated",
 ) -> Judgement:  # fmt: skip
     """The verdict of a run from the results of its checks and its totals.
 
     ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
-    live, so that a step that changed nothing makes it invalid.
+    live, so that a step that changed nothing makes it invalid. ``kind``: what the run could show.
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)
-    limits = [_limit(scenario, limit, values[limit.metric], totals, twin) for limit in scenario.expect.limits]
+    if kind == "log":
+        values = {name: value if name in METRICS_OF_A_LOG else MetricValue(value=None, unit=value.unit) for name, value in values.items()}
+    limits = [
+        _limit(scenario, limit, values[limit.metric], totals, twin, hidden=kind == "log" and limit.metric not in METRICS_OF_A_LOG)
+        for limit in scenario.expect.limits
+    ]
     checks = [_known(scenario, result) for result in (*results, *limits)]
     unexercised = [f"{model}: {result.name}" for result in results for model in result.idle]
     verdict, reasons = _verdict(scenario, checks, totals, complete=complete, live=live)
@@ -92,7 +98,9 @@ def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) 
     return f"{known.check}{where}: is listed as a known failure and passed ({known.reason})"
 
 
-def _limit(scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals, twin: Totals | None) -> CheckResult:
+def _limit(
+    scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals, twin: Totals | None, *, hidden: bool = False
+) -> CheckResult:  # fmt: skip
     """A bound on a metric as the result of a check."""
     kind = METRICS[limit.metric]
     bounds = [f"at least {limit.minimum:g}"] if limit.minimum is not None else []
@@ -105,6 +113,8 @@ def _limit(scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals,
         figures = [] if value.value is None else [float(value.value)]
     if not figures:
         why = "there is no twin to compare with" if kind.difference else "there was nothing to measure"
+        if hidden:
+            why = "cannot be decided: a log does not show it"
         return CheckResult(
             name=limit.metric, says=says, verdict="unknown", met=0, failed=0, cancelled=0, pending=0, severity=limit.severity,
             origin="limit", why=why,

@@ -21,7 +21,7 @@ State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedE
 Reason = Literal[
     "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
     "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
-    "tag-refused", "not-resumed", "no-mains", "booting", "updating",
+    "tag-refused", "not-resumed", "no-mains", "booting", "updating", "reported", "metered",
 ]  # fmt: skip
 """What set the current; explains, is never evidence."""
 
@@ -75,6 +75,12 @@ class Current(Record, kw_only=True, tag="current"):
     """The car takes no more: full by its own truth."""
 
 
+class Unseen(Record, kw_only=True, tag="unseen"):
+    """Of a charger that is not ours: from now to ``until`` nothing tells what it drew, or why. Evidence that there is none."""
+
+    until: int
+
+
 class Power(Record, kw_only=True, tag="power"):
     """Power region. ``off``: mains lost. ``booting``: mains back, or an injected reboot began. ``on``: works. Evidence."""
 
@@ -109,8 +115,11 @@ class Loss(Record, kw_only=True, tag="loss"):
     """The charger lost its server, in truth. Evidence."""
 
     cause: str
-    """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause."""
+    """The fault's kind (``server.upgrade``), or ``link`` where its link left online for another cause. Of a log: ``silence`` where it
+    follows from the frames, ``told`` where the operator says so."""
     step: str = ""
+    by: int = 0
+    """Of a log, where ``t`` is the earliest: when it was lost at the latest; 0: at ``t``."""
 
 
 class Recovery(Record, kw_only=True, tag="recovery"):
@@ -143,6 +152,8 @@ class Message(Record, kw_only=True, tag="message"):
     """When the event happened that it tells of, in truth."""
     stamp: int = 0
     """When it says that the event happened, as ms since the scenario's start; 1970 is far below zero."""
+    sure: bool = True
+    """``at`` is known. Of a charger that is not ours, what it tells of the time of its silence has only the stamp's word for it."""
     number: int = 1
     """Which transmission of this message it was."""
     plug_in: int = 0
@@ -192,6 +203,8 @@ class Transaction(Record, kw_only=True, tag="transaction"):
     edge: Literal["open", "close"]
     wh: int
     """The true energy register then."""
+    sure: bool = True
+    """Whether the server booked it can be told. Of a log it cannot, where an end came without an id before its start, if that ever came."""
 
 
 class Ledger(Record, kw_only=True, tag="ledger"):
@@ -218,6 +231,8 @@ class Command(Record, kw_only=True, tag="command"):
     """ignored: it named another plug-in or none."""
     origin: int = 0
     """The number of the driver's action that it carries out; 0: the server's own."""
+    windows: list[tuple[int, int]] = []
+    """For schedule, of a charger that is not ours: the hold windows that it was told; otherwise they are the scenario's."""
 
 
 class Action(Record, kw_only=True, tag="action"):
@@ -291,6 +306,14 @@ class Measured(Record, kw_only=True, tag="measured"):
     """How long an answer was to take at the least, on the wall clock."""
 
 
+class Station(Record, kw_only=True, tag="station"):
+    """Live, with a charger of your own: what it said of itself when it registered. Explains."""
+
+    vendor: str
+    model: str
+    firmware: str = ""
+
+
 class Finding(Record, kw_only=True, tag="finding"):
     """Live: what came in from the far end is no valid OCPP. Evidence."""
 
@@ -301,10 +324,10 @@ class Finding(Record, kw_only=True, tag="finding"):
 
 
 class Settled(Record, kw_only=True, tag="settled"):
-    """All faults lifted, all chargers online, all retries elapsed. Evidence."""
+    """All faults lifted, all chargers online, all retries elapsed. Of a log each charger has its own (``who``). Evidence."""
 
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Measured | Finding | Settled
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Measured | Station | Finding | Settled | Unseen
 )  # fmt: skip

@@ -15,6 +15,7 @@ from harness.report.outcome import (
     cut_note,
     difference_text,
     invalid_note,
+    is_shown,
     judged_by,
     margin_text,
     mark,
@@ -79,7 +80,7 @@ def _behaviours(outcome: Outcome) -> Iterator[str]:
 def _checks(outcome: Outcome) -> Iterator[str]:
     yield from ("", "## Checks", "", "| | check | held | failed | cancelled | pending | margin |", "|---|---|--:|--:|--:|--:|---|")
     for result in outcome.judgement.checks:
-        if result.verdict == "unknown" and result.origin == "contract":
+        if not is_shown(result):
             continue
         notes = margin_text(result) or _text(result.why)
         known = f"known failure: {_text(result.known)} " if result.known else ""

@@ -48,6 +48,11 @@ class Machine(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="How long running and judging took.")]
 
 
+def is_shown(result: CheckResult) -> bool:
+    """Whether a check has a place of its own: not one that a contract promises, and that nothing exercised."""
+    return result.verdict != "unknown" or result.origin != "contract" or result.hidden
+
+
 def mark(result: CheckResult) -> str:
     """``pass``, ``fail``, ``unknown``, or ``warn`` for a violation that does not fail the run."""
     return "warn" if result.verdict == "fail" and (result.severity == "warn" or result.known) else result.verdict
@@ -83,12 +88,15 @@ def stage_text(outcome: Outcome) -> str:
     live = outcome.live
     if live is None:
         return ""
+    spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
+    if live.peer == "log":
+        told = "its outages follow from the frames" + (", and from what was told of them" if live.lost == "told" else "")
+        return f"Imported from a log of {live.frames} frames, {spoken}: {told}. What the frames do not show is unknown."
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
     peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
     books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
-    spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
     return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"
 
 

@@ -171,7 +171,9 @@ def charged(visit: Visit, clock: Clock, *, verb: str = "") -> str:
 
 
 def got(share_or_visit: Share | Visit) -> str:
-    """``12.3 of 18 kWh``."""
+    """``12.3 of 18 kWh``; of a log, where nobody knows what was needed, ``12.3 kWh``."""
+    if not share_or_visit.needs_wh:
+        return f"{_kwh(share_or_visit.wh)} kWh"
     return f"{_kwh(share_or_visit.wh)} of {_kwh(share_or_visit.needs_wh)} kWh"
 
 
@@ -181,6 +183,8 @@ def left(visit: Visit, clock: Clock) -> str:
         return "unknown: the journal ends before"
     if not visit.unplugged:
         return "still connected at the end" + (", full" if visit.full else "")
+    if not visit.needs_wh:
+        return clock.brief(visit.ended_ms)
     state = "full" if visit.full else f"short of {_kwh(visit.short_wh)} kWh" if visit.short_wh else "with what it needed"
     return f"{clock.brief(visit.ended_ms)}, {state}"
 

@@ -18,6 +18,7 @@ from harness.report.outcome import (
     difference_text,
     exercised_text,
     invalid_note,
+    is_shown,
     mark,
     number,
     repeat_label,
@@ -133,7 +134,7 @@ def _behaviours(outcome: Outcome, width: int) -> Iterator[Line]:
 
 
 def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
-    shown = [result for result in outcome.judgement.checks if result.verdict != "unknown" or result.origin != "contract"]
+    shown = [result for result in outcome.judgement.checks if is_shown(result)]
     yield ()
     column = min(max((len(result.name) for result in shown), default=0), width // 2)
     for result in shown:

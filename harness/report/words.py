@@ -32,6 +32,8 @@ REASONS: dict[r.Reason, str] = {
     "no-mains": "no mains",
     "booting": "the station is booting",
     "updating": "the station is installing firmware",
+    "reported": "the charger says so",
+    "metered": "its meter says so",
 }
 """What set the current → in words."""
 
@@ -55,18 +57,26 @@ def tell(record: r.AnyRecord, clock: Clock) -> str:
 
 def _plug_in(record: r.PlugIn, clock: Clock) -> str:
     tag = f", tag {record.tag}" if record.tag else ""
+    if not record.needs_wh:  # of a log nobody knows whose car it was
+        return f"a car is plugged in{tag}"
     return f"a car ({record.car}) is plugged in; it needs {format_energy(record.needs_wh)} by {clock.brief(record.leave)}{tag}"
 
 
 def _stay(record: r.Stay, clock: Clock) -> str:
     end = "the car is unplugged" if record.ended == "unplugged" else "the run ends with the car connected"
     full = ", full" if record.full else ""
+    if not record.needs_wh:
+        return f"{end}: {format_energy(record.wh)}{full}"
     return f"{end}: {format_energy(record.wh)} of the {format_energy(record.needs_wh)} it needed{full}"
 
 
 def _current(record: r.Current, clock: Clock) -> str:
     drawn = f"draws {format_current(record.ma)}" if record.ma else "draws nothing"
     return f"{drawn} ({record.state}): {REASONS[record.reason]}"
+
+
+def _unseen(record: r.Unseen, clock: Clock) -> str:
+    return f"until {clock.tell(record.until)} nothing tells what it draws"
 
 
 def _power(record: r.Power, clock: Clock) -> str:
@@ -109,7 +119,8 @@ def _return(record: r.Return, clock: Clock) -> str:
 def _message(record: r.Message, clock: Clock) -> str:
     notes = [f"transaction {record.tx}"] if record.tx else []
     notes += [f"register {format_energy(record.wh)}"] if record.action.startswith(("transaction", "meter")) else []
-    notes += [f"event of {clock.tell(record.at)}"] if record.at and record.at != record.t else []
+    by = "" if record.sure else " by its own clock"
+    notes += [f"event of {clock.tell(record.at)}{by}"] if record.at and record.at != record.t else []
     notes += [f"stamped {format_duration_ms(record.stamp - record.at)} off"] if record.at and record.stamp != record.at else []
     notes += [f"{_ordinal(record.number)} transmission"] if record.number > 1 else []
     notes += [f"{record.count} readings"] if record.count > 1 else []
@@ -213,11 +224,18 @@ def _measured(record: r.Measured, clock: Clock) -> str:
     return f"{under}, {asked} through {record.proxy} {became} {record.real_ms:g} ms{least} (step {record.step})"
 
 
+def _station(record: r.Station, clock: Clock) -> str:
+    firmware = f", firmware {record.firmware}" if record.firmware else ""
+    return f"the charger is a {record.vendor} {record.model}{firmware}"
+
+
 def _finding(record: r.Finding, clock: Clock) -> str:
-    return f"what came from the server is no valid OCPP: {record.what}"
+    return f"what came over the wire is no valid OCPP: {record.what}"
 
 
 def _settled(record: r.Settled, clock: Clock) -> str:
+    if record.who:
+        return "all is settled here: it is online, and all retries are over"
     return "all is settled: no fault acts, all are online, all retries are over"
 
 
@@ -233,6 +251,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.PlugIn: _plug_in,
     r.Stay: _stay,
     r.Current: _current,
+    r.Unseen: _unseen,
     r.Power: _power,
     r.Link: _link,
     r.Attempts: _attempts,
@@ -251,6 +270,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Moved: _moved,
     r.Proxied: _proxied,
     r.Measured: _measured,
+    r.Station: _station,
     r.Finding: _finding,
     r.Settled: _settled,
 }

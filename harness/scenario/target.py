@@ -1,4 +1,4 @@
-"""Reads a target file: what there is to know of a server that is somebody's own, and nothing of the outage."""
+"""Reads what is somebody's own: the file of a server (a target), and that of a bench with chargers. Neither says anything of the outage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.scenario.forms import read as read_form
 from harness.scenario.nodes import read_file
 from harness.scenario.problems import Problem, Problems, ScenarioError
 from harness.units import UnitError
-from harness.values import Target
+from harness.values import Bench, Target
 
 COMMANDS = ("start", "stop", "pause", "resume")
 """What can be done to the server's process, by the target's own commands."""
@@ -113,6 +113,34 @@ TARGET = Record(
     ),
     dict,
 )  # fmt: skip
+
+
+DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart")
+"""What is done at a bench."""
+
+BENCH = Record(
+    "the bench",
+    (
+        Field("harness", words_form("1"), "The version of this format.", True, attribute="harness"),
+        Field("listen", _scalar(_address, "127.0.0.1:9000"), "Where chargers connect; 127.0.0.1:9000 by default.", attribute="listen"),
+        Field("stations", MapOf(TEXT, "a charger"), "The station ids of chargers whose names are not their ids.", attribute="stations"),
+        Field("patience", DURATION, "How long to wait for all chargers before the start; 10 min by default.", attribute="patience_ms"),
+        Field("commands", MapOf(_words(("charger", "station")), "a deed", lambda: DEEDS), "What does it in the place of a person.",
+              attribute="commands"),
+    ),
+    dict,
+)  # fmt: skip
+
+
+def load_bench(path: str | Path) -> Bench:
+    """Read the file of a bench with real chargers. Raises :class:`ScenarioError` with all that is wrong with it."""
+    path = Path(path)
+    problems = Problems()
+    given = read_form(BENCH, read_file(path, path.as_posix()), problems, "the bench")
+    if problems.any or given is FAILED:
+        raise ScenarioError(problems.in_order())
+    del given["harness"]
+    return Bench(file=path.as_posix(), **given)
 
 
 def load_target(path: str | Path) -> Target:

@@ -1,7 +1,8 @@
 """Write the golden reports anew: ``python tests/golden/goldens.py``.
 
 ``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine,
-``tests/golden/street.sha256`` the digest of one small journal, and ``docs/checks.md`` what the checks say of themselves. Look at
+``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
+``docs/decidable.md`` which run can decide which check. Look at
 what ``git diff`` says before committing them: it is what a change did to every behaviour that the project shows.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from harness import shipped
 from harness.api import run
 from harness.check.catalogue import EXPLANATIONS, NAMES
+from harness.check.decidable import KINDS, TABLE
 from harness.report import document, markdown
 
 HERE = Path(__file__).resolve().parent
@@ -21,6 +23,8 @@ REPORTS = HERE.parents[1] / "reports"
 STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
 CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
+DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
+_SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
 
 def reports_of(name: str) -> dict[Path, bytes]:
@@ -44,6 +48,23 @@ def checks_page() -> bytes:
     return re.sub(r"(?<=^## The catalogue\n\n).*?(?=^## )", lambda _: told, page, flags=re.MULTILINE | re.DOTALL).encode()
 
 
+def decidable_page() -> bytes:
+    """The page about what which run can decide, its tables as the data has them."""
+    kinds = "".join(f"| {kind} | {what} |\n" for kind, what in KINDS.items())
+    reasons = list(dict.fromkeys(cell.why for row in TABLE.values() for cell in row.values() if cell.why))
+    rows = [
+        f"| {name} | " + " | ".join(
+            _SIGNS[cell.decision] + (f" ({reasons.index(cell.why) + 1})" if cell.why else "") for cell in row.values()
+        ) + " |\n" for name, row in TABLE.items()
+    ]  # fmt: skip
+    notes = "".join(f"{number}. {reason[0].upper()}{reason[1:]}.\n" for number, reason in enumerate(reasons, start=1))
+    head = f"| check | {' | '.join(KINDS)} |\n|---|{'---|' * len(KINDS)}\n"
+    page = DECIDABLE_PAGE.read_text(encoding="utf-8")
+    page = re.sub(r"(?<=\| what is ours in it \|\n\|---\|---\|\n).*?(?=\n\n|\n$)", lambda _: kinds.strip(), page, count=1, flags=re.DOTALL)
+    told = f"{head}{''.join(rows)}\n{notes}"
+    return re.sub(r"(?<=^## The table\n\n).*", lambda _: told, page, flags=re.MULTILINE | re.DOTALL).encode()
+
+
 def _told(name: str) -> str:
     """A check's part of the page."""
     explanation = EXPLANATIONS[name]
@@ -54,7 +75,7 @@ def _told(name: str) -> str:
 
 def regenerate() -> None:
     """Write all of them, and say which changed."""
-    files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page()}
+    files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page()}
     for name in shipped.scenario_names():
         files |= reports_of(name)
     for path, content in files.items():

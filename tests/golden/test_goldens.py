@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import unified_diff
 
 import pytest
-from goldens import CHECKS_PAGE, DIGEST, REPORTS, checks_page, reports_of, street_digest
+from goldens import CHECKS_PAGE, DECIDABLE_PAGE, DIGEST, REPORTS, checks_page, decidable_page, reports_of, street_digest
 
 from harness import shipped
 
@@ -32,6 +32,10 @@ def test_no_report_is_left_of_a_scenario_that_is_gone():
 
 def test_the_page_about_checks_says_what_they_say_of_themselves():
     assert checks_page() == CHECKS_PAGE.read_bytes(), ANEW
+
+
+def test_the_page_about_what_can_be_decided_says_what_the_data_says():
+    assert decidable_page() == DECIDABLE_PAGE.read_bytes(), ANEW
 
 
 def test_the_digest_of_a_small_journal_is_the_committed_one():

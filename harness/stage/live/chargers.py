@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
 from harness.stage.clock import ARRIVAL
-from harness.stage.live import frames, ocpp16, ocpp201, probes
-from harness.stage.live.codec import Calendar, ChargerEnd, Payload
+from harness.stage.live import frames, ocpp16, ocpp201
+from harness.stage.live.codec import ChargerEnd, Payload
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
-from harness.stage.live.stage import LARGEST_FRAME, QUIET, LiveStage
+from harness.stage.live.stage import LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
 from harness.stage.port import Ongoing, Port
 from harness.world.messages import ACCEPTED, ERROR, Answer, Command, Request
 
 EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
-_RESET_S = 1.0
-_TOO_BIG = 1009
-"""The code by which a WebSocket is closed on a frame that is too big (RFC 6455 §7.4.1)."""
 
 _CLIENT: dict[str, Any] = {
     "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
@@ -32,9 +27,8 @@ class ChargerSide(LiveStage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        calendar = Calendar(self.scenario.start)
         ends = {"ocpp1.6": ocpp16.ChargerEnd, "ocpp2.0.1": ocpp201.ChargerEnd}
-        self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, calendar) for port in self.ports]
+        self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, self.calendar) for port in self.ports]
         self._lines: list[Line | None] = [None] * len(self.ports)
         """Each charger's end of its connection."""
         self._former: list[list[Line]] = [[] for _ in self.ports]
@@ -97,7 +91,7 @@ class ChargerSide(LiveStage):
             return
         now = self.live_clock.catch_up()
         self._lands(port, attempt.epoch)
-        line = Line(web_socket, attempt.epoch)
+        line = Line(web_socket, attempt.epoch, up=True)
         if port.epoch != attempt.epoch:
             line.drop()
             return
@@ -173,7 +167,7 @@ class ChargerSide(LiveStage):
                     self._hears(port, line, text)
         except ConnectionClosed as problem:
             cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
-            if problem.sent is not None and problem.sent.code == _TOO_BIG:
+            if problem.sent is not None and problem.sent.code == TOO_BIG:
                 self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
         finally:
             line.end()
@@ -259,27 +253,7 @@ class ChargerSide(LiveStage):
         # Over a path that lets nothing through the toxic would never see anything to reset; behind another that delays what passes,
         # Toxiproxy would wait for ever to take that one off again. There the charger's end does it.
         shut = [port.place for port in ports if port.extra_ms or not self.path_open(port)]
-        lines = {place: line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None}
+        lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
         self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
         if lines:
             self._do_chore(self._in_turn(self._reset(ongoing, lines)))
-
-    async def _reset(self, ongoing: Ongoing, lines: dict[int, Line]) -> None:
-        """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
-        from websockets.exceptions import ConnectionClosed
-
-        await self._add(ongoing, "reset_peer", {"timeout": 0})
-        for line in lines.values():
-            with suppress(ConnectionClosed):
-                await line.socket.ping()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_RESET_S):
-                await asyncio.gather(*(line.socket.wait_closed() for line in lines.values()))
-        # Those that were open see a close, as at a server that ends; what a reset is, new connections see.
-        ports = {self._proxy_of(port): port for place in lines if (port := self.ports[place])}
-        addresses = [self._proxies[self._classes[port.place], port.account.shard] for port in ports.values()]
-        found = await asyncio.gather(*(probes.knock(address, probes.PATIENCE_S) for address in addresses))
-        now = self.live_clock.catch_up()
-        for proxy, probe in zip(ports, found, strict=True):
-            self._measured(now, ongoing, proxy, "add", probe, "reset")
-        await self._remove(ongoing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +14,11 @@ from msgspec.structs import replace
 from harness.fault import KINDS
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
-from harness.stage.live import embedded, target, yours
+from harness.stage.live import bench, embedded, target, yours
 from harness.stage.live.options import Live
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import TraceWriter
 from harness.units import format_duration_ms
 from harness.values import Scenario
 
@@ -77,6 +79,9 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
     """
     refuse(scenario, how.speed, direct=how.direct)
+    if how.at_bench is not None:
+        yours.refuse_bench(scenario, how.at_bench, direct=how.direct)
+        scenario = yours.ready(scenario)
     if how.yours is not None:
         yours.refuse(scenario, how.yours, how)
         scenario = yours.ready(scenario)
@@ -88,8 +93,8 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     return over_websockets(scenario, how.ocpp)
 
 
-def run(scenario: Scenario, sink: Sink, how: Live, *, progress: Progress | None = None) -> None:
-    """Run a scenario that :func:`prepare` gave on the wall clock.
+def run(scenario: Scenario, sink: Sink, how: Live, *, frames: Path | None = None, progress: Progress | None = None) -> None:
+    """Run a scenario that :func:`prepare` gave on the wall clock; its frames are kept in the file ``frames``.
 
     Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
     afterwards, and a Toxiproxy that was started for the run is stopped.
@@ -97,8 +102,9 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, progress: Progress | None 
     own = None if how.direct or how.toxiproxy else OwnServer(_binary())
     try:
         proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)
-        play = embedded.play if how.yours is None else target.play
-        _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, progress=progress))
+        play = bench.play if how.at_bench else target.play if how.yours else embedded.play
+        with TraceWriter(frames) if frames is not None else nullcontext() as trace:
+            _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, trace=trace, progress=progress))
     finally:
         if own is not None:
             own.stop()

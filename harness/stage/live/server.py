@@ -12,9 +12,10 @@ from typing import Any, cast
 from harness.stage.clock import ARRIVAL
 from harness.stage.errors import ExperimentError
 from harness.stage.live import frames, ocpp16, ocpp201
-from harness.stage.live.codec import Calendar, Payload, ServerEnd
+from harness.stage.live.codec import Payload, ServerEnd
+from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
-from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, LiveStage
+from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
 from harness.stage.port import Port
 from harness.world.messages import ACCEPTED, Answer, Command, Request
 
@@ -26,11 +27,10 @@ class ServerSide(LiveStage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        calendar = Calendar(self.scenario.start)
         new_id = count(1).__next__
         ends = {"ocpp1.6": ocpp16.ServerEnd, "ocpp2.0.1": ocpp201.ServerEnd}
         self._server_ends: list[ServerEnd] = [
-            ends[port.charger.model.protocol](calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
+            ends[port.charger.model.protocol](self.calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
         ]
         self._desks: list[Line | None] = [None] * len(self.ports)
         """The server's end of each charger's connection."""
@@ -39,6 +39,7 @@ class ServerSide(LiveStage):
         self._doors: list[Any] = [None] * self.scenario.server.shards
         """What listens for each shard; None while nothing does."""
         self._at_the_door = asyncio.Lock()
+        self._door_host = HOST
         self._door_ports = [0] * self.scenario.server.shards
 
     # What depends on whose the chargers are.
@@ -57,6 +58,25 @@ class ServerSide(LiveStage):
 
     def _line_of(self, port: Port) -> Line | None:
         return self._desks[port.place]
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        """What came in from the charger is no valid frame."""
+        raise NotImplementedError
+
+    def _gave(self, port: Port, frame: frames.Frame, payload: Payload | None) -> None:
+        """A request was answered; None: by an error."""
+
+    def _ordered(self, port: Port, id_: str, action: str, payload: Payload) -> None:
+        """A command was sent."""
+
+    def _obeyed(self, port: Port, frame: frames.Frame, payload: Payload | None) -> None:
+        """The charger answered a command; None: by an error."""
+
+    def _came(self, port: Port, desk: Line) -> None:
+        """A charger's connection is open."""
+
+    def _went(self, port: Port, desk: Line) -> None:
+        """It is not any more."""
 
     # Doors.
 
@@ -78,12 +98,12 @@ class ServerSide(LiveStage):
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind((HOST, self._door_ports[shard]))
+                sock.bind((self._door_host, self._door_ports[shard]))
                 sock.listen(1024)
             except OSError as problem:
                 sock.close()
                 raise ExperimentError(
-                    f"the embedded server cannot listen on {HOST}:{self._door_ports[shard]}: {problem.strerror}"
+                    f"the embedded server cannot listen on {self._door_host}:{self._door_ports[shard]}: {problem.strerror}"
                 ) from None
             self._door_ports[shard] = sock.getsockname()[1]
             door = await serve(
@@ -134,25 +154,29 @@ class ServerSide(LiveStage):
         from websockets.exceptions import ConnectionClosed
 
         port = self.ports[self.place_of[web_socket.request.path.rpartition("/")[2]]]
-        desk = Line(web_socket, self._epoch_of(port, web_socket.request))
+        desk = Line(web_socket, self._epoch_of(port, web_socket.request), up=False)
         self._desks[port.place] = desk
         self._all_lines.add(desk)
         try:
             if not self._open:
                 await self._greeted_by(port, web_socket)
+            self._came(port, desk)
             while True:
                 text = await web_socket.recv()
                 self.live_clock.catch_up()
                 self._lands(port, desk.epoch)
                 try:
-                    self._takes(port, desk, frames.read(text))
+                    self._takes(port, desk, text)
                 except Exception as problem:
                     self.live_clock.fail(problem)
-        except ConnectionClosed:
-            return
+        except ConnectionClosed as problem:
+            if problem.sent is not None and problem.sent.code == TOO_BIG:
+                self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
         finally:
             desk.end()
             self._all_lines.discard(desk)
+            if self._open:
+                self._went(port, desk)
 
     async def _greeted_by(self, port: Port, web_socket: Any) -> None:
         """A charger registers before the start."""
@@ -161,22 +185,47 @@ class ServerSide(LiveStage):
         payload = end.result(Request("registration", 0), frame.payload, ACCEPTED, 0)
         await web_socket.send(end.frames.result(frame.id, frame.action, cast("Payload", payload)))
 
-    def _takes(self, port: Port, desk: Line, frame: frames.Frame) -> None:
+    def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
         if desk.gone or desk.epoch != port.epoch:
             return
+        try:
+            frame = frames.read(text)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
+            return
+        if frame.kind == frames.CALL:
+            self._takes_call(port, desk, frame, text)
+        else:
+            self._takes_answer(port, desk, frame, text)
+
+    def _takes_answer(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
+        ordered: Ordered | None = desk.sent.pop(frame.id, None)
+        if ordered is None:
+            return
+        if frame.kind == frames.CALLRESULT:
+            try:
+                self._server_ends[port.place].frames.check_result(ordered.action, frame.payload)
+            except FrameError as problem:
+                self._finds(port, str(problem), text)
+        self._obeyed(port, frame, frame.payload if frame.kind == frames.CALLRESULT else None)
+        self._acknowledged(port, ordered.order, desk.epoch)
+
+    def _takes_call(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
         end = self._server_ends[port.place]
-        if frame.kind != frames.CALL:
-            ordered: Ordered | None = desk.sent.pop(frame.id, None)
-            if ordered is not None:
-                if frame.kind == frames.CALLRESULT:
-                    end.frames.check_result(ordered.action, frame.payload)
-                self._acknowledged(port, ordered.order, desk.epoch)
+        try:
+            end.frames.check_call(frame.action, frame.payload)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
+            code = end.frames.format_error if end.frames.knows(frame.action) else "NotImplemented"
+            self._put(port, desk, frames.error(frame.id, code, str(problem)[:255]))
             return
-        end.frames.check_call(frame.action, frame.payload)
         sent = self._sent(port, frame)
-        if sent is None:
-            return
-        end.take(sent.request, frame.payload)
+        if sent is not None:
+            self._book(port, desk, frame, sent)
+
+    def _book(self, port: Port, desk: Line, frame: frames.Frame, sent: Sent) -> None:
+        """A request is taken in."""
+        self._server_ends[port.place].take(sent.request, frame.payload)
         if sent.spoilt != "lose-answer":
             desk.asked.setdefault(sent.request, []).append((frame, sent))
         self._arrive(port, sent.request, desk.epoch, self.clock.now, sent.spoilt)
@@ -202,6 +251,7 @@ class ServerSide(LiveStage):
         sent.processed_at = processed_at
         end = self._server_ends[port.place]
         payload = end.result(request, frame.payload, answer, now)
+        self._gave(port, frame, payload)
         if payload is None:
             self._put(port, desk, frames.error(frame.id, "InternalError", "the server answers nothing but errors"))
             return
@@ -225,6 +275,7 @@ class ServerSide(LiveStage):
         id_ = f"s{self._message_id()}"
         desk.sent[id_] = Ordered(order, spoilt, action)
         self._put(port, desk, end.frames.call(id_, action, payload))
+        self._ordered(port, id_, action, payload)
 
     # Faults.
 

@@ -16,6 +16,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from typing import Any, Literal, cast
 
@@ -23,18 +24,23 @@ from harness.journal.records import Measured, Proxied
 from harness.stage.base import Progress, Stage
 from harness.stage.live import probes
 from harness.stage.live.clock import LiveClock
+from harness.stage.live.codec import Calendar
 from harness.stage.live.lines import Attempt, Line
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import DOWN, UP, TraceWriter, Version
 from harness.values import Scenario
 
 HOST = "127.0.0.1"
 LARGEST_FRAME = 1 << 20
+TOO_BIG = 1009
+"""The code by which a WebSocket is closed on a frame that is too big (RFC 6455 §7.4.1)."""
 _FOR_EVER_MS = 10**9
 """A latency of eleven days holds bytes as a bandwidth of 0 does, and hands them on at once when it is taken off. A toxic before one of
 bandwidth 0 that holds bytes cannot be taken off: Toxiproxy 2.12 waits for ever."""
 _LOOK_S = 2.0
+_RESET_S = 1.0
 
 QUIET = logging.getLogger("harness.live")
 """The WebSockets' own log: connections that break are what these runs are about, and told by their journal."""
@@ -46,11 +52,15 @@ class LiveStage(Stage):
     """A live run in progress."""
 
     def __init__(
-        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, toxiproxy: Toxiproxy | None,
+        trace: TraceWriter | None = None, progress: Progress | None = None,
     ) -> None:  # fmt: skip
         super().__init__(scenario, sink, clock, simulate_all=True, leg_by_leg=True, progress=progress)
         self.live_clock = clock
         self.toxiproxy = toxiproxy
+        self.trace = trace
+        """Where the frames are kept."""
+        self.calendar = Calendar(scenario.start)
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy")
         """Calls Toxiproxy, one call after the other, off the event loop."""
         self._loop = asyncio.get_running_loop()
@@ -154,8 +164,16 @@ class LiveStage(Stage):
 
     def _put(self, port: Port, line: Line, frame: str) -> None:
         """Send a frame from either end."""
+        self._keep(port, frame, up=line.up)
         self._rises(port)
         line.send(frame)
+
+    def _keep(self, port: Port, text: str | bytes, *, up: bool) -> None:
+        """Write a frame into the log of frames, as it is sent by an end of ours or comes in from one that is not."""
+        if self.trace is not None:
+            raw = text if isinstance(text, str) else text.decode(errors="replace")
+            version: Version = "2.0.1" if port.charger.model.protocol == "ocpp2.0.1" else "1.6"
+            self.trace.write(self.calendar.text(self.clock.now), port.charger.name, version, UP if up else DOWN, raw)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -308,11 +326,33 @@ class LiveStage(Stage):
         real_ms = round(delay_ms / self.live_clock.speed)
         self._toxic(ongoing, by, "latency", {"latency": real_ms, "jitter": 0}, expected="answered")
 
+    async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
+        """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
+        from websockets.exceptions import ConnectionClosed
+
+        through = {self._proxy_of(port): port for port in self._targets(ongoing) if self._line_of(port) in lines}
+        await self._add(ongoing, "reset_peer", {"timeout": 0})
+        for line in lines:
+            with suppress(ConnectionClosed):
+                await line.socket.ping()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_RESET_S):
+                await asyncio.gather(*(line.socket.wait_closed() for line in lines))
+        # Those that were open see a close, as at a server that ends; what a reset is, new connections see.
+        addresses = [self._proxies[self._classes[port.place], port.account.shard] for port in through.values()]
+        found = await asyncio.gather(*(probes.knock(address, probes.PATIENCE_S) for address in addresses))
+        now = self.live_clock.catch_up()
+        for proxy, probe in zip(through, found, strict=True):
+            self._measured(now, ongoing, proxy, "add", probe, "reset")
+        await self._remove(ongoing)
+
     def elapsed(self, now: int) -> None:
         """Hand the records on every second, so that a run that is killed leaves what there was."""
         real_s = self._loop.time()
         if real_s - self._handed_on_s >= 1:
             self._handed_on_s = real_s
             self.recorder.hand_on(now)
+            if self.trace is not None:
+                self.trace.flush()
             if self.progress is not None:
                 self.progress(now)

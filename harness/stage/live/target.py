@@ -20,7 +20,7 @@ from harness.journal import books
 from harness.journal.records import Finding, Proxied, Return
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError
-from harness.stage.live import frames, ocpp201
+from harness.stage.live import commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.frames import Frame, FrameError
@@ -29,15 +29,12 @@ from harness.stage.live.options import Live
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import TraceWriter
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
 from harness.world.server import Account, Deed, Server
 
-COMMAND_S = 60.0
-"""How long a command of the target may take."""
-OPERATION_S = 15.0
-"""How long a driver waits for the app."""
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
@@ -96,9 +93,9 @@ class TargetStage(ChargerSide):
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: LiveClock, *, target: Target, toxiproxy: Toxiproxy | None,
-        ledger: Path | None = None, progress: Progress | None = None,
+        ledger: Path | None = None, trace: TraceWriter | None = None, progress: Progress | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
+        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
         self.target = target
         self.ledger_file = ledger
         self.places = places(target, scenario)
@@ -173,7 +170,7 @@ class TargetStage(ChargerSide):
             try:
                 async with some, asyncio.timeout(self.target.ready_timeout_ms / 1000):
                     web_socket = await self._connect(port, 0)
-                    line = Line(web_socket, 0)
+                    line = Line(web_socket, 0, up=True)
                     self._all_lines.add(line)
                     answered = await _ask(web_socket, end, "b1", *end.boot())
                     if end.status(answered) == "Accepted":
@@ -218,7 +215,7 @@ class TargetStage(ChargerSide):
             except (OSError, UnicodeDecodeError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
-            code, text, shown = *await _run(target.books, COMMAND_S), target.books[0]
+            code, text, shown = *await commands.run(target.books, commands.COMMAND_S), target.books[0]
             if code:
                 raise ExperimentError(f"the target's command for its books, {shown}, ended with {code}: {text.strip()[-200:]}")
         else:
@@ -256,6 +253,10 @@ class TargetStage(ChargerSide):
         if request.action == "transaction-start":
             self._starts.setdefault(port.charger.name, {})[request.tx] = request
         super()._send(port, request, attempt=attempt)
+
+    def _hears(self, port: Port, line: Line, text: str | bytes) -> None:
+        self._keep(port, text, up=False)
+        super()._hears(port, line, text)
 
     def _recall(self, port: Port, line: Line, frame: Frame, order: Command) -> str:
         order.sent = self.clock.now
@@ -318,7 +319,7 @@ class TargetStage(ChargerSide):
     async def _command(self, name: str) -> None:
         """Run a command of the target, and journal it."""
         words = [self.places[0].fill(word) for word in self.target.commands[name]]
-        code, text = await _run(words, COMMAND_S)
+        code, text = await commands.run(words, commands.COMMAND_S)
         if code:
             raise ExperimentError(f"the target's command to {name} your server, {words[0]}, ended with {code}: {text.strip()[-200:]}")
         self.recorder.emit(-1, Proxied(t=self.live_clock.catch_up(), proxy="", step="", call=name))  # type: ignore[arg-type]
@@ -335,38 +336,15 @@ class TargetStage(ChargerSide):
         }  # fmt: skip
         words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
         self._wanted[port.place][deed.action] = deed.number
-        code, _ = await _run(words, OPERATION_S)
+        code, _ = await commands.run(words, commands.OPERATION_S)
         now = self.live_clock.catch_up()
         if code == 0:
             self.server.asked(now, port.place, deed)
-        elif code == _TIMED_OUT:
+        elif code == commands.TIMED_OUT:
             self.server.doubted(now, port.place, deed)
         else:
             self._wanted[port.place].pop(deed.action, None)
             self.server.refused(now, port.place, deed)
-
-
-_TIMED_OUT = -1000
-
-
-async def _run(words: tuple[str, ...] | list[str], patience_s: float) -> tuple[int, str]:
-    """Run a command of the target file. Returns its exit code and what it printed; it never outlives its time."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
-    except OSError as problem:
-        return 127, problem.strerror or str(problem)
-    try:
-        async with asyncio.timeout(patience_s):
-            printed, _ = await process.communicate()
-    except TimeoutError:
-        return _TIMED_OUT, f"nothing within {patience_s:g} s"
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode or 0, printed.decode(errors="replace")
 
 
 async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -414,10 +392,13 @@ def reason(problem: BaseException) -> str:
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
+    progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario against your server, from the first connection to the last record."""
     assert how.yours is not None
     ledger = Path(how.ledger) if how.ledger else None
-    stage = TargetStage(scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, progress=progress)
+    stage = TargetStage(
+        scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, trace=trace, progress=progress
+    )  # fmt: skip
     await stage.play()

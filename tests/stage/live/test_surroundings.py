@@ -6,6 +6,7 @@ Takes some seconds: what hangs has to be waited for.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ import harness
 from harness.cli import main
 from harness.journal import records as r
 from harness.journal.reader import Journal
+from harness.journal.writer import Writer
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.server import ServerSide
 from harness.stage.live.toxics import Toxiproxy
@@ -96,11 +98,28 @@ def test_a_disk_that_is_full(toxiproxy, tmp_path):
     words += ["--out", str(tmp_path / "kept")]
     command = [sys.executable, "-c", LIMITED, "28000", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-    journal = tmp_path / "kept" / "journal.jsonl"
-    assert (done.returncode, done.stdout, done.stderr) == (4, "", f"harness: File too large: {journal}\n")
-    assert [path.name for path in journal.parent.iterdir()] == [journal.name]
+    journal, frames = tmp_path / "kept" / "journal.jsonl", tmp_path / "kept" / "frames.jsonl"
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr in [f"harness: File too large: {full}\n" for full in (journal, frames)]
+    assert {path.name for path in journal.parent.iterdir()} == {journal.name, frames.name}  # no reports
     assert not Journal(journal).complete
-    assert list(Journal(journal).records())
+    assert proxies(toxiproxy) == {}
+
+
+def test_a_disk_that_is_full_for_the_journal_alone(toxiproxy, tmp_path, monkeypatch, capsys):
+    def store_until_full(self, data):
+        if len(stored) == 2:  # the header, and what happened in the first second or more
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        store(self, data)
+        stored.append(data)
+
+    stored, store = [], Writer._store
+    monkeypatch.setattr(Writer, "_store", store_until_full)
+    out, address = str(tmp_path / "kept"), f"{toxiproxy.host}:{toxiproxy.port}"
+    assert main(["run", STREET, "--live", "--skip-idle", "--speed", "8", "--toxiproxy", address, "--out", out]) == 4
+    assert capsys.readouterr() == ("", f"harness: No space left on device: {tmp_path / 'kept' / 'journal.jsonl'}\n")
+    assert not Journal(out).complete
+    assert list(Journal(out).records())
     assert proxies(toxiproxy) == {}
 
 
