@@ -539,6 +539,11 @@ class Bench(Value, frozen=True, kw_only=True):
     """``host:port`` at which chargers connect; each class of chargers that network faults part from others has the next port."""
     stations: dict[str, str] = {}
     """Charger → its station id, where that is not its name."""
+    password: str = ""
+    """What stations must give (basic authentication), a pattern with ``{station}`` and ``{charger}``; empty: nothing is asked."""
+    certificate: str = ""
+    """The server's certificate chain, a PEM file; with ``key``. Empty: no TLS."""
+    key: str = ""
     patience_ms: int = 600_000
     """How long to wait for all chargers before the start."""
     commands: dict[str, tuple[str, ...]] = {}

@@ -44,8 +44,9 @@ class Charger:
     (what happens without its server bears the time of 1970).
     """
 
-    def __init__(self, url: str, *, wrong: str = "") -> None:
+    def __init__(self, url: str, *, wrong: str = "", tls=None, headers=None) -> None:
         self.url = url
+        self._options = {"ssl": tls, "additional_headers": headers}
         self.wrong = wrong
         self._loop = asyncio.new_event_loop()
         self._queue: list = []
@@ -83,7 +84,7 @@ class Charger:
     async def _keep_connected(self) -> None:
         while True:
             with suppress(OSError, EOFError, InvalidHandshake, ConnectionClosed, TimeoutError, OCPPError):
-                async with connect(self.url, subprotocols=["ocpp1.6"], open_timeout=2, ping_interval=None) as socket:
+                async with connect(self.url, subprotocols=["ocpp1.6"], open_timeout=2, ping_interval=None, **self._options) as socket:
                     await self._speak(socket)
             self._lost()
             await asyncio.sleep(RETRY_S)
@@ -107,7 +108,7 @@ class Charger:
                 await link.call(call.Heartbeat())
                 if self._transaction is not None:
                     await link.call(self._reading())
-                await asyncio.sleep(1)
+                await asyncio.wait({hearing}, timeout=1)  # it ends with the connection
         finally:
             hearing.cancel()
             with suppress(asyncio.CancelledError, ConnectionClosed):

@@ -10,6 +10,9 @@ nothing by itself.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hmac
+import ssl
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -129,6 +132,8 @@ class BenchStage(ServerSide):
         host, _, port = self.bench.listen.rpartition(":")
         if self.toxiproxy is None:
             self._door_host, self._door_ports[0] = host, int(port)
+        if self.bench.certificate:
+            self._tls = _tls(self.bench)
         await self._open_door(0)
         await self._put_proxies([f"{HOST}:{self._door_ports[0]}"], "harness")
         self._open = True
@@ -146,7 +151,7 @@ class BenchStage(ServerSide):
     def _address_of(self, port: Port) -> str:
         host, _, number = self.bench.listen.rpartition(":")
         address = self._proxies.get((self._classes[port.place], 0), f"{host}:{number}")
-        return f"ws://{address}/{self.bench.station_of(port.charger.name)}"
+        return f"{'wss' if self.bench.certificate else 'ws'}://{address}/{self.bench.station_of(port.charger.name)}"
 
     def _make_proxies(self, upstreams: list[str]) -> None:
         """Each class of chargers has a port of its own, from that on which to listen upwards."""
@@ -175,6 +180,19 @@ class BenchStage(ServerSide):
         super().close()
 
     # Chargers come, and go.
+
+    async def _let_knock(self, shard: int, connection: Any, request: Any) -> Any:
+        station = request.path.rpartition("/")[2]
+        place = self.place_of.get(station)
+        if self.bench.password and place is not None:
+            password = self.bench.password.format(charger=self.ports[place].charger.name, station=station)
+            wanted = "Basic " + base64.b64encode(f"{station}:{password}".encode()).decode()
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted.encode()):
+                self._say(f"{station} gave a wrong password, or none")
+                return connection.respond(401, "The password is wrong.\n")
+        elif place is None:
+            self._say(f"{station or 'a charger without a station id'} came, and is none of {', '.join(self.place_of)}")
+        return await super()._let_knock(shard, connection, request)
 
     def _attempt_of(self, port: Port, shard: int, request: Any) -> Attempt | None:
         port.epoch += 1
@@ -357,6 +375,16 @@ class BenchStage(ServerSide):
             self._do_chore(self._in_turn(self._reset(ongoing, lines)))
         else:
             self.director.no_effect(ongoing.step)
+
+
+def _tls(bench: Bench) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(bench.certificate, bench.key)
+    except ssl.SSLError as problem:
+        raise ExperimentError(f"{bench.certificate} and {bench.key} are no certificate with its key: {problem.reason}") from None
+    return context
 
 
 _WORDS = {

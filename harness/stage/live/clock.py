@@ -67,7 +67,7 @@ class LiveClock:
             self._over.set_exception(problem)
 
     def catch_up(self) -> int:
-        """Something comes in: do what was due before it. Returns the time, which is :attr:`now` from here on; before the start that is 0."""
+        """Something comes in: do what was due before it. Returns the time, which is :attr:`now` from here on; 0 before the start."""
         if not self.started:
             return self.now
         real = int((self._loop.time() - self._zero) * 1000 * self.speed + _ROUNDING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -40,6 +41,7 @@ class ServerSide(LiveStage):
         """What listens for each shard; None while nothing does."""
         self._at_the_door = asyncio.Lock()
         self._door_host = HOST
+        self._tls: ssl.SSLContext | None = None
         self._door_ports = [0] * self.scenario.server.shards
 
     # What depends on whose the chargers are.
@@ -109,7 +111,7 @@ class ServerSide(LiveStage):
             door = await serve(
                 partial(self._serve, shard), sock=sock, process_request=partial(self._let_knock, shard), subprotocols=_SUBPROTOCOLS,
                 compression=None, ping_interval=None, open_timeout=None, close_timeout=1, max_size=LARGEST_FRAME, server_header=None,
-                logger=QUIET,
+                logger=QUIET, ssl=self._tls,
             )  # fmt: skip
             if self.down[shard]:
                 door.close(close_connections=False)

@@ -5,12 +5,15 @@ Takes half a minute: at a bench time is the wall clock's. The chargers, good and
 
 from __future__ import annotations
 
+import base64
 import socket
+import ssl
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import trustme
 from alongside import HERE
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "peers"))
@@ -113,6 +116,43 @@ def test_chargers_that_do_not_come(tmp_path):
     live = harness.Live(bench=Bench(listen=f"127.0.0.1:{free_port()}", patience_ms=200), direct=True)
     with pytest.raises(ExperimentError, match=r"anna, ben did not come within 0\.2 s"):
         harness.run(SCENARIO, live=live)
+
+
+@pytest.mark.parametrize("given", ["a secret", "wrong"])
+def test_certificate_and_password(given, tmp_path):
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    (tmp_path / "bench.yaml").write_text(
+        f"harness: 1\nlisten: 127.0.0.1:{free_port()}\nstations: {{anna: CP-1}}\npassword: a secret\n"
+        "certificate: server.pem\nkey: server.key\npatience: 2 s\n", encoding="utf-8",
+    )  # fmt: skip
+    chargers = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting for "):
+            url = text.partition(" at ")[2]
+            chargers.append(Charger(url, tls=trusted, headers=basic(url.rpartition("/")[2], given)))
+
+    live = harness.Live(bench=tmp_path / "bench.yaml", say=say, direct=True)
+    try:
+        if given == "wrong":
+            with pytest.raises(ExperimentError, match=r"anna, ben did not come within 2 s"):
+                harness.run(SCENARIO, live=live, overrides=["plan=[]", "duration=1 s", "expect.exercised=[]"])
+        else:
+            run = harness.run(SCENARIO, live=live, overrides=["plan=[]", "duration=1 s", "expect.exercised=[]"])
+            assert run.outcome.live.stations == {"anna": "CP-1", "ben": "ben"}
+            assert failing(run) == {}
+    finally:
+        for charger in chargers:
+            charger.stop()
+
+
+def basic(station: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{station}:{password}".encode()).decode()}
 
 
 def test_an_address_that_is_taken(tmp_path, capsys):
