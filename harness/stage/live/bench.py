@@ -102,7 +102,8 @@ class BenchStage(ServerSide):
         self.place_of = {bench.station_of(port.charger.name): port.place for port in self.ports}
 
         def seen(place: int, record: Record) -> None:
-            if isinstance(record, SEEN):
+            before_start = isinstance(record, Power) and record.t == 0  # it registered while the others were waited for
+            if isinstance(record, SEEN) and not before_start:
                 emit(place, record)
 
         self._observers = [
