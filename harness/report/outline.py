@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Fault, Loss, Measured, Recovery
+from harness.journal.records import AnyRecord, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import format_duration_ms
 from harness.values import Scenario
@@ -38,6 +38,8 @@ class Outline:
     """Step of a fault → its kind, and the chargers that it struck by name: the first of them, and one more where there are more."""
     measured: dict[str, Measured] = field(default_factory=dict)
     """Step of a network fault → what a probe met under it first."""
+    stations: dict[str, str] = field(default_factory=dict)
+    """Charger of somebody's own → what it said it is."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
 
@@ -93,6 +95,10 @@ class Outline:
         beyond = len(self.measured) - len(named)
         more = f"; and {beyond} more" if beyond else ""
         return f"Measured: {'; '.join(map(_what_was_met, named))}{more}." if named else ""
+
+    def _registered(self, record: Station) -> None:
+        firmware = f" (firmware {record.firmware})" if record.firmware else ""
+        self.stations[record.who] = f"{record.vendor} {record.model}{firmware}".strip()
 
     def _step(self, record: Fault) -> None:
         if not record.do.startswith("driver."):
@@ -167,4 +173,5 @@ _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
     Recovery: Outline._recovered,
     Fault: Outline._step,
     Measured: Outline._took_measure,
+    Station: Outline._registered,
 }

@@ -22,6 +22,7 @@ from charge_point import Charger
 import harness
 from harness.cli import main
 from harness.journal import records as r
+from harness.report.outcome import stage_text
 from harness.stage.errors import ExperimentError
 from harness.stage.live.codec import Calendar
 from harness.values import Bench
@@ -37,7 +38,7 @@ def free_port() -> int:
     return port
 
 
-def serve(folder: Path, wrong: str, **options) -> harness.Run:
+def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -> harness.Run:
     """A run with two chargers that do this wrong."""
     port = free_port()
     chargers: dict[str, Charger] = {}
@@ -51,7 +52,13 @@ def serve(folder: Path, wrong: str, **options) -> harness.Run:
 
     def ask(text: str) -> bool:
         name, what = text.split(": ")
-        {"plug the car in": Charger.plug_in, "unplug the car": Charger.unplug}[what](chargers[name])
+        if what in skips:
+            return False
+        if what == "give the station mains again":
+            chargers[name] = Charger(chargers[name].url, wrong=wrong)
+        else:
+            deeds = {"plug the car in": Charger.plug_in, "unplug the car": Charger.unplug, "take the station off mains": Charger.stop}
+            deeds[what](chargers[name])
         return True
 
     live = harness.Live(bench=Bench(listen=f"127.0.0.1:{port}"), ask=ask, say=say, direct=True)
@@ -110,6 +117,26 @@ def test_its_frames_are_kept_and_say_the_same(runs):
     lost = f"{calendar.text(lost_at)}..{calendar.text(back_at)}"
     imported = harness.import_log(run.journal.parent / "frames.jsonl", scenario=SCENARIO, lost=[lost])
     assert failing(imported) == {"charging-continues": ["anna"]}
+
+
+SHORT = ("plan=[{id: pull, at: +1 s, do: station.power-cut, to: anna, for: 1 s}]", "duration=5 s", "expect.exercised=[]")
+
+
+def test_mains_is_known_from_what_was_done(tmp_path):
+    run = serve(tmp_path, "", overrides=SHORT)
+    records = list(run.records())
+    assert [(record.who, record.state) for record in records if isinstance(record, r.Power)] == [
+        ("anna", "off"), ("anna", "booting"), ("anna", "on"),
+    ]  # fmt: skip
+    assert not [record for record in records if isinstance(record, r.Loss)]  # no outage: its own mains was away
+    assert "anna is a Acme X1 (firmware 1.2)." in stage_text(run.outcome)
+
+
+def test_what_was_skipped_never_happened(tmp_path):
+    run = serve(tmp_path, "", skips=("take the station off mains", "give the station mains again"), overrides=SHORT)
+    records = list(run.records())
+    assert not [record for record in records if isinstance(record, r.Power) and record.state == "off"]
+    assert "step pull: never fired" in run.judgement.reasons
 
 
 def test_chargers_that_do_not_come(tmp_path):
