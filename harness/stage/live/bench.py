@@ -420,6 +420,7 @@ async def play(
     """Run a scenario in front of real chargers, from the first connection to the last record."""
     assert how.at_bench is not None
     stage = BenchStage(
-        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask or _nobody, say=how.say or _unheard, toxiproxy=toxiproxy, trace=trace, progress=progress
+        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask or _nobody, say=how.say or _unheard, toxiproxy=toxiproxy,
+        trace=trace, progress=progress,
     )  # fmt: skip
     await stage.play()
