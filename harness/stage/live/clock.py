@@ -36,6 +36,7 @@ class LiveClock:
         self._due: list[tuple[int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = count().__next__
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._after: Callable[[int], None] | None = None
         self._quiet = quiet
@@ -96,10 +97,11 @@ class LiveClock:
             self.look()
         moment = self._zero + self._due[0][0] / 1000 / self.speed
         if self._timer is not None:
-            if self._timer.when() <= moment:
+            if self._timer_at <= moment:
                 return
             self._timer.cancel()
         self._timer = self._loop.call_at(moment, self._fire)
+        self._timer_at = moment
 
     def look(self) -> None:
         """Something has ended that was under way: see, once all that happens now has, whether there is time to skip."""
