@@ -92,9 +92,8 @@ def find(source: str | Path) -> tuple[Path, str]:
     from harness.scenario.problems import nearest
 
     what = "is a folder" if path.is_dir() else "no such file, and no shipped scenario of that name"
-    raise ScenarioError(
-        [Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), shipped.scenario_names()))]
-    )
+    known = [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)]
+    raise ScenarioError([Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), known))])
 
 
 def _resolution(root: Node, name: str, folder: Path, overrides: Sequence[str]) -> Resolution:
