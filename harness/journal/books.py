@@ -2,7 +2,8 @@
 
 Either form has, for each transaction: ``station``, ``transaction`` (its id at the server), ``start`` and ``stop`` (ISO 8601), ``start_wh``
 and ``stop_wh`` (the energy register); the stop's two are empty, or null, while it goes on. CSV has these as its first line, in any
-order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run.
+order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run, unless a
+station of the run told of it so: it may have lost the time.
 """
 
 from __future__ import annotations
@@ -113,10 +114,12 @@ def ledgers(
     unknown = 0
     for booking in bookings:
         charger = charger_of.get(booking.station)
-        begun = booking.start_ms - epoch_ms
-        if charger is None or begun < -BEFORE_MS:
+        if charger is None:
             continue
+        begun = booking.start_ms - epoch_ms
         told = _told(booking, begun, starts.get(charger, ()))
+        if begun < -BEFORE_MS and (told is None or abs(begun - told.stamp) > NEAR_MS):
+            continue
         unknown -= told is None
         if told is not None and abs(begun - told.stamp) <= NEAR_MS:
             begun = told.stamp

@@ -257,17 +257,42 @@ def test_a_driver_asks_your_app(served, tmp_path):
     assert marks.read_text() == "anna"
 
 
+def process_commands(marks):
+    """All four, each leaving its name."""
+    write = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
+    names = ("stop", "start", "pause", "resume")
+    return "commands:\n" + "".join(f"  {name}: {SAYS}\"{write}\", '{marks}', '{name} ']\n" for name in names)
+
+
 def test_commands_stop_and_start_your_server(served, tmp_path):
     marks = tmp_path / "marks"
-    write = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
-    more = "".join(f"  {name}: {SAYS}\"{write}\", '{marks}', '{name} ']\n" for name in ("stop", "start", "pause", "resume"))
     plan = "plan=[{id: crash, at: +1 s, do: server.crash, for: 1 s}, {id: hang, at: +3 s, do: server.hang, for: 1 s}]"
-    run = against(target(tmp_path, served().port, more=f"commands:\n{more}"), plan, "duration=5 s", "expect.exercised=[]")
+    more = process_commands(marks)
+    run = against(target(tmp_path, served().port, more=more), plan, "duration=5 s", "expect.exercised=[]")
     assert marks.read_text() == "stop start pause resume "
     calls = [record.call for record in run.records() if isinstance(record, r.Proxied)]
     assert calls == ["stop", "start", "pause", "resume"]
     losses = [record.cause for record in run.records() if isinstance(record, r.Loss)]
     assert losses == ["server.crash", "server.hang"]
+
+
+def test_it_is_back_once_its_command_has_started_it(served, tmp_path):
+    more = f"commands:\n  stop: ['{sys.executable}', -c, '']\n  start: {SAYS}'import threading; threading.Event().wait(1)']\n"
+    plan = "plan=[{id: crash, at: +0.5 s, do: server.crash, for: 0.5 s}]"
+    run = against(target(tmp_path, served().port, more=more), plan, "duration=4 s", "expect.exercised=[]")
+    started = next(record.t for record in run.records() if isinstance(record, r.Proxied) and record.call == "start")
+    back = next(record.t for record in run.records() if isinstance(record, r.Server) and record.state == "restarted")
+    assert back >= started >= 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"), [("server.gone", "stop start "), ("server.crash", "stop start "), ("server.hang", "pause resume ")]
+)
+def test_what_runs_is_left_running(served, tmp_path, kind, calls):
+    marks = tmp_path / "marks"
+    plan = f"plan=[{{id: x, at: +1 s, do: {kind}}}]"
+    against(target(tmp_path, served().port, more=process_commands(marks)), plan, "expect.exercised=[]")
+    assert marks.read_text() == calls
 
 
 def test_a_command_that_fails_ends_the_experiment(served, tmp_path):
