@@ -43,6 +43,8 @@ Progress = Callable[[int, int], None]
 
 REPORTS = ("result.json", "junit.xml", "report.md")
 """The files that a run leaves beside its journal."""
+FRAMES_NAME = "frames.jsonl"
+"""Beside the journal of a live run: its raw frames, in the OCPP trace format 1.1, without secrets."""
 _TAKEN = "the evidence of another run is kept there; name another folder, or remove it first"
 
 
@@ -524,7 +526,7 @@ def _record(
                 if live is not None:
                     from harness.stage.live.run import run as run_live
 
-                    run_live(scenario, sink, live, progress=tell)
+                    run_live(scenario, sink, live, frames=folder / FRAMES_NAME, progress=tell)
                 else:
                     simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:

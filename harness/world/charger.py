@@ -728,7 +728,7 @@ class Charger:
             request = self._request("meter-values", now)
             request.count = count
             request.offline = self.model.protocol == "ocpp2.0.1"  # the readings are of the outage, though the link is online by now
-            request.wh = self._register_wh()
+            request.wh = self.register_wh(now)
             self.seq += count - 1
             self.outbox.put(now, request)
 

@@ -276,7 +276,7 @@ def test_only_ocpp_2_has_flags_and_numbers_to_judge():
 
 
 def test_what_is_no_valid_ocpp_fails_and_each_valid_answer_counts():
-    line = only("frames-valid")
+    line = Timeline(scenario(clauses={"frames-valid": Clause()}), kind="your server")
     message = r.Message(t=START, who="anna", action="registration", sent=START, at=START, stamp=START)
     line.at("10:00").add(message)
     assert line.judged() == {"frames-valid": "1 met"}

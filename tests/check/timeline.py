@@ -18,6 +18,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.check.catalogue import NAMES
+from harness.check.decidable import Kind
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
 from harness.journal import records as r
@@ -120,8 +121,9 @@ def scenario(
 class Timeline:
     """Records written by hand, of one charger unless ``who`` says otherwise."""
 
-    def __init__(self, given: Scenario | None = None, **settings: Any) -> None:
+    def __init__(self, given: Scenario | None = None, *, kind: Kind = "simulated", **settings: Any) -> None:
         self.scenario = given or scenario(**settings)
+        self.kind: Kind = kind
         self.records: list[r.AnyRecord] = []
         self._names = self.scenario.names()
         self._plug_ins = dict.fromkeys(self._names, 0)
@@ -140,7 +142,7 @@ class Timeline:
 
     def results(self, end: str | int | None = None, *, batch: int = 7) -> dict[str, CheckResult]:
         """Judge the timeline. The batches' size must not matter."""
-        judge = Judge(self.scenario)
+        judge = Judge(self.scenario, self.kind)
         records = self.in_order()
         for first in range(0, len(records), batch):
             judge.feed(records[first : first + batch])

@@ -24,7 +24,7 @@ STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
 CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
 DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
-_SIGNS = {"decidable": "yes", "after-replay": "later", "not-on-the-wire": "no"}
+_SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
 
 def reports_of(name: str) -> dict[Path, bytes]:

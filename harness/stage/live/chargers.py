@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.stage.clock import ARRIVAL
 from harness.stage.live import frames, ocpp16, ocpp201
-from harness.stage.live.codec import Calendar, ChargerEnd, Payload
+from harness.stage.live.codec import ChargerEnd, Payload
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
 from harness.stage.live.stage import LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
@@ -27,9 +27,8 @@ class ChargerSide(LiveStage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        calendar = Calendar(self.scenario.start)
         ends = {"ocpp1.6": ocpp16.ChargerEnd, "ocpp2.0.1": ocpp201.ChargerEnd}
-        self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, calendar) for port in self.ports]
+        self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, self.calendar) for port in self.ports]
         self._lines: list[Line | None] = [None] * len(self.ports)
         """Each charger's end of its connection."""
 
@@ -83,7 +82,7 @@ class ChargerSide(LiveStage):
             return
         now = self.live_clock.catch_up()
         self._lands(port, attempt.epoch)
-        line = Line(web_socket, attempt.epoch)
+        line = Line(web_socket, attempt.epoch, up=True)
         if port.epoch != attempt.epoch:
             line.drop()
             return

@@ -22,6 +22,7 @@ from harness.stage.live.stage import HOST
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Port
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import TraceWriter
 from harness.values import Scenario
 from harness.world.messages import Command, Request
 
@@ -57,7 +58,7 @@ class Embedded(ChargerSide, ServerSide):
             action, payload = end.boot()
             await web_socket.send(end.frames.call("0", action, payload))
             end.frames.check_result(action, frames.read(await web_socket.recv()).payload)
-        self._hold_line(port, Line(web_socket, 0))
+        self._hold_line(port, Line(web_socket, 0, up=True))
 
     # What each side asks of the other.
 
@@ -96,7 +97,8 @@ class Embedded(ChargerSide, ServerSide):
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
+    progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario against the embedded server, from the first connection to the last record."""
 
@@ -104,5 +106,5 @@ async def play(
         return stage.quiet()
 
     clock = LiveClock(how.speed, quiet=quiet if how.skip_idle else None)
-    stage = Embedded(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
+    stage = Embedded(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
     await stage.play()

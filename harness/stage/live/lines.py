@@ -54,6 +54,8 @@ class Line:
 
     socket: Any
     epoch: int
+    up: bool
+    """Its end is the charger's: what is sent on it goes up to the server."""
     sent: dict[str, Any] = field(default_factory=dict)
     """Message id → :class:`Sent` at the charger's end, :class:`Ordered` at the server's."""
     asked: dict[Request, list[Any]] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from harness.stage.live import embedded, target, yours
 from harness.stage.live.options import Live
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import TraceWriter
 from harness.units import format_duration_ms
 from harness.values import Scenario
 
@@ -88,8 +90,8 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     return over_websockets(scenario, how.ocpp)
 
 
-def run(scenario: Scenario, sink: Sink, how: Live, *, progress: Progress | None = None) -> None:
-    """Run a scenario that :func:`prepare` gave on the wall clock.
+def run(scenario: Scenario, sink: Sink, how: Live, *, frames: Path | None = None, progress: Progress | None = None) -> None:
+    """Run a scenario that :func:`prepare` gave on the wall clock; its frames are kept in the file ``frames``.
 
     Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
     afterwards, and a Toxiproxy that was started for the run is stopped.
@@ -98,7 +100,8 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, progress: Progress | None 
     try:
         proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)
         play = embedded.play if how.yours is None else target.play
-        _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, progress=progress))
+        with TraceWriter(frames) if frames is not None else nullcontext() as trace:
+            _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, trace=trace, progress=progress))
     finally:
         if own is not None:
             own.stop()

@@ -12,7 +12,7 @@ from typing import Any, cast
 from harness.stage.clock import ARRIVAL
 from harness.stage.errors import ExperimentError
 from harness.stage.live import frames, ocpp16, ocpp201
-from harness.stage.live.codec import Calendar, Payload, ServerEnd
+from harness.stage.live.codec import Payload, ServerEnd
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
 from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
@@ -27,11 +27,10 @@ class ServerSide(LiveStage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        calendar = Calendar(self.scenario.start)
         new_id = count(1).__next__
         ends = {"ocpp1.6": ocpp16.ServerEnd, "ocpp2.0.1": ocpp201.ServerEnd}
         self._server_ends: list[ServerEnd] = [
-            ends[port.charger.model.protocol](calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
+            ends[port.charger.model.protocol](self.calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
         ]
         self._desks: list[Line | None] = [None] * len(self.ports)
         """The server's end of each charger's connection."""
@@ -151,7 +150,7 @@ class ServerSide(LiveStage):
         from websockets.exceptions import ConnectionClosed
 
         port = self.ports[self.place_of[web_socket.request.path.rpartition("/")[2]]]
-        desk = Line(web_socket, self._epoch_of(port, web_socket.request))
+        desk = Line(web_socket, self._epoch_of(port, web_socket.request), up=False)
         self._desks[port.place] = desk
         self._all_lines.add(desk)
         try:

@@ -22,10 +22,12 @@ from typing import Any, cast
 from harness.journal.records import Proxied
 from harness.stage.base import Progress, Stage
 from harness.stage.live.clock import LiveClock
+from harness.stage.live.codec import Calendar
 from harness.stage.live.lines import Attempt, Line
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import DOWN, UP, TraceWriter, Version
 from harness.values import Scenario
 
 HOST = "127.0.0.1"
@@ -48,11 +50,15 @@ class LiveStage(Stage):
     """A live run in progress."""
 
     def __init__(
-        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, toxiproxy: Toxiproxy | None,
+        trace: TraceWriter | None = None, progress: Progress | None = None,
     ) -> None:  # fmt: skip
         super().__init__(scenario, sink, clock, simulate_all=True, leg_by_leg=True, progress=progress)
         self.live_clock = clock
         self.toxiproxy = toxiproxy
+        self.trace = trace
+        """Where the frames are kept."""
+        self.calendar = Calendar(scenario.start)
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="toxiproxy")
         """Calls Toxiproxy, one call after the other, off the event loop."""
         self._loop = asyncio.get_running_loop()
@@ -148,8 +154,16 @@ class LiveStage(Stage):
 
     def _put(self, port: Port, line: Line, frame: str) -> None:
         """Send a frame from either end."""
+        self._keep(port, frame, up=line.up)
         self._rises(port)
         line.send(frame)
+
+    def _keep(self, port: Port, text: str | bytes, *, up: bool) -> None:
+        """Write a frame into the log of frames, as it is sent by an end of ours or comes in from one that is not."""
+        if self.trace is not None:
+            raw = text if isinstance(text, str) else text.decode(errors="replace")
+            version: Version = "2.0.1" if port.charger.model.protocol == "ocpp2.0.1" else "1.6"
+            self.trace.write(self.calendar.text(self.clock.now), port.charger.name, version, UP if up else DOWN, raw)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
@@ -255,5 +269,7 @@ class LiveStage(Stage):
         if real_s - self._handed_on_s >= 1:
             self._handed_on_s = real_s
             self.recorder.hand_on(now)
+            if self.trace is not None:
+                self.trace.flush()
             if self.progress is not None:
                 self.progress(now)

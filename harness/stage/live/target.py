@@ -29,6 +29,7 @@ from harness.stage.live.options import Live
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
+from harness.stage.seen.trace import TraceWriter
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
@@ -98,9 +99,9 @@ class TargetStage(ChargerSide):
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: LiveClock, *, target: Target, toxiproxy: Toxiproxy | None,
-        ledger: Path | None = None, progress: Progress | None = None,
+        ledger: Path | None = None, trace: TraceWriter | None = None, progress: Progress | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, progress=progress)
+        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
         self.target = target
         self.ledger_file = ledger
         self.places = places(target, scenario)
@@ -177,7 +178,7 @@ class TargetStage(ChargerSide):
             try:
                 async with some, asyncio.timeout(self.target.ready_timeout_ms / 1000):
                     web_socket = await self._connect(port, 0)
-                    line = Line(web_socket, 0)
+                    line = Line(web_socket, 0, up=True)
                     self._all_lines.add(line)
                     answered = await _ask(web_socket, end, "b1", *end.boot())
                     if end.status(answered) == "Accepted":
@@ -262,6 +263,10 @@ class TargetStage(ChargerSide):
         if request.action == "transaction-start":
             self._starts.setdefault(port.charger.name, {})[request.tx] = request
         super()._send(port, request, attempt=attempt)
+
+    def _hears(self, port: Port, line: Line, text: str | bytes) -> None:
+        self._keep(port, text, up=False)
+        super()._hears(port, line, text)
 
     def _recall(self, port: Port, line: Line, frame: Frame, order: Command) -> str:
         order.sent = self.clock.now
@@ -445,10 +450,13 @@ def reason(problem: BaseException) -> str:
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, progress: Progress | None = None
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
+    progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario against your server, from the first connection to the last record."""
     assert how.yours is not None
     ledger = Path(how.ledger) if how.ledger else None
-    stage = TargetStage(scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, progress=progress)
+    stage = TargetStage(
+        scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, trace=trace, progress=progress
+    )  # fmt: skip
     await stage.play()

@@ -22,7 +22,8 @@ import msgspec
 SCHEMA_VERSION = "1.1"
 Version = Literal["1.6", "2.0.1"]
 Direction = Literal["cp-to-csms", "csms-to-cp"]
-UP, DOWN = "cp-to-csms", "csms-to-cp"
+UP: Direction = "cp-to-csms"
+DOWN: Direction = "csms-to-cp"
 CALL, CALLRESULT, CALLERROR = "CALL", "CALLRESULT", "CALLERROR"
 
 LONGEST_LINE_BYTES = 64 << 20

@@ -7,9 +7,6 @@ import pytest
 import harness
 from harness.check.decidable import cell
 from harness.journal import records as r
-from harness.stage.live.ocpp16 import Calendar
-from harness.stage.live.stage import LiveStage
-from harness.stage.seen.trace import DOWN, UP, TraceWriter
 
 STREET = Path(__file__).resolve().parent / "seen_street.yaml"
 
@@ -17,20 +14,9 @@ STREET = Path(__file__).resolve().parent / "seen_street.yaml"
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """A live run, without anything between chargers and server, and the import of its frames."""
-    log = tmp_path_factory.mktemp("loop") / "street.jsonl"
-    scenario = harness.load(STREET)
-    calendar = Calendar(scenario.start)
-    put = LiveStage._put
-    with TraceWriter(log) as trace, pytest.MonkeyPatch.context() as patched:
-
-        def seen(stage, port, line, frame):
-            direction = UP if stage._lines[port.place] is line else DOWN
-            trace.write(calendar.text(stage.clock.now), port.charger.name, "1.6", direction, frame)
-            put(stage, port, line, frame)
-
-        patched.setattr(LiveStage, "_put", seen)
-        run = harness.run(scenario, live=harness.Live(speed=8, skip_idle=True, direct=True), twin=False)
-    return run, harness.import_log(log, scenario=STREET)
+    folder = tmp_path_factory.mktemp("loop") / "run"
+    run = harness.run(STREET, live=harness.Live(speed=8, skip_idle=True, direct=True), twin=False, out=folder)
+    return run, harness.import_log(folder / "frames.jsonl", scenario=STREET)
 
 
 def test_no_check_says_the_opposite(both):

@@ -405,7 +405,7 @@ def test_chargers_in_one_log_are_kept_apart(judged):
     other.frames = [(at, "CP2", *rest) for at, _, *rest in other.frames]
     run = judged(charging_through(), other)
     assert {entry.name: entry.model for entry in run.scenario.chargers} == {"CP1": "ocpp16-strict", "CP2": "ocpp201"}
-    assert run.outcome.live.protocol == "ocpp1.6 and ocpp2.0.1"
+    assert run.outcome.live.protocols == ("ocpp1.6", "ocpp2.0.1")
     result = run.checks["charging-continues"]
     assert (result.met, result.failed, result.failing) == (1, 1, ["CP2"])
     assert [clock(run, record.t) for record in of(run, r.Loss, "CP2")] == ["10:30:30"]
