@@ -122,13 +122,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     listing = command("list", _list, "list what there is")
     groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
     listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
-    lint = command("lint", _lint, "check scenario and model files without running them")
+    lint = command("lint", _lint, "check scenario, model and target files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
-    new.add_argument("kind", choices=("scenario", "model"))
+    new.add_argument("kind", choices=("scenario", "model", "target"))
     new.add_argument("name", metavar="NAME", help="its name; the file is NAME.yaml")
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
-    schema.add_argument("kind", choices=("scenario", "model", "result"))
+    schema.add_argument("kind", choices=("scenario", "model", "target", "result"))
     return parser, dict(below.choices)
 
 

@@ -13,7 +13,7 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from harness.journal import books
@@ -225,9 +225,10 @@ class TargetStage(ChargerSide):
             except (OSError, UnicodeDecodeError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
-            code, text, shown = *await _run(target.books, COMMAND_S), target.books[0]
-            if code:
-                raise ExperimentError(f"the target's command for its books, {shown}, ended with {code}: {text.strip()[-200:]}")
+            ended = await _run([self.places[0].fill(word) for word in target.books], COMMAND_S)
+            text, shown = ended.printed, target.books[0]
+            if ended.code:
+                raise ExperimentError(f"the target's command for its books, {shown}, {ended.how}")
         else:
             return
         try:
@@ -350,10 +351,10 @@ class TargetStage(ChargerSide):
         """Run a command of the target."""
         words = [self.places[0].fill(word) for word in self.target.commands[name]]
         self._owed = _UNDOES.get(name, "")
-        code, text = await _run(words, COMMAND_S)
-        if code:
+        ended = await _run(words, COMMAND_S)
+        if ended.code:
             self._owed = ""
-            raise ExperimentError(f"the target's command to {name} your server, {words[0]}, ended with {code}: {text.strip()[-200:]}")
+            raise ExperimentError(f"the target's command to {name} your server, {words[0]}, {ended.how}")
 
     async def _command(self, name: str) -> None:
         """Run a command of the target, and journal it."""
@@ -372,7 +373,7 @@ class TargetStage(ChargerSide):
         }  # fmt: skip
         words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
         self._wanted[port.place][deed.action] = deed.number
-        code, _ = await _run(words, OPERATION_S)
+        code = (await _run(words, OPERATION_S)).code
         now = self.live_clock.catch_up()
         if code == 0:
             self.server.asked(now, port.place, deed)
@@ -386,24 +387,38 @@ class TargetStage(ChargerSide):
 _TIMED_OUT = -1000
 
 
-async def _run(words: tuple[str, ...] | list[str], patience_s: float) -> tuple[int, str]:
-    """Run a command of the target file. Returns its exit code and what it printed; it never outlives its time."""
+class Ended(NamedTuple):
+    """What came of a command of the target file."""
+
+    code: int
+    printed: str
+    complaint: str
+
+    @property
+    def how(self) -> str:
+        """How it failed, in words."""
+        why = (self.complaint or self.printed).strip()[-200:]
+        return why if self.code == _TIMED_OUT else f"ended with {self.code}: {why}"
+
+
+async def _run(words: list[str], patience_s: float) -> Ended:
+    """Run a command of the target file; it never outlives its time."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
     except OSError as problem:
-        return 127, problem.strerror or str(problem)
+        return Ended(127, "", problem.strerror or str(problem))
     try:
         async with asyncio.timeout(patience_s):
-            printed, _ = await process.communicate()
+            printed, complaint = await process.communicate()
     except TimeoutError:
-        return _TIMED_OUT, f"nothing within {patience_s:g} s"
+        return Ended(_TIMED_OUT, "", f"did not end within {patience_s:g} s")
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode or 0, printed.decode(errors="replace")
+    return Ended(process.returncode or 0, printed.decode(errors="replace"), complaint.decode(errors="replace"))
 
 
 async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
