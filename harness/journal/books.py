@@ -12,12 +12,14 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from harness.journal.records import Ledger
+from harness.journal.reader import Journal
+from harness.journal.records import Ledger, Message, Transaction
 
 COLUMNS = ("station", "transaction", "start", "start_wh", "stop", "stop_wh")
 NEAR_MS = 1_000
@@ -48,6 +50,32 @@ class Start(NamedTuple):
     wh: int
     id: str
     """The transaction's id at the server; empty: not known."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a file of books. Raises :class:`BooksError` for what is no text, and :class:`OSError` for what cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise BooksError(f"{path}: no text in UTF-8: {problem}") from None
+
+
+def exported(journal: Journal, text: str, shown: str) -> list[Ledger]:
+    """What books that were exported after a run say of its chargers; ``shown`` is how messages name them. Raises :class:`BooksError`."""
+    live = journal.live
+    if live is None or live.peer != "your server":
+        raise BooksError(f"{journal.path} is of a run whose server's books are known: `ledger` is of runs against a server of your own")
+    starts: dict[str, dict[int, Start]] = {}
+    now = 0
+    for record in journal.records():
+        now = record.t
+        if isinstance(record, Transaction) and record.edge == "open":
+            # One whose start was never answered is known by when it began.
+            starts.setdefault(record.who, {})[record.tx] = Start(record.tx, record.t, record.wh, "")
+        elif isinstance(record, Message) and record.action == "transaction-start":
+            starts.setdefault(record.who, {})[record.tx] = Start(record.tx, record.stamp, record.wh, record.id)
+    told = {charger: list(of.values()) for charger, of in starts.items()}
+    return ledgers(read(text, shown), told, live.stations, journal.scenario.start, now)
 
 
 def read(text: str, shown: str) -> list[Booking]:

@@ -221,8 +221,8 @@ class TargetStage(ChargerSide):
         target = self.target
         if self.ledger_file is not None:
             try:
-                text, shown = self.ledger_file.read_text(encoding="utf-8-sig"), str(self.ledger_file)
-            except (OSError, UnicodeDecodeError) as problem:
+                text, shown = books.text_of(self.ledger_file), str(self.ledger_file)
+            except (OSError, books.BooksError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
             ended = await _run([self.places[0].fill(word) for word in target.books], COMMAND_S)

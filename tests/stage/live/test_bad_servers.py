@@ -313,6 +313,29 @@ def test_books_in_a_file(served, tmp_path):
     assert "is not in the ledger" in run.checks["transactions-accounted"].witness.rule
 
 
+def test_books_that_are_exported_later(served, tmp_path, capsys):
+    kept, books = tmp_path / "run", tmp_path / "books.csv"
+    live = harness.Live(target=target(tmp_path, served().port), direct=True)
+    run = harness.run(SCENARIO, live=live, out=kept)
+    assert (run.verdict, run.checks["transactions-accounted"].verdict) == ("unknown", "unknown")
+    assert main(["check", str(kept)]) == 5
+    ended = next(record for record in run.records() if isinstance(record, r.Transaction) and record.edge == "close")
+    line = f"anna,7,{run.scenario.start},0,{run.scenario.start},{ended.wh}\n"
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", str(kept), "--ledger", str(books)]) == 0
+    assert f"harness check {kept} --ledger {books}" in capsys.readouterr().out
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{line}", encoding="utf-8")
+    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger 2 times")
+
+
+def test_books_of_a_run_that_had_its_own_server(tmp_path, capsys):
+    (tmp_path / "books.csv").touch()
+    harness.run("live/half-open", out=tmp_path / "run")
+    assert main(["check", str(tmp_path / "run"), "--ledger", str(tmp_path / "books.csv")]) == 4
+    assert "is of a run whose server's books are known" in capsys.readouterr().err
+
+
 def test_books_that_cannot_be_read(served, tmp_path):
     books = tmp_path / "books.csv"
     books.write_text("station,begin\n", encoding="utf-8")
