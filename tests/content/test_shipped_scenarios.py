@@ -10,6 +10,7 @@ from harness import scenario, shipped
 from harness.api import Run, run
 from harness.check import decidable
 from harness.check.result import BEHAVIOURS
+from harness.journal import records as r
 
 ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
@@ -44,6 +45,13 @@ def test_one_for_a_server_of_your_own_is_short_and_asks_nothing_that_ocpp_does_n
     assert {model.authorisation for model in loaded.models.values()} == {"none"}
     hidden = {check: decidable.hidden(check, "your server", books=True) for check in loaded.expect.exercised}
     assert set(hidden.values()) == {""}
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names(shipped.LIVE))
+def test_all_is_settled_before_its_end_so_that_what_is_missing_from_the_books_fails(name):
+    records = list(ran(name).records())
+    settled = max((record.t for record in records if isinstance(record, r.Settled)), default=-1)
+    assert settled > max(record.t for record in records if isinstance(record, r.Transaction))
 
 
 @pytest.mark.parametrize("name", ALL)

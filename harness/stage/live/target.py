@@ -233,12 +233,12 @@ class TargetStage(ChargerSide):
             return
         try:
             stations = {place.charger: place.station for place in self.places}
-            now = self.live_clock.now
+            end = self.scenario.duration_ms  # what comes in meanwhile moves the clock on, and is of no run
             starts = {
                 who: [books.Start(tx, told.stamp, told.wh, self._charger_ends[self.place_of[who]].id_of(tx)) for tx, told in of.items()]
                 for who, of in self._starts.items()
             }
-            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, now):
+            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, end):
                 self.recorder.emit(self.place_of[ledger.who], ledger)
         except books.BooksError as problem:
             raise ExperimentError(f"the books cannot be read: {problem}") from None

@@ -39,6 +39,8 @@ class Bad:
         self.answers = {**GOOD, **(answers or {})}
         self.after = after
         self.heard = []
+        self.books = ""
+        self._sockets = set()
         self.status = status
         self._tls = tls
         self._ready = threading.Event()
@@ -55,12 +57,18 @@ class Bad:
             self._ready.set()
             await self._stop.wait()
 
-    def _knock(self, connection, request):
+    async def _knock(self, connection, request):
+        if request.path == "/books":
+            for socket in self._sockets:
+                await socket.send('[2, "z", "ClearCache", {}]')
+            return connection.respond(HTTPStatus.OK, self.books)
         return None if self.status is None else connection.respond(self.status, "no\n")
 
     async def _speak(self, socket):
+        self._sockets.add(socket)
         with suppress(ConnectionClosed):
             await self._talk(socket)
+        self._sockets.discard(socket)
 
     async def _talk(self, socket):
         async for text in socket:
@@ -311,6 +319,15 @@ def test_books_in_a_file(served, tmp_path):
     run = against(target(tmp_path, started.port), ledger=books)
     assert run.checks["transactions-accounted"].verdict == "fail"  # anna's is not there
     assert "is not in the ledger" in run.checks["transactions-accounted"].witness.rule
+
+
+def test_what_comes_in_while_the_books_are_read_does_not_move_them_past_the_end(served, tmp_path):
+    server = served()
+    server.books = f"station,transaction,start,start_wh,stop,stop_wh\nanna,7,{datetime.now(UTC).isoformat()},0,,\n"
+    read = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    run = against(target(tmp_path, server.port, more=f"books: {SAYS}'{read}', 'http://127.0.0.1:{server.port}/books']\n"))
+    assert [record.t for record in run.records() if isinstance(record, r.Ledger)] == [run.scenario.duration_ms]
+    assert any(frame[:2] == [3, "z"] for frame in server.heard)
 
 
 def test_books_that_are_exported_later(served, tmp_path, capsys):
