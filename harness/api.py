@@ -156,6 +156,7 @@ def run(
         raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
+        twin = twin and not live.bench  # what real cars would have done without the faults, nobody knows
         resolved, live = _made_ready(resolved, live)
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
@@ -186,12 +187,14 @@ def run(
 
 def _made_ready(scenario: Scenario, live: Live) -> tuple[Scenario, Live]:
     """The scenario as it runs live, and how. What cannot be carried is refused here, before anything is written."""
-    from harness.scenario.target import load_target
+    from harness.scenario.target import load_bench, load_target
     from harness.stage.errors import StageError
     from harness.stage.live.run import prepare
 
     if isinstance(live.target, str | Path) and live.target:
         live = replace(live, target=load_target(live.target))
+    if isinstance(live.bench, str | Path) and live.bench:
+        live = replace(live, bench=load_bench(live.bench))
     try:
         return prepare(scenario, live), live
     except StageError as refusal:
@@ -310,15 +313,22 @@ def repeat_command(
     sets = [part for override in overrides for part in ("--set", override)]
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
-    if live is not None:
+    bench = None if live is None else live.at_bench
+    if live is not None and bench is not None:
+        del given[:]
+        given += ["--strict"] if strict else []
+        given += ["--bench", bench.file] if bench.file else []
+        given += ["--listen", bench.listen]
+    elif live is not None:
         given += ["--live", *([] if live.yours else ["--speed", f"{live.speed:g}"]), *(["--skip-idle"] if live.skip_idle else [])]
-        given += ["--direct"] if live.direct else []
-        given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
-        given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
         given += ["--target", live.yours.file] if live.yours else []
         given += ["--ledger", str(live.ledger)] if live.ledger else []
         given += ["--i-own-this-server"] if live.i_own_this_server else []
-    return shlex.join(["harness", "run", source, "--seed", str(resolved.seed), *sets, *given])
+    if live is not None:
+        given += ["--direct"] if live.direct else []
+        given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
+        given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
+    return shlex.join(["harness", "serve" if bench else "run", source, "--seed", str(resolved.seed), *sets, *given])
 
 
 def check_command(journal: str | Path, *, strict: bool = False, ledger: str | Path = "") -> str:

@@ -105,6 +105,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         return made
 
     _run_options(command("run", _run, "run scenarios, simulated or live, and judge them"))
+    _serve_options(command("serve", _serve, "put a server and its outages in front of your chargers, and judge them"))
     check = command("check", _check, "judge a saved journal again")
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
@@ -131,6 +132,23 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
     schema.add_argument("kind", choices=("scenario", "model", "target", "result"))
     return parser, dict(below.choices)
+
+
+def _serve_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("source", metavar="FILE", help="a scenario file, or the name of a shipped one; its chargers are yours, by name")
+    serve.add_argument("--bench", metavar="FILE", help="station ids, where to listen, and what does things in the place of a person")
+    serve.add_argument("--listen", metavar="HOST:PORT", help="where chargers connect; 127.0.0.1:9000 by default")
+    serve.add_argument("--toxiproxy", metavar="URL", default="", help="the API of a Toxiproxy that runs; by default one is started")
+    serve.add_argument("--direct", action="store_true", help="without Toxiproxy, and so without network faults")
+    serve.add_argument(
+        "--ocpp", choices=("1.6", "2.0.1"), default="1.6", help="what those speak whose models say no version; 1.6 by default"
+    )
+    serve.add_argument("--seed", type=int, metavar="N", help="replaces the scenario's seed")
+    serve.add_argument(
+        "--set", action="append", default=[], dest="overrides", metavar="PATH=VALUE", help="change a value of the file; may be given often"
+    )
+    serve.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    serve.add_argument("--out", metavar="DIR", help="where the journal, the frames and the reports go, a folder that holds no other run")
 
 
 def _import_options(importing: argparse.ArgumentParser) -> None:
@@ -371,6 +389,54 @@ def _import(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     _print_run(run)
     return run.exit_code
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from msgspec.structs import replace
+
+    from harness import api
+    from harness.scenario.target import load_bench
+    from harness.stage.live.options import Live
+    from harness.values import Bench
+
+    bench = load_bench(arguments.bench) if arguments.bench else Bench()
+    if arguments.listen:
+        host, _, port = arguments.listen.rpartition(":")
+        if not host or not port.isdecimal():
+            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000")
+        bench = replace(bench, listen=arguments.listen)
+    if arguments.direct and arguments.toxiproxy:
+        raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
+    live = Live(
+        bench=bench, ask=_ask, say=_tell, toxiproxy=arguments.toxiproxy, direct=arguments.direct, ocpp=arguments.ocpp
+    )  # fmt: skip
+    with _StoppedPolitely():
+        try:
+            run = api.run(
+                arguments.source, out=arguments.out, keep=True, seed=arguments.seed, overrides=arguments.overrides, strict=arguments.strict,
+                live=live,
+            )  # fmt: skip
+        except api.Interrupted as interruption:
+            _print_run(interruption.run)
+            return INTERRUPTED
+    _print_run(run)
+    return run.exit_code
+
+
+def _tell(text: str) -> None:
+    """Tell the person at the bench something."""
+    _say(f"» {text}")
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute(sys.stdout)
+
+
+def _ask(text: str) -> bool:
+    """Have the person at the bench do something. Enter: done; anything else, or nobody there: skipped."""
+    _tell(f"{text}, then press Enter (s and Enter: skip)")
+    answer = sys.stdin.readline()
+    return answer == "\n"
 
 
 def _timeline(arguments: argparse.Namespace) -> int:

@@ -531,6 +531,29 @@ class Target(Value, frozen=True, kw_only=True):
         return {name: self.station.format(charger=name, number=number) for number, name in enumerate(chargers, start=1)}
 
 
+class Bench(Value, frozen=True, kw_only=True):
+    """A bench with real chargers, as its file tells."""
+
+    file: str = ""
+    listen: str = "127.0.0.1:9000"
+    """``host:port`` at which chargers connect; each class of chargers that network faults part from others has the next port."""
+    stations: dict[str, str] = {}
+    """Charger → its station id, where that is not its name."""
+    password: str = ""
+    """What stations must give (basic authentication), a pattern with ``{station}`` and ``{charger}``; empty: nothing is asked."""
+    certificate: str = ""
+    """The server's certificate chain, a PEM file; with ``key``. Empty: no TLS."""
+    key: str = ""
+    patience_ms: int = 600_000
+    """How long to wait for all chargers before the start."""
+    commands: dict[str, tuple[str, ...]] = {}
+    """What does at the bench what a person would be asked to do otherwise: a relay, a vehicle simulator."""
+
+    def station_of(self, charger: str) -> str:
+        """The station id of a charger."""
+        return self.stations.get(charger, charger)
+
+
 class LiveRun(Struct, frozen=True, kw_only=True):
     """How a live run went through real software, or from what log a journal was imported; a simulated run has none."""
 

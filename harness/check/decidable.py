@@ -37,6 +37,7 @@ _REPLAY = Cell("after-replay", "what the charger did without its server shows in
 _QUEUE = Cell("after-replay", "the charger's queue brings it once the server is back")
 _APP = Cell("not-on-the-wire", "what drivers asked for in the app does not pass between charger and server")
 _MAINS = Cell("not-on-the-wire", "no message tells when mains was lost and came back")
+_BENCH = Cell("after-replay", "mains is known from what was done at the bench, the current from what the charger tells later")
 _RATINGS = Cell("not-on-the-wire", "what the box and its wiring may carry is in no message")
 _BOOKS = Cell("with-books", "the books of the server are its own, and were not given")
 _STORED = Cell("not-on-the-wire", "what the server stores is its own")
@@ -57,7 +58,7 @@ TABLE: dict[str, dict[Kind, Cell]] = {
     "can-always-charge": _row(YES, _REPLAY, _REPLAY),
     "hold-ends-on-time": _row(YES, _REPLAY, _REPLAY),
     "tou-suspended": _row(_APP, _REPLAY, _APP),
-    "unplug-clears-schedule": _row(YES, _MAINS, _MAINS),
+    "unplug-clears-schedule": _row(YES, _BENCH, _MAINS),
     "override-needed-after-recovery": _row(_APP, YES, _APP),
     "override-kept": _row(_APP, YES, _APP),
     "settings-remembered": _row(YES, _REPLAY, _RATINGS),
@@ -69,10 +70,10 @@ TABLE: dict[str, dict[Kind, Cell]] = {
     "settings-converge": _row(_STORED, YES, _STORED),
     "clock-sane": _row(YES, _QUEUE, _QUEUE),
     "schedule-runs-offline": _row(YES, _REPLAY, _REPLAY),
-    "schedule-survives-power-cycle": _row(YES, _MAINS, _MAINS),
+    "schedule-survives-power-cycle": _row(YES, _BENCH, _MAINS),
     "hold-lifted-after-loss": _row(YES, _REPLAY, _REPLAY),
     "offline-limit-applies": _row(YES, _REPLAY, _RATINGS),
-    "unscheduled-after-power-cut": _row(YES, _MAINS, _MAINS),
+    "unscheduled-after-power-cut": _row(YES, _BENCH, _MAINS),
     "random-delay-applied": _row(YES, _REPLAY, _RATINGS._replace(why="the longest random delay is in no message")),
     "nothing-before-acceptance": _row(),
     "transactions-in-order": _row(YES, _QUEUE, _QUEUE),

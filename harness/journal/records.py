@@ -288,6 +288,14 @@ class Proxied(Record, kw_only=True, tag="proxied"):
     call: Literal["add", "remove", "start", "stop", "pause", "resume"]
 
 
+class Station(Record, kw_only=True, tag="station"):
+    """Live, with a charger of your own: what it said of itself when it registered. Explains."""
+
+    vendor: str
+    model: str
+    firmware: str = ""
+
+
 class Finding(Record, kw_only=True, tag="finding"):
     """Live: what came in from the far end is no valid OCPP. Evidence."""
 
@@ -303,5 +311,5 @@ class Settled(Record, kw_only=True, tag="settled"):
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Finding | Settled | Unseen
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Station | Finding | Settled | Unseen
 )  # fmt: skip

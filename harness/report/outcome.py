@@ -83,6 +83,9 @@ def repeat_label(outcome: Outcome) -> str:
     return "judge again" if outcome.command.startswith("harness check ") else "repeat"
 
 
+_STATIONS_NAMED = 8
+
+
 def stage_text(outcome: Outcome) -> str:
     """How a live run was made, in a sentence; empty for a simulated one."""
     live = outcome.live
@@ -95,6 +98,12 @@ def stage_text(outcome: Outcome) -> str:
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
+    if live.peer == "your charger":
+        named = outcome.outline.stations
+        made = "".join(f" {name} is a {what}." for name, what in list(named.items())[:_STATIONS_NAMED])
+        more = len(named) - _STATIONS_NAMED
+        rest = f" {more} more." if more > 0 else ""
+        return f"Your chargers, {speed}: {spoken} over WebSockets to the embedded server, {through}.{made}{rest}"
     peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
     books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
     return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Fault, Loss, Recovery
+from harness.journal.records import AnyRecord, Fault, Loss, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import format_duration_ms
 from harness.values import Scenario
@@ -35,6 +35,8 @@ class Outline:
     """Step of a driver → when it fired, which is what the twin keeps."""
     struck: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     """Step of a fault → its kind, and the chargers that it struck by name: the first of them, and one more where there are more."""
+    stations: dict[str, str] = field(default_factory=dict)
+    """Charger of somebody's own → what it said it is."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
 
@@ -77,6 +79,10 @@ class Outline:
             self.blips += 1
         else:
             self._count(record.who, record.t - record.since)
+
+    def _registered(self, record: Station) -> None:
+        firmware = f" (firmware {record.firmware})" if record.firmware else ""
+        self.stations[record.who] = f"{record.vendor} {record.model}{firmware}".strip()
 
     def _step(self, record: Fault) -> None:
         if not record.do.startswith("driver."):
@@ -140,4 +146,5 @@ _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
     Loss: Outline._lost,
     Recovery: Outline._recovered,
     Fault: Outline._step,
+    Station: Outline._registered,
 }

@@ -213,8 +213,13 @@ def _proxied(record: r.Proxied, clock: Clock) -> str:
     return f"Toxiproxy {done} {record.proxy} (step {record.step})"
 
 
+def _station(record: r.Station, clock: Clock) -> str:
+    firmware = f", firmware {record.firmware}" if record.firmware else ""
+    return f"the charger is a {record.vendor} {record.model}{firmware}"
+
+
 def _finding(record: r.Finding, clock: Clock) -> str:
-    return f"what came from the server is no valid OCPP: {record.what}"
+    return f"what came over the wire is no valid OCPP: {record.what}"
 
 
 def _settled(record: r.Settled, clock: Clock) -> str:
@@ -253,6 +258,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Server: _server,
     r.Moved: _moved,
     r.Proxied: _proxied,
+    r.Station: _station,
     r.Finding: _finding,
     r.Settled: _settled,
 }

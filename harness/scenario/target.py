@@ -1,4 +1,4 @@
-"""Reads a target file: what there is to know of a server that is somebody's own, and nothing of the outage."""
+"""Reads what is somebody's own: the file of a server (a target), and that of a bench with chargers. Neither says anything of the outage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from string import Formatter
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, Record, Scalar
+from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar
 from harness.scenario.forms import read as read_form
 from harness.scenario.models import VERSION
 from harness.scenario.nodes import Node, read_file
 from harness.scenario.problems import Problem, Problems, ScenarioError
 from harness.units import UnitError
-from harness.values import Target
+from harness.values import Bench, Target
 
 COMMANDS = {
     "stop": "Ends the server's process.", "start": "Starts it again.",
@@ -123,6 +123,49 @@ TARGET = Record(
     ),
     dict,
 )  # fmt: skip
+
+
+DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart")
+"""What is done at a bench."""
+
+BENCH = Record(
+    "the bench",
+    (
+        Field("harness", VERSION, "The version of the file format.", True, attribute="harness"),
+        Field("listen", _scalar(_address, "127.0.0.1:9000"), "Where chargers connect; 127.0.0.1:9000 by default.", attribute="listen"),
+        Field("stations", MapOf(TEXT, "a charger"), "The station ids of chargers whose names are not their ids.", attribute="stations"),
+        Field("password", _pattern(("charger", "station"), "a charger"), "What stations must give (basic authentication).",
+              attribute="password"),
+        Field("certificate", TEXT, "The server's certificate chain, a PEM file beside this one; with it chargers speak TLS.",
+              attribute="certificate"),
+        Field("key", TEXT, "The private key of `certificate`, a PEM file beside this one.", attribute="key"),
+        Field("patience", DURATION, "How long to wait for all chargers before the start; 10 min by default.", attribute="patience_ms"),
+        Field("commands", MapOf(_words(("charger", "station")), "a deed", lambda: DEEDS), "What does it in the place of a person.",
+              attribute="commands"),
+    ),
+    dict,
+)  # fmt: skip
+
+
+def load_bench(path: str | Path) -> Bench:
+    """Read the file of a bench with real chargers. Raises :class:`ScenarioError` with all that is wrong with it."""
+    path = Path(path)
+    problems = Problems()
+    root = read_file(path, path.as_posix())
+    given = read_form(BENCH, root, problems, "the bench")
+    if problems.any or given is FAILED:
+        raise ScenarioError(problems.in_order())
+    del given["harness"]
+    for name in ("certificate", "key"):
+        if ("key" in given) != ("certificate" in given):
+            problems.add(root, "`certificate` and `key` go together", expected="both, or neither")
+        elif name in given:
+            given[name] = str(path.parent / given[name])
+            if not Path(given[name]).is_file():
+                problems.add(root.at(name), "no such file", found=f"`{given[name]}`", expected="a PEM file beside the bench's")
+    if problems.any:
+        raise ScenarioError(problems.in_order())
+    return Bench(file=path.as_posix(), **given)
 
 
 def is_target(root: Node) -> bool:

@@ -19,6 +19,7 @@ from harness.stage.port import MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder, Sink
 from harness.stage.wire import Wire
 from harness.values import Scenario, Session, Step
+from harness.world.charger import Charger
 from harness.world.link import NEVER
 from harness.world.messages import COMPUTED
 from harness.world.server import Deed, Server
@@ -30,7 +31,8 @@ class Stage(Wire):
     """A run in progress: what faults and people do to chargers, server and paths."""
 
     server_class: ClassVar[type[Server]] = Server
-    """What the server is."""
+    charger_class: ClassVar[type[Charger]] = Charger
+    """What server and chargers are."""
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: Timekeeper, *, simulate_all: bool = False, leg_by_leg: bool = False,
@@ -47,7 +49,9 @@ class Stage(Wire):
         """Shards that are down and come back with a backup's state: the step that restored it."""
         recorder = Recorder(sink)
         watched = any(step.when is not None and step.when.state for step in scenario.plan)
-        ports, server = build(scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit, self.server_class)
+        ports, server = build(
+            scenario, cast_, self.windows, self._emit_watching if watched else recorder.emit, self.server_class, self.charger_class
+        )
         super().__init__(ports, server, recorder, clock, leg_by_leg=leg_by_leg)
         self.director = Director(scenario, cast_, self.clock, recorder, self)
         self.awaited = bool(self.director.message_triggers)

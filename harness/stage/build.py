@@ -79,7 +79,8 @@ def groups_of(scenario: Scenario, cast: Cast) -> list[Group]:
 
 
 def build(
-    scenario: Scenario, cast: Cast, windows: Windows, emit: Emit, server: type[Server] = Server
+    scenario: Scenario, cast: Cast, windows: Windows, emit: Emit, server: type[Server] = Server,
+    charger_class: type[Charger] = Charger,
 ) -> tuple[list[Port], Server]:  # fmt: skip
     """All chargers on their ports, and the server with an account for each; everything known and online at the start."""
     groups = groups_of(scenario, cast)
@@ -94,7 +95,7 @@ def build(
         for name in entry.members():
             key = actor_key(scenario.seed, name)
             group = group_of.get(place)
-            charger = Charger(place, name, kit, key, group.share[place] if group is not None else 0, emit)
+            charger = charger_class(place, name, kit, key, group.share[place] if group is not None else 0, emit)
             account = Account(place, name, shard=shards[place] - 1, tou=kit.model.tou, silence_ms=kit.model.link.noticing_ms)
             account.group = group
             account.tag = entry.tag

@@ -64,7 +64,8 @@ SAID = [
     (r.Moved(t=0, who="anna", shard=2), "the charger moves on to shard 2"),
     (r.Proxied(t=0, proxy="p", step="cut", call="add"), "Toxiproxy puts the fault on p (step cut)"),
     (r.Proxied(t=0, proxy="", step="", call="stop"), "your server: the command to stop it has been run"),
-    (r.Finding(t=0, who="anna", what="not JSON", frame="x"), "what came from the server is no valid OCPP: not JSON"),
+    (r.Finding(t=0, who="anna", what="not JSON", frame="x"), "what came over the wire is no valid OCPP: not JSON"),
+    (r.Station(t=0, who="anna", vendor="Acme", model="X1", firmware="1.2"), "the charger is a Acme X1, firmware 1.2"),
     (r.Settled(t=0, who="anna"), "all is settled here: it is online, and all retries are over"),
     (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
 ]  # fmt: skip

@@ -32,7 +32,7 @@ class LiveClock:
         """How late anything was done at the most, in real ms."""
         self._loop = asyncio.get_running_loop()
         self._zero = 0.0
-        self._started = False
+        self.started = False
         self._due: list[tuple[int, int, int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._number = count().__next__
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +49,7 @@ class LiveClock:
     def start(self) -> None:
         """Time begins to pass."""
         self._zero = self._loop.time()
-        self._started = True
+        self.started = True
 
     async def run(self, until: int, after: Callable[[int], None] | None = None) -> None:
         """Let time pass up to ``until``, what is due then included. ``after`` is called with the time now and then.
@@ -67,7 +67,9 @@ class LiveClock:
             self._over.set_exception(problem)
 
     def catch_up(self) -> int:
-        """Something comes in: do what was due before it. Returns the time, which is :attr:`now` from here on."""
+        """Something comes in: do what was due before it. Returns the time, which is :attr:`now` from here on; 0 before the start."""
+        if not self.started:
+            return self.now
         real = int((self._loop.time() - self._zero) * 1000 * self.speed + _ROUNDING)
         due = self._due
         try:
@@ -88,7 +90,7 @@ class LiveClock:
             self._over.set_result(None)
 
     def _arm(self) -> None:
-        if not self._started or self._over.done():
+        if not self.started or self._over.done():
             return
         if self._quiet is not None:
             self.look()

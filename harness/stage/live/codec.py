@@ -162,6 +162,8 @@ class ServerEnd:
         self.calendar = calendar
         self._unit_ma = unit_rating_ma
         self.new_id = new_id
+        self.interval_s = 0
+        """How often the charger is to send a heartbeat; virtual ones follow their model."""
         self.starts: dict[Any, Request] = {}
         """The requests that told of transactions' starts, by id."""
         self.latest: dict[int, Any] = {}
@@ -178,7 +180,7 @@ class ServerEnd:
         good = answer.result == "accepted"
         time = self.calendar.text(now + answer.clock_offset_ms)
         if request.action == "registration":
-            return {"status": "Accepted" if good else "Rejected", "currentTime": time, "interval": 0}
+            return {"status": "Accepted" if good else "Rejected", "currentTime": time, "interval": self.interval_s}
         return {"currentTime": time} if request.action == "keepalive" else self.tag_result(request, payload, good=good)
 
     def tag_result(self, request: Request, payload: Payload, *, good: bool) -> Payload:

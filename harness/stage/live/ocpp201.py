@@ -232,7 +232,8 @@ class ServerEnd(codec.ServerEnd):
         if request.action not in ("transaction-start", "transaction-end"):
             return
         request.stamp = self.calendar.ms(payload["timestamp"])
-        request.wh = round(payload["meterValue"][0]["sampledValue"][0]["value"])
+        if "meterValue" in payload:
+            request.wh = round(payload["meterValue"][0]["sampledValue"][0]["value"])
         id_ = payload["transactionInfo"]["transactionId"]
         if request.action == "transaction-end":
             request.start = self.starts.get(id_, request.start)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.values import LiveRun, Scenario, Target
+from harness.values import Bench, LiveRun, Scenario, Target
 
 FASTEST = 1000
 """The most that a live run's speed can be; what its timeouts allow is less."""
@@ -32,6 +33,12 @@ class Live:
     """A file with the transactions in your server's books, read at the end of the run."""
     i_own_this_server: bool = False
     """More than one charger may connect to a server on another machine."""
+    bench: str | Path | Bench = ""
+    """Your chargers, by the file of their bench; empty: virtual chargers."""
+    ask: Callable[[str], bool] = lambda _: False
+    """Has the person at the bench do something; returns whether it was done. Called in a thread of its own, and may take its time."""
+    say: Callable[[str], None] = lambda _: None
+    """Tells the person at the bench something."""
 
     def __post_init__(self) -> None:
         """Raises :class:`ValueError` for what no run can be."""
@@ -43,6 +50,8 @@ class Live:
             raise ValueError("direct is without Toxiproxy, and toxiproxy says where it is: give one of them")
         if self.target and (self.speed != 1 or self.skip_idle):
             raise ValueError("your server's time is the wall clock's: speed and skip_idle are of runs without a target")
+        if self.bench and (self.target or self.speed != 1 or self.skip_idle):
+            raise ValueError("your chargers' time is the wall clock's, and their server is the embedded one: no target, speed or skip_idle")
         if (self.ledger or self.i_own_this_server) and not self.target:
             raise ValueError("ledger and i_own_this_server are of runs with a target")
 
@@ -51,11 +60,22 @@ class Live:
         """Your server, once its file has been read."""
         return self.target if isinstance(self.target, Target) else None
 
+    @property
+    def at_bench(self) -> Bench | None:
+        """The bench of your chargers, once its file has been read."""
+        return self.bench if isinstance(self.bench, Bench) else None
+
     def of(self, scenario: Scenario) -> LiveRun:
         """What the journal of a scenario's run says of it."""
         protocols = tuple(sorted({scenario.models[entry.model].protocol for entry in scenario.chargers}))
         through: Literal["nothing", "toxiproxy"] = "nothing" if self.direct else "toxiproxy"
         target = self.yours
+        bench = self.at_bench
+        if bench is not None:
+            stations = {name: bench.station_of(name) for name in scenario.names()}
+            return LiveRun(
+                speed=1, skipped_idle=False, through=through, protocols=protocols, peer="your charger", stations=stations
+            )  # fmt: skip
         if target is None:
             return LiveRun(speed=self.speed, skipped_idle=self.skip_idle, through=through, protocols=protocols)
         return LiveRun(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from harness.fault import KINDS
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
-from harness.stage.live import embedded, target, yours
+from harness.stage.live import bench, embedded, target, yours
 from harness.stage.live.options import Live
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
@@ -79,6 +79,9 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
     """
     refuse(scenario, how.speed, direct=how.direct)
+    if how.at_bench is not None:
+        yours.refuse_bench(scenario, how.at_bench, direct=how.direct)
+        scenario = yours.ready(scenario)
     if how.yours is not None:
         yours.refuse(scenario, how.yours, how)
         scenario = yours.ready(scenario)
@@ -99,7 +102,7 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, frames: Path | None = None
     own = None if how.direct or how.toxiproxy else OwnServer(_binary())
     try:
         proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)
-        play = embedded.play if how.yours is None else target.play
+        play = bench.play if how.at_bench else target.play if how.yours else embedded.play
         with TraceWriter(frames) if frames is not None else nullcontext() as trace:
             _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, trace=trace, progress=progress))
     finally:

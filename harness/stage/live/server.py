@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -39,6 +40,8 @@ class ServerSide(LiveStage):
         self._doors: list[Any] = [None] * self.scenario.server.shards
         """What listens for each shard; None while nothing does."""
         self._at_the_door = asyncio.Lock()
+        self._door_host = HOST
+        self._tls: ssl.SSLContext | None = None
         self._door_ports = [0] * self.scenario.server.shards
 
     # What depends on whose the chargers are.
@@ -94,18 +97,18 @@ class ServerSide(LiveStage):
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             try:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                sock.bind((HOST, self._door_ports[shard]))
+                sock.bind((self._door_host, self._door_ports[shard]))
                 sock.listen(1024)
             except OSError as problem:
                 sock.close()
                 raise ExperimentError(
-                    f"the embedded server cannot listen on {HOST}:{self._door_ports[shard]}: {problem.strerror}"
+                    f"the embedded server cannot listen on {self._door_host}:{self._door_ports[shard]}: {problem.strerror}"
                 ) from None
             self._door_ports[shard] = sock.getsockname()[1]
             door = await serve(
                 partial(self._serve, shard), sock=sock, process_request=partial(self._let_knock, shard), subprotocols=_SUBPROTOCOLS,
                 compression=None, ping_interval=None, open_timeout=None, close_timeout=1, max_size=LARGEST_FRAME, server_header=None,
-                logger=QUIET,
+                logger=QUIET, ssl=self._tls,
             )  # fmt: skip
             if self.down[shard]:
                 door.close(close_connections=False)
@@ -216,9 +219,12 @@ class ServerSide(LiveStage):
             self._put(port, desk, frames.error(frame.id, code, str(problem)[:255]))
             return
         sent = self._sent(port, frame)
-        if sent is None:
-            return
-        end.take(sent.request, frame.payload)
+        if sent is not None:
+            self._book(port, desk, frame, sent)
+
+    def _book(self, port: Port, desk: Line, frame: frames.Frame, sent: Sent) -> None:
+        """A request is taken in."""
+        self._server_ends[port.place].take(sent.request, frame.payload)
         if sent.spoilt != "lose-answer":
             desk.asked.setdefault(sent.request, []).append((frame, sent))
         self._arrive(port, sent.request, desk.epoch, self.clock.now, sent.spoilt)

@@ -13,14 +13,14 @@ import ssl
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from harness.journal import books
 from harness.journal.records import Finding, Proxied, Return
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError
-from harness.stage.live import frames, ocpp201
+from harness.stage.live import commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.frames import Frame, FrameError
@@ -35,10 +35,6 @@ from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
 from harness.world.server import Account, Deed, Server
 
-COMMAND_S = 60.0
-"""How long a command of the target may take."""
-OPERATION_S = 15.0
-"""How long a driver waits for the app."""
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
@@ -225,7 +221,7 @@ class TargetStage(ChargerSide):
             except (OSError, books.BooksError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
-            ended = await _run([self.places[0].fill(word) for word in target.books], COMMAND_S)
+            ended = await commands.run([self.places[0].fill(word) for word in target.books], commands.COMMAND_S)
             text, shown = ended.printed, target.books[0]
             if ended.code:
                 raise ExperimentError(f"the target's command for its books, {shown}, {ended.how}")
@@ -351,7 +347,7 @@ class TargetStage(ChargerSide):
         """Run a command of the target."""
         words = [self.places[0].fill(word) for word in self.target.commands[name]]
         self._owed = _UNDOES.get(name, "")
-        ended = await _run(words, COMMAND_S)
+        ended = await commands.run(words, commands.COMMAND_S)
         if ended.code:
             self._owed = ""
             raise ExperimentError(f"the target's command to {name} your server, {words[0]}, {ended.how}")
@@ -373,52 +369,15 @@ class TargetStage(ChargerSide):
         }  # fmt: skip
         words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
         self._wanted[port.place][deed.action] = deed.number
-        code = (await _run(words, OPERATION_S)).code
+        code = (await commands.run(words, commands.OPERATION_S)).code
         now = self.live_clock.catch_up()
         if code == 0:
             self.server.asked(now, port.place, deed)
-        elif code == _TIMED_OUT:
+        elif code == commands.TIMED_OUT:
             self.server.doubted(now, port.place, deed)
         else:
             self._wanted[port.place].pop(deed.action, None)
             self.server.refused(now, port.place, deed)
-
-
-_TIMED_OUT = -1000
-
-
-class Ended(NamedTuple):
-    """What came of a command of the target file."""
-
-    code: int
-    printed: str
-    complaint: str
-
-    @property
-    def how(self) -> str:
-        """How it failed, in words."""
-        why = (self.complaint or self.printed).strip()[-200:]
-        return why if self.code == _TIMED_OUT else f"ended with {self.code}: {why}"
-
-
-async def _run(words: list[str], patience_s: float) -> Ended:
-    """Run a command of the target file; it never outlives its time."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-    except OSError as problem:
-        return Ended(127, "", problem.strerror or str(problem))
-    try:
-        async with asyncio.timeout(patience_s):
-            printed, complaint = await process.communicate()
-    except TimeoutError:
-        return Ended(_TIMED_OUT, "", f"did not end within {patience_s:g} s")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Ended(process.returncode or 0, printed.decode(errors="replace"), complaint.decode(errors="replace"))
 
 
 async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.stage.errors import StageError
 from harness.stage.live.options import Live
-from harness.values import CheckSpec, Scenario, ServerModel, Step, Target
+from harness.values import Bench, CheckSpec, Scenario, ServerModel, Step, Target
 
 FRAMES = "frames-valid"
 """The check that such a run adds to each scenario."""
@@ -20,6 +20,7 @@ _PROCESS = {
     "server.crash": ("stop", "start"), "server.gone": ("stop",), "server.upgrade": ("stop", "start"), "server.hang": ("pause", "resume"),
 }  # fmt: skip
 """Kind of step → the target's commands that it takes."""
+_AT_THE_BENCH = ("station.power-cut", "station.reboot-loop", "station.firmware-update")
 _IN_THE_APP = {"driver.override": "override", "driver.set-amperage": "set-amperage", "driver.set-tou": "set-tou"}
 
 
@@ -63,6 +64,25 @@ def _problems(step: Step, target: Target) -> Iterator[str]:
         yield "needs the embedded server, which answers the error"
     if kind.startswith("message.") and step.arguments.get("direction") == "command":
         yield "acts on commands, which are your server's"
+
+
+def refuse_bench(scenario: Scenario, bench: Bench, *, direct: bool) -> None:
+    """Raise :class:`StageError` for what cannot be done with chargers at a bench, and say which part."""
+    for step in scenario.plan:
+        if step.do.startswith("station.") and step.do not in _AT_THE_BENCH:
+            raise StageError(f"step {step.id}: {step.do} cannot be done to a real charger from outside")
+        if step.to.shard is not None or step.do == "server.shard-down":
+            raise StageError(f"step {step.id}: {step.do} aims at a shard, and before a bench the server is one")
+    stations = [bench.station_of(name) for name in scenario.names()]
+    if len(set(stations)) < len(stations):
+        raise StageError("two chargers of the bench have the same station id")
+    unknown = [name for name in bench.stations if name not in scenario.names()]
+    if unknown:
+        raise StageError(f"the bench names a charger {unknown[0]}, and the scenario has {', '.join(scenario.names()[:8])}")
+    classes = 1 if direct else len(scenario.plan) + 1
+    port = int(bench.listen.rpartition(":")[2])
+    if port + classes > 65_536:
+        raise StageError(f"the bench listens from port {port} up, which is too near the last one")
 
 
 def _is_loopback(host: str) -> bool:

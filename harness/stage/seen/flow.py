@@ -25,6 +25,10 @@ STEADY_PERMILLE = 900
 """A stretch with at least this part of its neighbours' power has been charged throughout."""
 STILL_MS = 60_000
 """A register that does not move for so long: no current flows. At 6 A and 230 V it moves by 23 Wh."""
+TELLING_WH = 50
+"""Where so much would have flowed at the power of before, and no more did than up to the loss, the current ceased with it."""
+UNSTEADY = 1.1
+"""By so much the power may have risen since."""
 SAMPLE_LASTS_MS = 15 * 60_000
 """A measured current counts for so long."""
 CONNECTED = frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
@@ -127,17 +131,21 @@ class Energy:
         place = self._between(begins)
         return place >= 0 and ends - begins >= STILL_MS and self.at[place + 1] >= ends and self._power(place) == 0
 
-    def flowed(self, begins: int, ends: int, lost_at: int) -> bool | None:
+    def flowed(self, begins: int, ends: int, lost_at: int, *, known: bool) -> bool | None:
         """Whether current flowed all through a stretch, or not at all; None: nobody can tell. ``lost_at``: only if it did at this time can
-        it have ceased later."""
+        it have ceased later. ``known``: that time is not just a bound."""
         place = self._between(begins)
         if place < 0 or self.at[place + 1] < ends:
             return None
         since = self.at[place]
         power = self._power(place) or 0.0
+        before, after = self._power(place - 1), self._power(place + 1)
+        if known and lost_at > since and before is not None and before * (ends - lost_at) >= TELLING_WH:
+            moved = self._wh[place + 1] - self._wh[place]
+            if 0 <= moved <= before * (lost_at - since) * UNSTEADY + 2:  # no more than flowed up to the loss
+                return False if begins >= lost_at else None
         if power <= 0:
             return False if power == 0 and self.at[place + 1] - since >= STILL_MS else None
-        before, after = self._power(place - 1), self._power(place + 1)
         if before is not None and before > 0 and after == 0:
             # It ceased within this stretch, which its end shows: no earlier than after so much time at the power of before.
             ceased = since + (self._wh[place + 1] - self._wh[place]) / before
@@ -203,7 +211,8 @@ class Flow:
             draws = None if outage is not None else False
         else:
             reason = "metered"
-            draws = energy.flowed(begins, ends, outage.since if outage is not None else begins)
+            known = outage is not None and outage.by == outage.since
+            draws = energy.flowed(begins, ends, outage.since if outage is not None else begins, known=known)
             if draws is False and outage is not None and outage.restarted:
                 draws = None  # without mains nobody can charge, and mains may have been away
         state: State = fact.what if fact is not None and fact.what in CONNECTED else "Charging" if draws else "Preparing"

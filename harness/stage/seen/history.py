@@ -59,6 +59,8 @@ class History:
         self.transactions: list[Tx] = []
         self.orphans: list[Tx] = []
         """Of each only the end is known: it came without an id, and no start before it."""
+        self.mains: list[tuple[int, bool]] = []
+        """When mains was lost (False) and came back (True), where somebody beside the charger tells."""
         self._model = model
         self._supply = supply
         self._patience_ms = interval_ms * attempts * (attempts - 1) // 2 + attempts * model.link.answer_timeout_ms
@@ -146,10 +148,15 @@ class History:
     def _of_boots(self) -> Iterator[Record]:
         """Restarts, at the latest time that is possible; a loss of mains where a transaction was ended for it."""
         cuts = sorted(tx.end_at for tx in self.transactions if tx.reason == "PowerLoss")
+        told = list(self._of_mains())
+        yield from told
+        known = [record.t for record in told if record.state == "on"]
         for boot in self.contacts.boots:
             if not boot.restarted:
                 continue
             at = boot.restart_at if boot.known else boot.at
+            if boot.at in known or not boot.at:
+                continue  # told already, or from before the start
             place = bisect_right(cuts, at) - 1
             cut = cuts[place] if place >= 0 and cuts[place] >= boot.restart_at - _CUT_BEFORE_MS else None
             cause: Literal["mains", "reboot", "firmware-update"] = "reboot"
@@ -160,6 +167,17 @@ class History:
                 cause = "firmware-update"
             yield Power(t=at, who=self.name, state="booting", cause=cause)
             yield Power(t=at, who=self.name, state="on", cause=cause)
+
+    def _of_mains(self) -> Iterator[Power]:
+        """Losses of mains that somebody saw. The charger works again when it registers, or at the latest when it is in touch again."""
+        for at, on in self.mains:
+            yield Power(t=at, who=self.name, state="booting" if on else "off")
+            if not on:
+                continue
+            boots = [boot.at for boot in self.contacts.boots if boot.at >= at]
+            sights = [sight for sight in self.contacts.sights if sight >= at]
+            if boots or sights:
+                yield Power(t=min(boots or sights), who=self.name, state="on")
 
     def _of_transactions(self, visits: list[Visit], registers: Registers, end_ms: int) -> Iterator[Record]:
         for place, tx in enumerate(self.transactions):

@@ -113,6 +113,10 @@ class Observer:
         self._calls.clear()
         self._commands.clear()
 
+    def mains(self, now: int, *, on: bool) -> None:
+        """Whoever is beside the charger says that it lost mains, or has it again."""
+        self._history.mains.append((now, on))
+
     def away(self, since: int, until: int) -> None:
         """Whoever runs the server says that it was not there for this charger."""
         self._contacts.told.append((since, until))

@@ -1,0 +1,406 @@
+"""A live run in front of real chargers: the world's server behind a socket of ours, its outages, and prompts to a person at the bench.
+
+Theory of operation. What chargers do is watched from the wire (:mod:`harness.stage.seen.observer`): a charger's frame is fed to its
+observer, which says what request of the world it is, and that goes to the world's server as if a virtual charger had sent it. What the
+charger did comes out at the end, when it has told what it had queued; so nothing is handed on before. Losses and recoveries, the server's
+doings and the plan's steps are known here and need not be inferred. In the place of the virtual charger stands a :class:`Shadow` that does
+nothing by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import ssl
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from harness.journal.records import Command as CommandRecord
+from harness.journal.records import Current as CurrentRecord
+from harness.journal.records import Fault, Finding, Message, PlugIn, Power, Record, Return, Station, Stay, Transaction, Unseen
+from harness.journal.records import Link as LinkRecord
+from harness.stage.base import Progress
+from harness.stage.clock import ARRIVAL
+from harness.stage.errors import ExperimentError
+from harness.stage.live import commands, frames
+from harness.stage.live.clock import LiveClock
+from harness.stage.live.codec import Payload
+from harness.stage.live.frames import Frame
+from harness.stage.live.lines import Attempt, Line, Sent
+from harness.stage.live.options import Live
+from harness.stage.live.server import ServerSide
+from harness.stage.live.stage import HOST
+from harness.stage.live.toxics import Toxiproxy
+from harness.stage.port import Ongoing, Port
+from harness.stage.recorder import Sink
+from harness.stage.seen.observer import Observer
+from harness.stage.seen.trace import TraceWriter
+from harness.values import Bench, Scenario, Step
+from harness.world.charger import Charger
+from harness.world.link import NEVER
+from harness.world.messages import Request
+
+SEEN = (PlugIn, Stay, CurrentRecord, Unseen, Power, Transaction, Message, CommandRecord, Return)
+"""The records that are the observers' to make; all others are known here."""
+_BACKGROUND = frozenset({
+    "DiagnosticsStatusNotification", "FirmwareStatusNotification", "LogStatusNotification", "NotifyChargingLimit",
+    "NotifyEvent", "NotifyMonitoringReport", "NotifyReport", "ReportChargingProfiles", "SecurityEventNotification",
+})  # fmt: skip
+"""Calls that are answered by an empty payload and mean nothing here."""
+DEEDS = {
+    "driver.plug-in": "plug-in", "driver.unplug": "unplug", "driver.swipe": "swipe", "station.power-cut": "power-off",
+    "station.reboot-loop": "restart", "station.firmware-update": "restart",
+}  # fmt: skip
+"""Kind of step → what is to be done at the bench."""
+POWER_ON = "power-on"
+
+
+class Shadow(Charger):
+    """What stands for a real charger where the stage asks for one: it does nothing by itself."""
+
+    __slots__ = ()
+
+    @property
+    def deadline(self) -> int:
+        """Never."""
+        return NEVER
+
+    def wake(self, now: int) -> None:
+        """Nothing is due."""
+
+    def finish(self, now: int) -> None:
+        """Nothing is to be settled."""
+
+
+class BenchStage(ServerSide):
+    """A live run in front of real chargers."""
+
+    charger_class = Shadow
+
+    def __init__(
+        self, scenario: Scenario, sink: Sink, clock: LiveClock, *, bench: Bench, ask: Callable[[str], bool], say: Callable[[str], None],
+        toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None, progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
+        self.bench = bench
+        self._say = say
+        self._asking = asyncio.Lock()
+        self._question = ask
+        emit = self.recorder.emit
+        self._emit = emit
+        self._losses: list[list[tuple[int, int]]] = [[] for _ in self.ports]
+        """Each charger's outages: since when, until when."""
+
+        def known(place: int, record: Record) -> None:
+            if not isinstance(record, SEEN):
+                emit(place, record)
+
+        self.server.emit = known
+        self.place_of = {bench.station_of(port.charger.name): port.place for port in self.ports}
+
+        def seen(place: int, record: Record) -> None:
+            if isinstance(record, SEEN):
+                emit(place, record)
+
+        self._observers = [
+            Observer(
+                port.place, port.charger.name, port.charger.model, seen, since=self._since, end_ms=scenario.duration_ms,
+                supply=scenario.supply,
+            ) for port in self.ports
+        ]  # fmt: skip
+        for port, end in zip(self.ports, self._server_ends, strict=True):
+            end.interval_s = max(1, port.charger.model.link.keepalive_ms // 1000)
+            port.charger.link.state = "waiting"
+            port.seen_online = False
+            port.exact += 1
+        self._met = asyncio.Event()
+        """Every charger is connected."""
+
+    def _since(self, text: Any) -> int | None:
+        try:
+            return self.calendar.ms(text)
+        except (TypeError, ValueError):
+            return None
+
+    # Before and after.
+
+    async def prepare(self) -> None:
+        """Open the door, put the proxies before it, say where it is, and wait until every charger has come."""
+        host, _, port = self.bench.listen.rpartition(":")
+        if self.toxiproxy is None:
+            self._door_host, self._door_ports[0] = host, int(port)
+        if self.bench.certificate:
+            self._tls = _tls(self.bench)
+        await self._open_door(0)
+        await self._put_proxies([f"{HOST}:{self._door_ports[0]}"], "harness")
+        self._open = True
+        for each in self.ports:
+            self._say(f"waiting for {each.charger.name} at {self._address_of(each)}")
+        try:
+            async with asyncio.timeout(self.bench.patience_ms / 1000):
+                await self._met.wait()
+        except TimeoutError:
+            missing = [each.charger.name for each in self.ports if not each.charger.link.online]
+            raise ExperimentError(f"{', '.join(missing)} did not come within {self.bench.patience_ms / 1000:g} s") from None
+        self._say("all are connected: the scenario begins")
+        self._spawn(self.watch())
+
+    def _address_of(self, port: Port) -> str:
+        host, _, number = self.bench.listen.rpartition(":")
+        address = self._proxies.get((self._classes[port.place], 0), f"{host}:{number}")
+        return f"{'wss' if self.bench.certificate else 'ws'}://{address}/{self.bench.station_of(port.charger.name)}"
+
+    def _make_proxies(self, upstreams: list[str]) -> None:
+        """Each class of chargers has a port of its own, from that on which to listen upwards."""
+        assert self.toxiproxy is not None
+        host, _, number = self.bench.listen.rpartition(":")
+        for place, class_ in enumerate(dict.fromkeys(self._classes)):
+            listen = f"{host}:{int(number) + place}"
+            self._proxies[class_, 0] = self.toxiproxy.create(f"{self._proxy_names[0]}-{class_}", upstreams[0], listen=listen)
+
+    def elapsed(self, now: int) -> None:
+        """Nothing is handed on before the end: what chargers did in a silence they tell afterwards."""
+        if self.progress is not None:
+            self.progress(now)
+        if self.trace is not None:
+            self.trace.flush()
+
+    def close(self) -> None:
+        """The run is over: have the observers tell."""
+        end = self.scenario.duration_ms
+        for port, observer in zip(self.ports, self._observers, strict=True):
+            if port.lost_at is not None:
+                self._losses[port.place].append((port.lost_at, end))
+            for since, until in self._losses[port.place]:
+                observer.away(since, until)
+            observer.finish(end)
+        super().close()
+
+    # Chargers come, and go.
+
+    async def _let_knock(self, shard: int, connection: Any, request: Any) -> Any:
+        station = request.path.rpartition("/")[2]
+        place = self.place_of.get(station)
+        if self.bench.password and place is not None:
+            password = self.bench.password.format(charger=self.ports[place].charger.name, station=station)
+            wanted = "Basic " + base64.b64encode(f"{station}:{password}".encode()).decode()
+            if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted.encode()):
+                self._say(f"{station} gave a wrong password, or none")
+                return connection.respond(401, "The password is wrong.\n")
+        elif place is None:
+            self._say(f"{station or 'a charger without a station id'} came, and is none of {', '.join(self.place_of)}")
+        return await super()._let_knock(shard, connection, request)
+
+    def _attempt_of(self, port: Port, shard: int, request: Any) -> Attempt | None:
+        port.epoch += 1
+        self._too_early[port.place].clear()
+        attempt = self._attempts[port.place] = Attempt(Request("connect", self.clock.now), port.epoch, self._loop.create_future())
+        return attempt
+
+    def _epoch_of(self, port: Port, request: Any) -> int:
+        return port.epoch
+
+    def _came(self, port: Port, desk: Line) -> None:
+        now = self.live_clock.catch_up()
+        port.charger.link.state = "online"
+        port.charger.power = "on"
+        self._emit(port.place, LinkRecord(t=now, who=port.charger.name, state="online", cause="connected"))
+        self._observers[port.place].connected(now)
+        self.after(port, now)
+        if all(each.charger.link.online for each in self.ports):
+            self._met.set()
+
+    def _went(self, port: Port, desk: Line) -> None:
+        if desk.epoch != port.epoch or not port.charger.link.online:
+            return
+        now = self.live_clock.catch_up()
+        port.charger.link.state = "waiting" if port.charger.power == "on" else "off"
+        self._emit(port.place, LinkRecord(t=now, who=port.charger.name, state="offline", cause="closed"))
+        self._observers[port.place].disconnected(now)
+        self.after(port, now)
+
+    def _heard(self, port: Port, now: int, processed_at: int) -> None:
+        since = port.lost_at
+        super()._heard(port, now, processed_at)
+        if since is not None and port.lost_at is None:
+            self._losses[port.place].append((since, now))
+
+    def _arrive(self, port: Port, request: Request, epoch: int, now: int, spoilt: str = "") -> None:
+        if self.live_clock.started or request.action != "connect":
+            super()._arrive(port, request, epoch, now, spoilt)
+        else:  # no time passes yet, so nobody can wait for a turn
+            self.server.handle(now, port.place, request)
+            self._decide(port, now, accepted=True)
+
+    # What they say, and what is said to them.
+
+    def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
+        self._keep(port, text, up=True)
+        super()._takes(port, desk, text)
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        shown = text if isinstance(text, str) else text.decode(errors="replace")
+        self._emit(port.place, Finding(t=self.clock.now, who=port.charger.name, what=problem, frame=shown[:500]))
+
+    def _sent(self, port: Port, frame: Frame) -> Sent | None:
+        now = self.clock.now
+        desk = self._desks[port.place]
+        assert desk is not None
+        observer = self._observers[port.place]
+        request = observer.call(now, frame.action, frame.payload, frame.id)
+        if frame.action == "BootNotification":
+            self._emit(port.place, Station(
+                t=now, who=observer.name, vendor=observer.vendor, model=observer.model, firmware=observer.firmware
+            ))  # fmt: skip
+        if request is None:
+            self._background(port, desk, frame)
+            return None
+        copies, delay_ms, spoilt = self._tampered(port, now, "request", request.action) if port.faults else (1, 0, "")
+        sent = Sent(request, spoilt, frame.action, now)
+        if spoilt == "drop":
+            return None
+        if copies == 1 and not delay_ms:
+            return sent
+        for _ in range(copies):
+            self.clock.at(now + delay_ms, ARRIVAL, port.place, self._book, port, desk, frame, sent)
+        return None
+
+    def _book(self, port: Port, desk: Line, frame: Frame, sent: Sent) -> None:
+        told = sent.request.stamp, sent.request.wh
+        super()._book(port, desk, frame, sent)
+        sent.request.stamp, sent.request.wh = told  # the observer has read more than virtual chargers say
+
+    def _background(self, port: Port, desk: Line, frame: Frame) -> None:
+        end = self._server_ends[port.place]
+        if frame.action == "DataTransfer":
+            reply = end.frames.result(frame.id, frame.action, {"status": "UnknownVendorId"})
+        elif frame.action in _BACKGROUND:
+            reply = end.frames.result(frame.id, frame.action, {})
+        else:
+            reply = frames.error(frame.id, "NotImplemented", f"{frame.action} is not implemented")
+        self._put(port, desk, reply)
+
+    def _gave(self, port: Port, frame: Frame, payload: Payload | None) -> None:
+        now = self.clock.now
+        self._observers[port.place].answered(now, frame.action, payload, frame.id)
+        if payload is not None:
+            self._heard(port, now, now)
+            self.after(port, now)
+
+    def _ordered(self, port: Port, id_: str, action: str, payload: Payload) -> None:
+        self._observers[port.place].command(self.clock.now, action, payload, id_)
+
+    def _obeyed(self, port: Port, frame: Frame, payload: Payload | None) -> None:
+        now = self.clock.now
+        self._observers[port.place].command_answered(now, "", payload, frame.id)
+        self._heard(port, now, now)
+
+    # What is done at the bench.
+
+    def act(self, step: Step, places: list[int]) -> None:
+        """A driver's step: in the app, or at the bench."""
+        if step.do in DEEDS:
+            for place in places:
+                self._spawn(self._do_at_bench(self.ports[place], DEEDS[step.do], step))
+        else:
+            super().act(step, places)
+
+    def driver_acts(self, port: Port, now: int) -> None:
+        """A session of the scenario begins or ends."""
+        doing = port.driver.wake(now, draws=False, full=False)
+        if doing is None:
+            return
+        deed, _ = doing
+        if deed in ("plug-in", "unplug"):
+            self._spawn(self._do_at_bench(port, deed, None))
+
+    def _at_the_bench(self, ongoing: Ongoing, by: int) -> None:
+        deed = DEEDS[ongoing.step.do]
+        if by > 0 or deed == "power-off":
+            for place in ongoing.places:
+                self._spawn(self._do_at_bench(self.ports[place], deed if by > 0 else POWER_ON, ongoing.step))
+
+    _station_power_cut = _station_reboot_loop = _station_firmware_update = _at_the_bench
+
+    async def _do_at_bench(self, port: Port, deed: str, step: Step | None) -> None:
+        """Have something done at the bench: by a command, or by the person there."""
+        name, station = port.charger.name, self.bench.station_of(port.charger.name)
+        command = self.bench.commands.get(deed)
+        if command is not None:
+            words = [word.format(charger=name, station=station) for word in command]
+            ended = await commands.run(words, commands.COMMAND_S)
+            if ended.code:
+                raise ExperimentError(f"the bench's command to {deed} {name}, {words[0]}, {ended.how}")
+            done = True
+        else:
+            async with self._asking:
+                done = await self._person(f"{name}: {_WORDS[deed]}")
+        now = self.live_clock.catch_up()
+        if not done:
+            if step is not None:
+                self._emit(-1, Fault(t=now, step=step.id, do=step.do, edge="never-fired"))
+            self._say(f"{name}: skipped")
+        elif deed == "power-off":
+            port.charger.power = "off"
+            self._observers[port.place].mains(now, on=False)
+            if not port.charger.link.online:
+                port.charger.link.state = "off"
+        elif deed == POWER_ON:
+            self._observers[port.place].mains(now, on=True)
+
+    async def _person(self, text: str) -> bool:
+        """Ask the person at the bench, who may take long, and may never answer."""
+        answer: asyncio.Future[bool] = self._loop.create_future()
+
+        def settle(done: bool) -> None:
+            if not answer.done():
+                answer.set_result(done)
+
+        def ask() -> None:
+            done = self._question(text)
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(partial(settle, done))
+
+        threading.Thread(target=ask, daemon=True, name="bench").start()
+        return await answer
+
+    # Faults.
+
+    def _network_reset(self, ongoing: Ongoing, by: int) -> None:
+        lines = [desk for place in ongoing.places if (desk := self._desks[place]) is not None and not desk.gone]
+        if lines:
+            self._do_chore(self._in_turn(self._reset(ongoing, lines)))
+        else:
+            self.director.no_effect(ongoing.step)
+
+
+def _tls(bench: Bench) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(bench.certificate, bench.key)
+    except ssl.SSLError as problem:
+        raise ExperimentError(f"{bench.certificate} and {bench.key} are no certificate with its key: {problem.reason}") from None
+    return context
+
+
+_WORDS = {
+    "plug-in": "plug the car in", "unplug": "unplug the car", "swipe": "show the tag", "power-off": "take the station off mains",
+    "power-on": "give the station mains again", "restart": "restart the station",
+}  # fmt: skip
+"""What is to be done, as the person is told."""
+
+
+async def play(
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
+    progress: Progress | None = None,
+) -> None:  # fmt: skip
+    """Run a scenario in front of real chargers, from the first connection to the last record."""
+    assert how.at_bench is not None
+    stage = BenchStage(
+        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask, say=how.say, toxiproxy=toxiproxy, trace=trace, progress=progress
+    )  # fmt: skip
+    await stage.play()

@@ -1,0 +1,195 @@
+"""Charge points of another making at a bench, in front of the server whose outage it is: what they did is found, and what they did wrong.
+
+Takes half a minute: at a bench time is the wall clock's. The chargers, good and bad, stand beside one another, a run for each pair.
+"""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import trustme
+from alongside import HERE
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "peers"))
+from charge_point import Charger
+
+import harness
+from harness.cli import main
+from harness.journal import records as r
+from harness.report.outcome import stage_text
+from harness.stage.errors import ExperimentError
+from harness.stage.live.codec import Calendar
+from harness.values import Bench
+
+SCENARIO = HERE / "bench.yaml"
+WRONGS = ("", "forgets", "stops", "1970")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -> harness.Run:
+    """A run with two chargers that do this wrong."""
+    port = free_port()
+    chargers: dict[str, Charger] = {}
+    told: list[str] = []
+
+    def say(text: str) -> None:
+        told.append(text)
+        if text.startswith("waiting for "):
+            name, url = text.removeprefix("waiting for ").split(" at ")
+            chargers[name] = Charger(url, wrong=wrong)
+
+    def ask(text: str) -> bool:
+        name, what = text.split(": ")
+        if what == "give the station mains again":
+            chargers[name] = Charger(chargers[name].url, wrong=wrong)
+        else:
+            deeds = {"plug the car in": Charger.plug_in, "unplug the car": Charger.unplug, "take the station off mains": Charger.stop}
+            deeds[what](chargers[name])
+        return what not in skips
+
+    live = harness.Live(bench=Bench(listen=f"127.0.0.1:{port}"), ask=ask, say=say, direct=True)
+    try:
+        return harness.run(SCENARIO, live=live, out=folder / (wrong or "good"), **options)
+    finally:
+        for charger in chargers.values():
+            charger.stop()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    with ThreadPoolExecutor(max_workers=len(WRONGS)) as beside:
+        return dict(zip(WRONGS, beside.map(lambda wrong: serve(folder, wrong), WRONGS), strict=True))
+
+
+def failing(run: harness.Run) -> dict[str, list[str]]:
+    return {name: check.failing for name, check in run.checks.items() if check.verdict == "fail"}
+
+
+def test_good_ones_pass(runs):
+    run = runs[""]
+    assert (failing(run), run.verdict) == ({}, "pass")
+    assert run.checks["charging-continues"].met == 2
+    assert run.checks["transactions-accounted"].met == 2
+    outages = [record for record in run.records() if isinstance(record, r.Loss)]
+    assert [(record.who, record.cause, record.step) for record in outages] == [(who, "server.crash", "crash") for who in ("anna", "ben")]
+
+
+def test_their_make_is_in_the_report(runs):
+    stations = {
+        (record.who, record.vendor, record.model, record.firmware) for record in runs[""].records() if isinstance(record, r.Station)
+    }
+    assert stations == {("anna", "Acme", "X1", "1.2"), ("ben", "Acme", "X1", "1.2")}
+
+
+def test_what_was_queued_and_forgotten_is_missing(runs):
+    assert failing(runs["forgets"]) == {"transactions-accounted": ["ben"]}
+
+
+def test_those_that_stopped_without_their_server_are_found(runs):
+    # Ben left while his charger was silent: whether his car was full by then nobody can tell.
+    assert failing(runs["stops"]) == {"charging-continues": ["anna"]}
+
+
+def test_the_time_of_1970_is_found(runs):
+    assert failing(runs["1970"])["clock-sane"] == ["ben"]
+
+
+def test_its_frames_are_kept_and_say_the_same(runs):
+    run = runs["stops"]
+    annas = [record for record in run.records() if record.who == "anna"]
+    (lost_at,), (back_at,) = ([record.t for record in annas if isinstance(record, kind)] for kind in (r.Loss, r.Recovery))
+    calendar = Calendar(run.scenario.start)
+    lost = f"{calendar.text(lost_at)}..{calendar.text(back_at)}"
+    imported = harness.import_log(run.journal.parent / "frames.jsonl", scenario=SCENARIO, lost=[lost])
+    assert failing(imported) == {"charging-continues": ["anna"]}
+
+
+SHORT = ("plan=[{id: pull, at: +1 s, do: station.power-cut, to: anna, for: 1 s}]", "duration=5 s", "expect.exercised=[]")
+
+
+def test_mains_is_known_from_what_was_done(tmp_path):
+    run = serve(tmp_path, "", overrides=SHORT)
+    records = list(run.records())
+    assert [(record.who, record.state) for record in records if isinstance(record, r.Power)] == [
+        ("anna", "off"), ("anna", "booting"), ("anna", "on"),
+    ]  # fmt: skip
+    assert not [record for record in records if isinstance(record, r.Loss)]  # no outage: its own mains was away
+    assert "anna is a Acme X1 (firmware 1.2)." in stage_text(run.outcome)
+
+
+def test_what_was_skipped_never_happened(tmp_path):
+    run = serve(tmp_path, "", skips=("take the station off mains", "give the station mains again"), overrides=SHORT)
+    records = list(run.records())
+    assert not [record for record in records if isinstance(record, r.Power) and record.state == "off"]
+    assert "step pull: never fired" in run.judgement.reasons
+
+
+def test_chargers_that_do_not_come(tmp_path):
+    live = harness.Live(bench=Bench(listen=f"127.0.0.1:{free_port()}", patience_ms=200), direct=True)
+    with pytest.raises(ExperimentError, match=r"anna, ben did not come within 0\.2 s"):
+        harness.run(SCENARIO, live=live)
+
+
+@pytest.mark.parametrize("given", ["a secret", "wrong"])
+def test_certificate_and_password(given, tmp_path):
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    (tmp_path / "bench.yaml").write_text(
+        f"harness: 1\nlisten: 127.0.0.1:{free_port()}\nstations: {{anna: CP-1}}\npassword: a secret\n"
+        "certificate: server.pem\nkey: server.key\npatience: 2 s\n", encoding="utf-8",
+    )  # fmt: skip
+    chargers = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting for "):
+            url = text.partition(" at ")[2]
+            chargers.append(Charger(url, tls=trusted, headers=basic(url.rpartition("/")[2], given)))
+
+    live = harness.Live(bench=tmp_path / "bench.yaml", say=say, direct=True)
+    try:
+        if given == "wrong":
+            with pytest.raises(ExperimentError, match=r"anna, ben did not come within 2 s"):
+                harness.run(SCENARIO, live=live, overrides=["plan=[]", "duration=1 s", "expect.exercised=[]"])
+        else:
+            run = harness.run(SCENARIO, live=live, overrides=["plan=[]", "duration=1 s", "expect.exercised=[]"])
+            assert run.outcome.live.stations == {"anna": "CP-1", "ben": "ben"}
+            assert failing(run) == {}
+    finally:
+        for charger in chargers:
+            charger.stop()
+
+
+def basic(station: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{station}:{password}".encode()).decode()}
+
+
+def test_an_address_that_is_taken(tmp_path, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert main(["serve", str(SCENARIO), "--listen", address, "--direct", "--out", str(tmp_path / "run")]) == 6
+    assert f"cannot listen on {address}: Address already in use" in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_at_a_bench(tmp_path):
+    live = harness.Live(bench=Bench(), direct=True)
+    with pytest.raises(harness.ScenarioError, match=r"station\.clock-lost cannot be done to a real charger"):
+        harness.run(SCENARIO, live=live, overrides=["plan=[{at: +1 s, do: station.clock-lost, to: anna}]"])
