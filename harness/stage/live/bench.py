@@ -102,7 +102,8 @@ class BenchStage(ServerSide):
         self.place_of = {bench.station_of(port.charger.name): port.place for port in self.ports}
 
         def seen(place: int, record: Record) -> None:
-            if isinstance(record, SEEN):
+            before_start = isinstance(record, Power) and record.t == 0  # it registered while the others were waited for
+            if isinstance(record, SEEN) and not before_start:
                 emit(place, record)
 
         self._observers = [
@@ -116,6 +117,8 @@ class BenchStage(ServerSide):
             port.charger.link.state = "waiting"
             port.seen_online = False
             port.exact += 1
+        self._pulling: set[int] = set()
+        """Where somebody is taking a station off mains."""
         self._met = asyncio.Event()
         """Every charger is connected."""
 
@@ -217,6 +220,8 @@ class BenchStage(ServerSide):
         if desk.epoch != port.epoch or not port.charger.link.online:
             return
         now = self.live_clock.catch_up()
+        if port.place in self._pulling and port.charger.power == "on":
+            self._mains_gone(port, now)  # the plug is pulled before anybody says so
         port.charger.link.state = "waiting" if port.charger.power == "on" else "off"
         self._emit(port.place, LinkRecord(t=now, who=port.charger.name, state="offline", cause="closed"))
         self._observers[port.place].disconnected(now)
@@ -328,6 +333,8 @@ class BenchStage(ServerSide):
     async def _do_at_bench(self, port: Port, deed: str, step: Step | None) -> None:
         """Have something done at the bench: by a command, or by the person there."""
         name, station = port.charger.name, self.bench.station_of(port.charger.name)
+        if deed == "power-off":
+            self._pulling.add(port.place)
         command = self.bench.commands.get(deed)
         if command is not None:
             words = [word.format(charger=name, station=station) for word in command]
@@ -339,17 +346,21 @@ class BenchStage(ServerSide):
             async with self._asking:
                 done = await self._person(f"{name}: {_WORDS[deed]}")
         now = self.live_clock.catch_up()
+        self._pulling.discard(port.place)
         if not done:
             if step is not None:
                 self._emit(-1, Fault(t=now, step=step.id, do=step.do, edge="never-fired"))
             self._say(f"{name}: skipped")
-        elif deed == "power-off":
-            port.charger.power = "off"
-            self._observers[port.place].mains(now, on=False)
-            if not port.charger.link.online:
-                port.charger.link.state = "off"
+        elif deed == "power-off" and port.charger.power == "on":
+            self._mains_gone(port, now)
         elif deed == POWER_ON:
             self._observers[port.place].mains(now, on=True)
+
+    def _mains_gone(self, port: Port, now: int) -> None:
+        port.charger.power = "off"
+        self._observers[port.place].mains(now, on=False)
+        if not port.charger.link.online:
+            port.charger.link.state = "off"
 
     async def _person(self, text: str) -> bool:
         """Ask the person at the bench, who may take long, and may never answer."""

@@ -155,8 +155,8 @@ class History:
             if not boot.restarted:
                 continue
             at = boot.restart_at if boot.known else boot.at
-            if boot.at in known or not boot.at:
-                continue  # told already, or from before the start
+            if boot.at in known:
+                continue
             place = bisect_right(cuts, at) - 1
             cut = cuts[place] if place >= 0 and cuts[place] >= boot.restart_at - _CUT_BEFORE_MS else None
             cause: Literal["mains", "reboot", "firmware-update"] = "reboot"
