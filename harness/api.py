@@ -433,6 +433,7 @@ class _Case:
                 twin=twin,
                 strict=self._strict,
                 complete=footer is not None,
+                live=live is not None,
                 kind=judging.kind,
             ),
             outline=judging.outline,

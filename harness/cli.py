@@ -124,6 +124,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     listing = command("list", _list, "list what there is")
     groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
     listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
+    doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
+    doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
+    doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
     lint = command("lint", _lint, "check scenario, model and target files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
@@ -505,6 +508,21 @@ def _entry(name: str, text: str, column: int) -> str:
 
     indent = " " * (column + 4 if column + 4 < _width() // 2 else 6)
     return textwrap.fill(line, _width(), subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from harness import doctor
+    from harness.report.terminal import MARKS
+
+    found = []
+    for one in doctor.diagnose(toxiproxy=arguments.toxiproxy, target=arguments.target):
+        _print([((f"{MARKS[one.mark]} ", one.mark), (one.text, "")), *(((f"    {way}", ""),) for way in one.advice)])
+        found.append(one)
+    if doctor.can_run(found):
+        _print([(("Live runs can be made.", "pass"),)])
+        return 0
+    _print([(("Live runs cannot be made as it is: see what is marked ✗.", "fail"),)])
+    return INVALID
 
 
 def _lint(arguments: argparse.Namespace) -> int:

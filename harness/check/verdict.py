@@ -19,7 +19,7 @@ def judgement(
     """The verdict of a run from the results of its checks and its totals.
 
     ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
-    against a real peer, so that a step that changed nothing makes it invalid. ``kind``: what the run could show.
+    live, so that a step that changed nothing makes it invalid. ``kind``: what the run could show.
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)

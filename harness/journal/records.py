@@ -288,6 +288,24 @@ class Proxied(Record, kw_only=True, tag="proxied"):
     call: Literal["add", "remove", "start", "stop", "pause", "resume"]
 
 
+class Measured(Record, kw_only=True, tag="measured"):
+    """Live: what a network fault's toxic really does, or what a proxy does once it is off: what became of a ping over one connection, or
+    under a reset of a connection that was newly opened. ``t`` is when that was known. Explains; a fault that changed nothing is a
+    :class:`Fault` record of its own."""
+
+    proxy: str
+    step: str
+    call: Literal["add", "remove"]
+    """After which call to Toxiproxy."""
+    what: Literal["answered", "silent", "closed", "reset"]
+    real_ms: float
+    """After how long, on the wall clock; of silence, how long it was listened to."""
+    expected: Literal["answered", "silent", "closed", "reset"]
+    """What was to become of it; closed is as good as reset."""
+    expected_ms: int = 0
+    """How long an answer was to take at the least, on the wall clock."""
+
+
 class Station(Record, kw_only=True, tag="station"):
     """Live, with a charger of your own: what it said of itself when it registered. Explains."""
 
@@ -311,5 +329,5 @@ class Settled(Record, kw_only=True, tag="settled"):
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Station | Finding | Settled | Unseen
+    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Measured | Station | Finding | Settled | Unseen
 )  # fmt: skip

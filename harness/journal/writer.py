@@ -87,6 +87,7 @@ class Writer:
         except BaseException:
             with suppress(OSError):
                 self.close()
+            self.path.unlink(missing_ok=True)  # without a whole header it tells of no run, and is in the way of the next
             raise
 
     def __enter__(self) -> Writer:
@@ -171,10 +172,17 @@ class Writer:
         self._file.close()
         packed = self.path.with_name(PACKED_NAME)
         file = _GzipFile(packed)
+        try:
+            with self.path.open("rb") as plain:
+                while chunk := plain.read(_COPY_BYTES):
+                    file.write(chunk)
+            file.flush()
+        except BaseException:
+            with suppress(OSError):
+                file.close()
+            packed.unlink(missing_ok=True)  # the plain one has all of it
+            raise
         self._file = file
-        with self.path.open("rb") as plain:
-            while chunk := plain.read(_COPY_BYTES):
-                file.write(chunk)
         self.path.unlink()
         self.path = packed
         self._pack_beyond_bytes = float("inf")

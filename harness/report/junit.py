@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
 from harness.report.clock import Clock
-from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, mark, stage_text
+from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, invalid_note, mark, stage_text
 from harness.report.words import tell
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -78,7 +78,7 @@ def _run_case(outcome: Outcome) -> Element:
     if judgement.verdict == "pass" or explained:
         SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
     else:
-        reasons = "\n".join(filter(None, (cut_note(outcome), *judgement.reasons)))
+        reasons = "\n".join(filter(None, (cut_note(outcome), invalid_note(outcome), *judgement.reasons)))
         SubElement(case, "error", type=judgement.verdict, message=_clean(judgement.verdict)).text = _clean(reasons)
     return case
 

@@ -14,6 +14,7 @@ from harness.report.outcome import (
     counts_text,
     cut_note,
     difference_text,
+    invalid_note,
     is_shown,
     judged_by,
     margin_text,
@@ -56,8 +57,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield f"**{_text(outcome.scenario.title)}**"
     yield ""
-    if cut := cut_note(outcome):
-        yield from (f"> **{_text(cut)}**", "")
+    if note := cut_note(outcome) or invalid_note(outcome):
+        yield from (f"> **{_text(note)}**", "")
     if stage := stage_text(outcome):
         yield from (f"_{_text(stage)}_", "")
     yield _text(outcome.outline.sentence(outcome.scenario))

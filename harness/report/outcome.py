@@ -122,6 +122,13 @@ def cut_note(outcome: Outcome) -> str:
     return f"CUT OFF: this is not a whole run. Its journal ends at {reached}, and the run was to last until {end}."
 
 
+def invalid_note(outcome: Outcome) -> str:
+    """That the experiment did not happen; empty for one that did."""
+    if outcome.judgement.verdict != "invalid":
+        return ""
+    return "INVALID: the experiment did not happen. A step was to change something and did not, so nothing here tells of it."
+
+
 def times(count: int) -> str:
     """``once``, ``twice``, ``14 times``."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Fault, Loss, Recovery, Station
+from harness.journal.records import AnyRecord, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import format_duration_ms
 from harness.values import Scenario
@@ -14,6 +14,7 @@ from harness.values import Scenario
 _STEPS_NAMED = 2
 _STRUCK_NAMED = 4
 """So many chargers and kinds of fault are named where no charger lost its server."""
+_MEASURED_NAMED = 4
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class Outline:
     """Step of a driver → when it fired, which is what the twin keeps."""
     struck: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     """Step of a fault → its kind, and the chargers that it struck by name: the first of them, and one more where there are more."""
+    measured: dict[str, Measured] = field(default_factory=dict)
+    """Step of a network fault → what a probe met under it first."""
     stations: dict[str, str] = field(default_factory=dict)
     """Charger of somebody's own → what it said it is."""
     end_ms: int = 0
@@ -55,7 +58,10 @@ class Outline:
         self._open = {}
 
     def sentence(self, scenario: Scenario) -> str:
-        """The outage in one line."""
+        """The outage in one line, and of a live run what was measured under its network faults."""
+        return " ".join(filter(None, (self._outage_told(scenario), self._measured_told())))
+
+    def _outage_told(self, scenario: Scenario) -> str:
         blips = f"{self.blips} blip{'s' if self.blips != 1 else ''}"
         if not self.outages:
             lost = f"No charger lost its server{f' for longer than a blip ({blips})' if self.blips else ''}."
@@ -79,6 +85,16 @@ class Outline:
             self.blips += 1
         else:
             self._count(record.who, record.t - record.since)
+
+    def _took_measure(self, record: Measured) -> None:
+        if record.call == "add":
+            self.measured.setdefault(record.step, record)
+
+    def _measured_told(self) -> str:
+        named = list(self.measured.values())[:_MEASURED_NAMED]
+        beyond = len(self.measured) - len(named)
+        more = f"; and {beyond} more" if beyond else ""
+        return f"Measured: {'; '.join(map(_what_was_met, named))}{more}." if named else ""
 
     def _registered(self, record: Station) -> None:
         firmware = f" (firmware {record.firmware})" if record.firmware else ""
@@ -137,6 +153,16 @@ class Outline:
         return f"{kind} {clock.brief(edges[0])}{lasted}"
 
 
+def _what_was_met(record: Measured) -> str:
+    asked = "a new connection" if record.expected == "reset" else "a ping"
+    least = f" (at least {record.expected_ms} ms)" if record.expected_ms else ""
+    became = {
+        "answered": f"came back after {record.real_ms:g} ms{least}", "silent": f"had no answer in {record.real_ms:g} ms",
+        "closed": f"was closed after {record.real_ms:g} ms", "reset": f"was reset after {record.real_ms:g} ms",
+    }[record.what]  # fmt: skip
+    return f"{record.step}, {asked} {became}"
+
+
 def _rounded(duration_ms: int) -> str:
     """A duration in whole seconds, where it has more than a minute."""
     return format_duration_ms(round(duration_ms, -3) if duration_ms > 60_000 else duration_ms)
@@ -146,5 +172,6 @@ _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
     Loss: Outline._lost,
     Recovery: Outline._recovered,
     Fault: Outline._step,
+    Measured: Outline._took_measure,
     Station: Outline._registered,
 }

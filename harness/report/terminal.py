@@ -17,6 +17,7 @@ from harness.report.outcome import (
     cut_note,
     difference_text,
     exercised_text,
+    invalid_note,
     is_shown,
     mark,
     number,
@@ -117,7 +118,7 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def _head(outcome: Outcome, width: int) -> Iterator[Line]:
     name = outcome.scenario.name
     yield from _beside(((name, "title"),), outcome.scenario.title, len(name) + 2, width)
-    yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome), width))
+    yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome) or invalid_note(outcome), width))
     yield from (((line, "title"),) for line in _wrapped(stage_text(outcome), width))
     yield from (((line, ""),) for line in _wrapped(outcome.outline.sentence(outcome.scenario), width))
 

@@ -213,6 +213,17 @@ def _proxied(record: r.Proxied, clock: Clock) -> str:
     return f"Toxiproxy {done} {record.proxy} (step {record.step})"
 
 
+def _measured(record: r.Measured, clock: Clock) -> str:
+    under = "under the fault" if record.call == "add" else "with the fault off"
+    asked = "a new connection" if record.expected == "reset" else "the connection" if record.expected == "closed" else "a ping"
+    became = {
+        "answered": "is answered after", "silent": "stays without an answer for", "reset": "is reset after",
+        "closed": "ends with its connection after" if asked == "a ping" else "is closed after",
+    }[record.what]  # fmt: skip
+    least = f", {record.expected_ms} ms at the least were expected" if record.expected_ms else ""
+    return f"{under}, {asked} through {record.proxy} {became} {record.real_ms:g} ms{least} (step {record.step})"
+
+
 def _station(record: r.Station, clock: Clock) -> str:
     firmware = f", firmware {record.firmware}" if record.firmware else ""
     return f"the charger is a {record.vendor} {record.model}{firmware}"
@@ -258,6 +269,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Server: _server,
     r.Moved: _moved,
     r.Proxied: _proxied,
+    r.Measured: _measured,
     r.Station: _station,
     r.Finding: _finding,
     r.Settled: _settled,

@@ -1,8 +1,10 @@
 """Journals: what is written is read back, the same bytes each time, and a damaged one says where and how."""
 
+import errno
 import gzip
 import hashlib
 import json
+import os
 import random
 import typing
 
@@ -302,3 +304,16 @@ def test_every_kind_of_record_has_its_own_tag():
 def test_an_unwritable_folder_is_an_os_error(tmp_path):
     with pytest.raises(OSError, match="missing"):
         Writer(tmp_path / "missing", SCENARIO)
+
+
+def test_a_disk_that_is_full_as_the_journal_is_packed_leaves_the_plain_one(tmp_path, monkeypatch):
+    def full(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("harness.journal.writer._GzipFile.write", full)
+    batches = [[record] * 100 for record in RECORDS]
+    with pytest.raises(OSError, match=r"No space left on device: '.*journal\.jsonl'"):
+        write(tmp_path, batches, pack_beyond_bytes=20_000)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
+    assert not Journal(tmp_path).complete
+    assert len(list(Journal(tmp_path).records())) >= 100

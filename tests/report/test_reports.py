@@ -332,6 +332,30 @@ def test_a_cut_off_run_is_marked_as_one_in_every_report():
     assert note not in markdown.render(outcome())
 
 
+def test_an_experiment_that_did_not_happen_is_marked_so_in_every_report():
+    run = outcome(verdict="invalid", reasons=["step cut: changed nothing"])
+    note = "INVALID: the experiment did not happen."
+    assert note in told(terminal.lines(run, width=160))
+    assert f"> **{note}" in markdown.render(run)
+    assert note in junit.render([run]).decode()
+    assert note not in markdown.render(outcome())
+
+
+def test_what_was_measured_under_network_faults_follows_the_outage():
+    from harness.journal.records import Measured
+
+    outline = Outline()
+    met = [("far", "answered", 201.5, 200), ("cut", "silent", 250.0, 0), ("hole", "closed", 3.0, 0), ("reset", "reset", 1.2, 0)]
+    for step, what, real_ms, least_ms in [*met, ("again", "silent", 250.0, 0)]:
+        expected = "answered" if least_ms else "reset" if step == "reset" else "silent"
+        record = Measured(t=0, proxy="p", step=step, call="add", what=what, real_ms=real_ms, expected=expected, expected_ms=least_ms)
+        outline.feed([record, msgspec.structs.replace(record, call="remove", what="answered"), record])
+    assert outline.sentence(SCENARIO) == (
+        "No charger lost its server. Measured: far, a ping came back after 201.5 ms (at least 200 ms); cut, a ping had no answer in 250 ms;"
+        " hole, a ping was closed after 3 ms; reset, a new connection was reset after 1.2 ms; and 1 more."
+    )
+
+
 def test_what_was_verified_is_said_in_every_report():
     run = outcome(verdict="pass", verified=True)
     assert "verified two fresh processes wrote the same journal, digest abab" in told(terminal.lines(run))

@@ -405,6 +405,14 @@ _WORDS = {
 """What is to be done, as the person is told."""
 
 
+def _nobody(text: str) -> bool:
+    return False
+
+
+def _unheard(text: str) -> None:
+    return None
+
+
 async def play(
     scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
     progress: Progress | None = None,
@@ -412,6 +420,6 @@ async def play(
     """Run a scenario in front of real chargers, from the first connection to the last record."""
     assert how.at_bench is not None
     stage = BenchStage(
-        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask, say=how.say, toxiproxy=toxiproxy, trace=trace, progress=progress
+        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask or _nobody, say=how.say or _unheard, toxiproxy=toxiproxy, trace=trace, progress=progress
     )  # fmt: skip
     await stage.play()

@@ -31,6 +31,8 @@ class ChargerSide(LiveStage):
         self._charger_ends: list[ChargerEnd] = [ends[port.charger.model.protocol](port.charger, self.calendar) for port in self.ports]
         self._lines: list[Line | None] = [None] * len(self.ports)
         """Each charger's end of its connection."""
+        self._former: list[list[Line]] = [[] for _ in self.ports]
+        """Each charger's ends of its connections before that, as far as the far end may not have closed them."""
 
     # What depends on whose the server is.
 
@@ -53,6 +55,9 @@ class ChargerSide(LiveStage):
     def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
         """An answer came in, whether or not a fault lets the charger have it."""
 
+    def _line_of(self, port: Port) -> Line | None:
+        return self._lines[port.place]
+
     # Connecting.
 
     async def _connect(self, port: Port, epoch: int) -> Any:
@@ -67,6 +72,10 @@ class ChargerSide(LiveStage):
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)
         self._lines[port.place] = line
+        if self.path_open(port) and not port.extra_ms and not self._chores:  # a toxic may hold bytes for them: see Line.end
+            former, self._former[port.place] = self._former[port.place], []
+            for one in former:
+                one.drop()
         self._spawn(self._listen(port, line))
 
     async def _dial(self, port: Port, attempt: Attempt) -> None:
@@ -123,6 +132,7 @@ class ChargerSide(LiveStage):
         line, self._lines[port.place] = self._lines[port.place], None
         if line is not None:
             line.end()
+            self._former[port.place].append(line)
 
     def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         copies, delay_ms, spoilt = self._tampered(port, request.sent, "request", request.action) if port.faults else (1, 0, "")

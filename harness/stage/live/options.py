@@ -35,9 +35,9 @@ class Live:
     """More than one charger may connect to a server on another machine."""
     bench: str | Path | Bench = ""
     """Your chargers, by the file of their bench; empty: virtual chargers."""
-    ask: Callable[[str], bool] = lambda _: False
-    """Has the person at the bench do something; returns whether it was done. Called in a thread of its own, and may take its time."""
-    say: Callable[[str], None] = lambda _: None
+    ask: Callable[[str], bool] | None = None
+    """Has the person at the bench do something; returns whether it was done. Called in a thread of its own, and may take its time. None: nobody is there."""
+    say: Callable[[str], None] | None = None
     """Tells the person at the bench something."""
 
     def __post_init__(self) -> None:

@@ -58,6 +58,9 @@ class ServerSide(LiveStage):
         """What is known of a request that came in beyond what its frame says; None: it is to be forgotten."""
         raise NotImplementedError
 
+    def _line_of(self, port: Port) -> Line | None:
+        return self._desks[port.place]
+
     def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
         """What came in from the charger is no valid frame."""
         raise NotImplementedError

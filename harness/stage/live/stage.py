@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from harness.journal.records import Proxied
+from harness.journal.records import Measured, Proxied
 from harness.stage.base import Progress, Stage
+from harness.stage.live import probes
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.codec import Calendar
 from harness.stage.live.lines import Attempt, Line
@@ -82,6 +84,10 @@ class LiveStage(Stage):
         self._chores = 0
         """What is being done to proxies and doors."""
         self._open = False
+        self._calls: Counter[str] = Counter()
+        """Proxy → how often a toxic has been put on it or taken off."""
+        self._in_vain: set[str] = set()
+        """Steps that were seen to change nothing."""
 
     # Before and after.
 
@@ -130,6 +136,10 @@ class LiveStage(Stage):
 
     def close_connection(self, port: Port, now: int, cause: str) -> None:
         """The far end closes a charger's connection: where an end is ours, it does so, or sees it."""
+
+    def _line_of(self, port: Port) -> Line | None:
+        """An end of a charger's connection that is ours."""
+        return None
 
     # What is under way.
 
@@ -213,9 +223,73 @@ class LiveStage(Stage):
         classes = dict.fromkeys(self._classes[place] for place in ongoing.places)
         return [f"{name}-{class_}" for class_ in classes for name in self._proxy_names]
 
-    def _toxic(self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int]) -> None:
-        """Put a toxic on the proxies of a fault's targets, or take it off."""
-        self._do_chore(self._in_turn(self._add(ongoing, kind, attributes) if by > 0 else self._remove(ongoing)))
+    def _toxic(
+        self, ongoing: Ongoing, by: int, kind: str, attributes: dict[str, int], *, expected: probes.Asked, after: probes.Asked = "answered"
+    ) -> None:  # fmt: skip
+        """Put a toxic on the proxies of a fault's targets, under which a ping is expected to fare so, or take it off."""
+        if by > 0:
+            least_ms = 2 * attributes["latency"] if expected == "answered" else 0
+            self._do_chore(self._put_on(ongoing, kind, attributes, expected, least_ms))
+        else:
+            self._do_chore(self._take_off(ongoing, after))
+
+    async def _put_on(self, ongoing: Ongoing, kind: str, attributes: dict[str, int], expected: probes.Asked, least_ms: int) -> None:
+        await self._in_turn(self._add(ongoing, kind, attributes))
+        # Not in that turn: what is measured does not delay what comes next. Where another fault lets nothing through, there is nothing to
+        # measure.
+        own = 0 if expected == "answered" else 1
+        lines = self._probed(port for port in self._targets(ongoing) if port.cuts + port.holes == own)
+        calls = [self._calls[proxy] for proxy in lines]
+        patience_s = 2 * least_ms / 1000 + 1 if expected == "answered" else probes.SILENCE_S
+        found = await asyncio.gather(*(probes.ping(line.socket, patience_s) for line in lines.values()))
+        now = self.live_clock.catch_up()
+        if not self.director.acts(ongoing):
+            return  # what came back may have come since
+        for proxy, probe, before in zip(lines, found, calls, strict=True):
+            if self._calls[proxy] == before:  # where another toxic comes or goes, Toxiproxy hands on at once what this one held
+                self._measured(now, ongoing, proxy, "add", probe, expected, least_ms)
+
+    async def _take_off(self, ongoing: Ongoing, expected: probes.Asked) -> None:
+        await self._in_turn(self._remove(ongoing))
+        lines = self._probed(port for port in self._targets(ongoing) if self.path_open(port))
+        # Nothing is sent to an end that is about to close: it would answer with a reset.
+        ask = probes.closing if expected == "closed" else probes.ping
+        found = await asyncio.gather(*(ask(line.socket, probes.PATIENCE_S) for line in lines.values()))
+        now = self.live_clock.catch_up()
+        for proxy, probe in zip(lines, found, strict=True):
+            self._measured(now, ongoing, proxy, "remove", probe, expected)
+
+    def _targets(self, ongoing: Ongoing) -> Iterator[Port]:
+        return (self.ports[place] for place in ongoing.places)
+
+    def _proxy_of(self, port: Port) -> str:
+        return f"{self._proxy_names[port.account.shard]}-{self._classes[port.place]}"
+
+    def _probed(self, ports: Iterable[Port]) -> dict[str, Line]:
+        """Proxy → a connection through it, of those that these chargers have."""
+        lines: dict[str, Line] = {}
+        for port in ports:
+            line = self._line_of(port)
+            if line is not None and not line.gone:
+                lines.setdefault(self._proxy_of(port), line)
+        return lines
+
+    def _measured(
+        self, now: int, ongoing: Ongoing, proxy: str, call: Literal["add", "remove"], probe: probes.Probe, expected: probes.Asked,
+        expected_ms: int = 0,
+    ) -> None:  # fmt: skip
+        """Journal what became of a probe, and whether a fault was seen to change nothing."""
+        step = ongoing.step
+        self.recorder.emit(
+            -1,
+            Measured(
+                t=now, proxy=proxy, step=step.id, call=call, what=probe.what, real_ms=probe.real_ms, expected=expected,
+                expected_ms=expected_ms,
+            ),
+        )  # fmt: skip
+        if call == "add" and step.id not in self._in_vain and probes.changed_nothing(probe, expected, expected_ms):
+            self._in_vain.add(step.id)
+            self.director.no_effect(step)
 
     async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
         async with self._turn:
@@ -233,27 +307,30 @@ class LiveStage(Stage):
 
     async def _told(self, do: Callable[..., None], proxy: str, step: str, *arguments: Any) -> None:
         """Have Toxiproxy do something, and journal it."""
+        self._calls[proxy] += 1
         await self._loop.run_in_executor(self._helper, do, proxy, step, *arguments)
         now = self.live_clock.catch_up()
         self.recorder.emit(-1, Proxied(t=now, proxy=proxy, step=step, call="add" if arguments else "remove"))
 
     def _network_cut(self, ongoing: Ongoing, by: int) -> None:
         super()._network_cut(ongoing, by)
-        self._toxic(ongoing, by, "latency", {"latency": _FOR_EVER_MS, "jitter": 0})
+        self._toxic(ongoing, by, "latency", {"latency": _FOR_EVER_MS, "jitter": 0}, expected="silent")
 
     def _network_black_hole(self, ongoing: Ongoing, by: int) -> None:
         super()._network_black_hole(ongoing, by)
-        self._toxic(ongoing, by, "timeout", {"timeout": 0})
+        self._toxic(ongoing, by, "timeout", {"timeout": 0}, expected="silent", after="closed")
 
     def _network_latency(self, ongoing: Ongoing, by: int) -> None:
         super()._network_latency(ongoing, by)
         delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
-        self._toxic(ongoing, by, "latency", {"latency": round(delay_ms / self.live_clock.speed), "jitter": 0})
+        real_ms = round(delay_ms / self.live_clock.speed)
+        self._toxic(ongoing, by, "latency", {"latency": real_ms, "jitter": 0}, expected="answered")
 
     async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""
         from websockets.exceptions import ConnectionClosed
 
+        through = {self._proxy_of(port): port for port in self._targets(ongoing) if self._line_of(port) in lines}
         await self._add(ongoing, "reset_peer", {"timeout": 0})
         for line in lines:
             with suppress(ConnectionClosed):
@@ -261,6 +338,12 @@ class LiveStage(Stage):
         with suppress(TimeoutError):
             async with asyncio.timeout(_RESET_S):
                 await asyncio.gather(*(line.socket.wait_closed() for line in lines))
+        # Those that were open see a close, as at a server that ends; what a reset is, new connections see.
+        addresses = [self._proxies[self._classes[port.place], port.account.shard] for port in through.values()]
+        found = await asyncio.gather(*(probes.knock(address, probes.PATIENCE_S) for address in addresses))
+        now = self.live_clock.catch_up()
+        for proxy, probe in zip(through, found, strict=True):
+            self._measured(now, ongoing, proxy, "add", probe, "reset")
         await self._remove(ongoing)
 
     def elapsed(self, now: int) -> None:

@@ -109,7 +109,7 @@ class TargetStage(ChargerSide):
         """Whether the charger has a new connection, and no answer yet."""
         self._owed = ""
         """The command that undoes what was last done to the server's process; empty: it runs."""
-        self._ssl = _tls(target) if target.url.startswith("wss:") else None
+        self._ssl = tls(target) if target.url.startswith("wss:") else None
         for port, place in zip(self.ports, self.places, strict=True):
             end = self._charger_ends[port.place]
             end.tag = port.charger.kit.tag or place.fill(target.tag)
@@ -392,7 +392,8 @@ async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[s
             return frame.payload
 
 
-def _tls(target: Target) -> ssl.SSLContext:
+def tls(target: Target) -> ssl.SSLContext:
+    """How to speak TLS with a target's server: whom to trust. Raises :class:`ssl.SSLError` where its authority's file is none."""
     context = ssl.create_default_context(cafile=target.ca or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -36,10 +36,14 @@ class Toxiproxy:
 
     def __init__(self, url: str) -> None:
         """``url`` is that of its API."""
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        if not parts.hostname or parts.scheme not in ("", "http"):
+        try:
+            parts = urlsplit(url if "//" in url else f"//{url}")
+            host, port = parts.hostname, parts.port or 8474
+        except ValueError:  # of brackets that do not match, of a port that is none
+            host = None
+        if not host or parts.scheme not in ("", "http"):
             raise ToxiproxyError(f"found {url!r} as Toxiproxy's address, expected such as http://127.0.0.1:8474")
-        self.host, self.port = parts.hostname, parts.port or 8474
+        self.host, self.port = host, port
         self._made: list[str] = []
 
     def version(self) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from gzip import GzipFile
 from pathlib import Path
@@ -166,7 +167,8 @@ class TraceWriter:
             record["error"] = error
         untouched = payload is parts.payload and error is parts.error
         record["raw"] = raw if untouched else _frame(parts, payload, error)
-        self._file.write(_ENCODE(record) + b"\n")
+        with self._named():
+            self._file.write(_ENCODE(record) + b"\n")
         self.written += 1
 
     def _set_aside(self, time: str, charger: str, direction: str, raw: str) -> None:
@@ -180,15 +182,25 @@ class TraceWriter:
 
     def flush(self) -> None:
         """Have on disk what was written so far."""
-        self._file.flush()
-        if self._rest is not None:
-            self._rest.flush()
+        with self._named():
+            self._file.flush()
+            if self._rest is not None:
+                self._rest.flush()
 
     def close(self) -> None:
         """Close the files. Closing twice does nothing more."""
-        self._file.close()
-        if self._rest is not None:
-            self._rest.close()
+        with self._named():
+            self._file.close()
+            if self._rest is not None:
+                self._rest.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Give errors of writing, which come without it, the name of the file."""
+        try:
+            yield
+        except OSError as problem:
+            raise OSError(problem.errno, problem.strerror, str(self.path)) from None
 
 
 def _frame(parts: Parts, payload: Any, error: dict[str, Any] | None) -> str:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from harness import doctor
 from harness.stage.live.toxics import OwnServer, Toxiproxy, ToxiproxyError, find
 
 QUICK_S = 2.0
@@ -132,6 +133,11 @@ def test_one_of_our_own_is_gone_once_it_is_stopped(toxiproxy):
         Toxiproxy(own.url).version()
 
 
+def test_the_doctor_starts_one_to_see_whether_it_does(toxiproxy):
+    version, problem = doctor.tried(find())
+    assert (version, problem) == (toxiproxy.version(), "")
+
+
 def test_two_of_them_do_not_mistake_each_other(toxiproxy, echo):
     """The library keeps its address in a class."""
     binary = find()
@@ -201,7 +207,7 @@ def test_where_nothing_listens_it_is_said():
         Toxiproxy(f"http://127.0.0.1:{port}").version()
 
 
-@pytest.mark.parametrize("url", ["", "http://", "http:///x"])
+@pytest.mark.parametrize("url", ["", "http://", "http:///x", "127.0.0.1:99999", "http://[::1", "https://127.0.0.1:8474"])
 def test_an_address_that_is_none_is_said_to_be_none(url):
     with pytest.raises(ToxiproxyError, match="as Toxiproxy's address"):
         Toxiproxy(url)

@@ -52,12 +52,14 @@ def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -
 
     def ask(text: str) -> bool:
         name, what = text.split(": ")
+        if what in skips:
+            return False
         if what == "give the station mains again":
             chargers[name] = Charger(chargers[name].url, wrong=wrong)
         else:
             deeds = {"plug the car in": Charger.plug_in, "unplug the car": Charger.unplug, "take the station off mains": Charger.stop}
             deeds[what](chargers[name])
-        return what not in skips
+        return True
 
     live = harness.Live(bench=Bench(listen=f"127.0.0.1:{port}"), ask=ask, say=say, direct=True)
     try:

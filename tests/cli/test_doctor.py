@@ -1,0 +1,208 @@
+"""What the doctor says of what there is for live runs: of each thing that can be missing what to do, and never a traceback."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import trustme
+
+from harness import doctor
+from harness.cli import main
+from harness.doctor import Where
+from harness.stage.live.toxics import BINARY, INSTALL, VERSION
+
+MACHINES = {
+    "Linux": (Where("Linux", "x86_64", False), ["toxiproxy-server-linux-amd64", "docker run --rm --network host", INSTALL, "--direct"]),
+    "Linux on ARM": (Where("Linux", "aarch64", False), ["toxiproxy-server-linux-arm64"]),
+    "a rare machine": (Where("Linux", "riscv64", False), [INSTALL, "--direct"]),
+    "macOS": (Where("Darwin", "arm64", False), ["brew install toxiproxy", INSTALL]),
+    "Windows": (Where("Windows", "AMD64", False), ["toxiproxy-server-windows-amd64.exe", INSTALL]),
+    "a container": (Where("Linux", "x86_64", True), [f"COPY --from=ghcr.io/shopify/toxiproxy:{VERSION} /toxiproxy", INSTALL]),
+}
+HERE = MACHINES["Linux"][0]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_how_to_get_toxiproxy_on(name):
+    here, ways = MACHINES[name]
+    told = "\n".join(doctor.how_to_get_toxiproxy(here))
+    assert all(way in told for way in ways)
+    assert ("docker run" in told) == (here.system == "Linux" and not here.container)
+    assert doctor.of_binary(None, "", "", here).advice == doctor.how_to_get_toxiproxy(here)
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "mark", "says"),
+    [
+        (doctor.of_python((3, 11, 7)), "pass", "on Python 3.11.7"),
+        (doctor.of_python((3, 9, 1)), "fail", "on Python 3.9.1"),
+        (doctor.of_binary(Path("t"), VERSION, "", HERE), "pass", f"Toxiproxy {VERSION} at t starts and answers"),
+        (doctor.of_binary(Path("t"), "git", "", HERE), "pass", "Toxiproxy, built by Go and so without a version, at t starts"),
+        (doctor.of_binary(Path("t"), "2.9.0", "", HERE), "unknown", "Toxiproxy 2.9.0 at t"),
+        (doctor.of_binary(Path("t"), "", "it does not start to listen", HERE), "fail", "Toxiproxy at t: it does not start"),
+        (doctor.of_running("u", VERSION, "", HERE), "pass", f"Toxiproxy {VERSION} at u answers"),
+        (doctor.of_open_files(None), "pass", "no limit, so 2000 chargers"),
+        (doctor.of_open_files(20_000), "pass", "enough for 2000 chargers"),
+        (doctor.of_open_files(1_024), "unknown", "1024 at the most, enough for 206 chargers"),
+        (doctor.of_open_files(100), "fail", "enough for 0 chargers"),
+        (doctor.of_loopback(""), "pass", "loopback"),
+        (doctor.of_loopback("operation not permitted"), "fail", "loopback: operation not permitted"),
+        (doctor.of_schemas(""), "pass", "1.6 and 2.0.1 load"),
+        (doctor.of_schemas("OCPP 1.6 lacks its own"), "fail", "OCPP 1.6 lacks its own"),
+        (doctor.of_password("SECRET", given=True), "pass", "SECRET is set"),
+        (doctor.of_password("SECRET", given=False), "fail", "SECRET is not set"),
+    ],
+)
+def test_what_is_said_of_what_is_found(diagnosis, mark, says):
+    assert diagnosis.mark == mark
+    assert says in diagnosis.text
+    assert bool(diagnosis.advice) == (mark != "pass")
+
+
+def lines(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[str]]:
+    code = main(["doctor", *words])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return code, captured.out.splitlines()
+
+
+@pytest.fixture
+def answering() -> Iterator[str]:
+    """Something that says it is a Toxiproxy of the version that is tested, and that it is ready; and at /busy that it is not."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = f'{{"version": "{VERSION}"}}'.encode()
+            self.send_response(503 if self.path == "/busy" else 200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on standard error."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_all_is_there(capsys, answering):
+    code, told = lines(capsys, "--toxiproxy", answering)
+    assert (code, told[-1]) == (0, "Live runs can be made.")
+    assert f"✓ Toxiproxy {VERSION} at {answering} answers" in told
+    assert not [line for line in told if line.startswith("✗")]
+
+
+def test_there_is_no_toxiproxy(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    code, told = lines(capsys)
+    assert (code, told[-1]) == (6, "Live runs cannot be made as it is: see what is marked ✗.")
+    assert [line for line in told if line.startswith(f"✗ Toxiproxy: no {BINARY} on PATH")]
+    assert any(INSTALL in line for line in told)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what makes a file a program is another matter there")
+@pytest.mark.parametrize(("program", "why"), [("#!/bin/sh\nexit 1\n", "does not start to listen"), ("nonsense", "cannot be started: exec")])
+def test_what_is_called_toxiproxy_and_is_none(capsys, monkeypatch, tmp_path, program, why):
+    (tmp_path / BINARY).write_text(program)
+    (tmp_path / BINARY).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, told = lines(capsys)
+    assert code == 6
+    assert [line for line in told if line.startswith("✗ Toxiproxy at") and why in line]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:1", "", "127.0.0.1:99999", "ftp://127.0.0.1"])
+def test_the_toxiproxy_that_is_named_is_not_there(capsys, url):
+    code, told = lines(capsys, "--toxiproxy", url)
+    assert code == 6
+    assert [line for line in told if line.startswith("✗") and ("does not answer" in line or "as Toxiproxy's address" in line)]
+
+
+# Your server.
+
+
+@pytest.fixture
+def target(tmp_path, monkeypatch):
+    """Writes a target file; gives its path."""
+    monkeypatch.setenv("THEIR_SECRET", "a secret of the test")
+
+    def written(url: str, more: str = "") -> str:
+        (tmp_path / "mine.yaml").write_text(f"harness: 1\nurl: {url}/{{station}}\n{more}", encoding="utf-8")
+        return str(tmp_path / "mine.yaml")
+
+    return written
+
+
+def test_your_server_is_there(capsys, answering, target):
+    file = target(f"ws://{answering}", f"ready: http://{answering}/health\npassword_from: THEIR_SECRET\n")
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", file)
+    assert code == 0
+    assert told[-5:-1] == [
+        f"✓ target {file}: readable", "✓ password: the environment variable THEIR_SECRET is set",
+        f"✓ your server: ws://{answering}/{{station}} takes TCP connections",
+        f"✓ readiness: http://{answering}/health says that it is ready",
+    ]  # fmt: skip
+
+
+def test_your_server_is_not_there_nor_its_password(capsys, answering, target, monkeypatch):
+    monkeypatch.delenv("THEIR_SECRET")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    file = target(f"ws://127.0.0.1:{port}", f"ready: http://{answering}/busy\npassword_from: THEIR_SECRET\n")
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", file)
+    assert code == 6
+    assert "✗ password: the environment variable THEIR_SECRET is not set" in told
+    assert f"✗ your server: ws://127.0.0.1:{port}/{{station}}: connection refused" in told
+    assert f"✗ readiness: http://{answering}/busy: HTTP 503" in told
+
+
+@pytest.mark.parametrize(("host", "why"), [("nowhere.invalid", "cannot be resolved"), (f"{'a' * 70}.example", "can")])
+def test_your_servers_name_leads_nowhere(capsys, answering, target, host, why):
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", target(f"ws://{host}"))
+    assert code == 6
+    assert [line for line in told if line.startswith(f"✗ your server: ws://{host}") and why in line]
+
+
+def test_a_target_file_that_is_none(capsys, answering, tmp_path):
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", str(tmp_path / "nowhere.yaml"))
+    assert code == 6
+    assert [line for line in told if line.startswith("✗") and "nowhere.yaml: the file cannot be read" in line]
+
+
+@pytest.mark.parametrize(
+    ("ca", "code", "says"),
+    [("ca: ca.pem\n", 0, "takes TLS connections"), ("", 6, "its certificate is not good"), ("ca: mine.yaml\n", 6, "no TLS: ")],
+    ids=["known", "unknown", "no authority"],
+)
+def test_a_server_that_speaks_tls(capsys, answering, target, tmp_path, ca, code, says):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def greet() -> None:
+            try:
+                with context.wrap_socket(door.accept()[0], server_side=True):
+                    return
+            except OSError:
+                return
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        found, told = lines(capsys, "--toxiproxy", answering, "--target", target(f"wss://127.0.0.1:{door.getsockname()[1]}", ca))
+        socket.create_connection(door.getsockname()).close()  # where nobody knocked
+        thread.join()
+    assert found == code
+    assert [line for line in told if says in line]
