@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from errno import EEXIST
@@ -171,11 +171,16 @@ def run(
                            overrides=list(overrides), twin=twin, simulate_all=simulate_all)  # fmt: skip
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
+        if live is not None:
+            recording = _LiveRecording(case.folder, live)
+            judging, journal, footer = recording.record(resolved, twin=twin, progress=progress)
+            assert recording.scenario is not None
+            case = case.of(recording.scenario)
+            return case.judged(judging, journal, footer, live=live.of(resolved))
         judging, journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, live=live, progress=progress,
-            listening=partial(_Judging, live=live.of(resolved) if live else None),
+            resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
         )  # fmt: skip
-        return case.judged(judging, journal, footer, live=live.of(resolved) if live else None)
+        return case.judged(judging, journal, footer)
     except KeyboardInterrupt as stop:
         try:
             journal_so_far = Journal(case.folder)
@@ -387,6 +392,11 @@ class _Case:
         self._started = datetime.now(UTC)
         self._from = time.monotonic()
 
+    def of(self, scenario: Scenario) -> _Case:
+        """The same case, of a scenario that began later than it says."""
+        self._scenario = scenario
+        return self
+
     @cached_property
     def folder(self) -> Path:
         """Where the journal is to go, made when first asked for; a temporary folder where nothing is to be kept.
@@ -516,18 +526,17 @@ def _record(
     twin: bool,
     simulate_all: bool,
     listening: Callable[[Scenario], _Heard],
-    live: Live | None = None,
     progress: Progress | None = None,
 ) -> tuple[_Heard, Path, Footer]:
-    """Run a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
+    """Simulate a scenario into a journal while a listener hears it; returns that listener, the journal's file and its footer."""
     from harness.stage import apart, simulated
     from harness.stage.errors import StageError
 
-    with Writer(folder, scenario, live=live.of(scenario) if live else None) as journal:
+    with Writer(folder, scenario) as journal:
         whole_ms = scenario.duration_ms * (2 if twin else 1)
         tell = progress and partial(_tell, progress, whole_ms, 0)
         try:
-            if live is None and apart.is_worth(scenario):
+            if apart.is_worth(scenario):
                 with apart.running(scenario, simulate_all=simulate_all) as encoded, simulated.without_collections():
                     listener = listening(scenario)
                     decoder = msgspec.json.Decoder(AnyRecord)
@@ -542,22 +551,50 @@ def _record(
 
                 def sink(batch: Sequence[AnyRecord]) -> None:
                     journal.write(batch)
-                    if live is not None:  # what it saw cannot be had again
-                        journal.flush()
                     listener.feed(batch)
 
-                if live is not None:
-                    from harness.stage.live.run import run as run_live
-
-                    run_live(scenario, sink, live, frames=folder / FRAMES_NAME, progress=tell)
-                else:
-                    simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
+                simulated.run(scenario, sink, simulate_all=simulate_all, progress=tell)
         except StageError as refusal:
             raise _refused(scenario, refusal) from None
         tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
         totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
         footer = journal.finish(scenario.duration_ms, twin=totals)
     return listener, journal.path, footer
+
+
+class _LiveRecording:
+    """A live run on its way into a journal, which is begun when the run is."""
+
+    def __init__(self, folder: Path, live: Live) -> None:
+        self._folder = folder
+        self._live = live
+        self.scenario: Scenario | None = None
+        """The scenario as it began: against real software that is when all were there."""
+
+    def record(self, scenario: Scenario, *, twin: bool, progress: Progress | None = None) -> tuple[_Judging, Path, Footer]:
+        """Run a scenario; returns who judged meanwhile, the journal's file and its footer."""
+        from harness.stage.live.run import run
+
+        whole_ms = scenario.duration_ms * (2 if twin else 1)
+        tell = progress and partial(_tell, progress, whole_ms, 0)
+        with ExitStack() as self._open:
+            run(scenario, self._sink, self._live, begin=self._begin, frames=self._folder / FRAMES_NAME, progress=tell)
+            assert self.scenario is not None
+            tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
+            totals = _twin_totals(self.scenario, self._listener.outline.driver_steps, tell) if twin else None
+            footer = self._journal.finish(scenario.duration_ms, twin=totals)
+        return self._listener, self._journal.path, footer
+
+    def _begin(self, scenario: Scenario) -> None:
+        how = self._live.of(scenario)
+        self.scenario = scenario
+        self._listener = _Judging(scenario, how)
+        self._journal = self._open.enter_context(Writer(self._folder, scenario, live=how))
+
+    def _sink(self, batch: Sequence[AnyRecord]) -> None:
+        self._journal.write(batch)
+        self._journal.flush()  # what it saw cannot be had again
+        self._listener.feed(batch)
 
 
 def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:

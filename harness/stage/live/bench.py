@@ -79,6 +79,7 @@ class BenchStage(ServerSide):
     """A live run in front of real chargers."""
 
     charger_class = Shadow
+    own_time = False
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: LiveClock, *, bench: Bench, ask: Callable[[str], bool], say: Callable[[str], None],
@@ -414,12 +415,13 @@ def _unheard(text: str) -> None:
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
-    progress: Progress | None = None,
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, begin: Callable[[Scenario], None],
+    trace: TraceWriter | None = None, progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario in front of real chargers, from the first connection to the last record."""
     assert how.at_bench is not None
     stage = BenchStage(
-        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask or _nobody, say=how.say or _unheard, toxiproxy=toxiproxy, trace=trace, progress=progress
+        scenario, sink, LiveClock(1), bench=how.at_bench, ask=how.ask or _nobody, say=how.say or _unheard, toxiproxy=toxiproxy,
+        trace=trace, progress=progress,
     )  # fmt: skip
-    await stage.play()
+    await stage.play(begin)

@@ -7,6 +7,7 @@ ends are here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from harness.stage.base import Progress
@@ -97,8 +98,8 @@ class Embedded(ChargerSide, ServerSide):
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
-    progress: Progress | None = None,
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, begin: Callable[[Scenario], None],
+    trace: TraceWriter | None = None, progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario against the embedded server, from the first connection to the last record."""
 
@@ -107,4 +108,4 @@ async def play(
 
     clock = LiveClock(how.speed, quiet=quiet if how.skip_idle else None)
     stage = Embedded(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
-    await stage.play()
+    await stage.play(begin)

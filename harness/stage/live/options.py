@@ -36,7 +36,8 @@ class Live:
     bench: str | Path | Bench = ""
     """Your chargers, by the file of their bench; empty: virtual chargers."""
     ask: Callable[[str], bool] | None = None
-    """Has the person at the bench do something; returns whether it was done. Called in a thread of its own, and may take its time. None: nobody is there."""
+    """Has the person at the bench do something; returns whether it was done. Called in a thread of its own, and may take its time. None:
+    nobody is there."""
     say: Callable[[str], None] | None = None
     """Tells the person at the bench something."""
 

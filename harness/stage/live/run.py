@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -32,6 +32,9 @@ FILES_BESIDE = 200
 
 OCPP: tuple[Literal["ocpp1.6", "ocpp2.0.1"], ...] = ("ocpp1.6", "ocpp2.0.1")
 """What is spoken live."""
+
+
+Begin = Callable[[Scenario], None]
 
 
 def over_websockets(scenario: Scenario, ocpp: str) -> Scenario:
@@ -93,8 +96,10 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     return over_websockets(scenario, how.ocpp)
 
 
-def run(scenario: Scenario, sink: Sink, how: Live, *, frames: Path | None = None, progress: Progress | None = None) -> None:
+def run(scenario: Scenario, sink: Sink, how: Live, *, begin: Begin, frames: Path | None = None, progress: Progress | None = None) -> None:
     """Run a scenario that :func:`prepare` gave on the wall clock; its frames are kept in the file ``frames``.
+
+    ``begin`` is told the scenario as it begins, before the first record is handed on.
 
     Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
     afterwards, and a Toxiproxy that was started for the run is stopped.
@@ -104,7 +109,7 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, frames: Path | None = None
         proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)
         play = bench.play if how.at_bench else target.play if how.yours else embedded.play
         with TraceWriter(frames) if frames is not None else nullcontext() as trace:
-            _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, trace=trace, progress=progress))
+            _run_to_its_end(play(scenario, sink, how, toxiproxy=proxies, begin=begin, trace=trace, progress=progress))
     finally:
         if own is not None:
             own.stop()

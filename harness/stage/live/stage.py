@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Literal, cast
+
+from msgspec.structs import replace
 
 from harness.journal.records import Measured, Proxied
 from harness.stage.base import Progress, Stage
@@ -50,6 +54,9 @@ QUIET.addHandler(logging.NullHandler())
 
 class LiveStage(Stage):
     """A live run in progress."""
+
+    own_time = True
+    """Its time is its own; otherwise, with software that is not ours, that of the wall clock, and it begins when all are there."""
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: LiveClock, *, toxiproxy: Toxiproxy | None,
@@ -95,10 +102,16 @@ class LiveStage(Stage):
         """Have everything as it is when a scenario starts, and every charger connected."""
         raise NotImplementedError
 
-    async def play(self) -> None:
-        """Run the scenario, from the first connection to the last record."""
+    async def play(self, begin: Callable[[Scenario], None]) -> None:
+        """Run the scenario, from the first connection to the last record; ``begin`` is told the scenario as it begins."""
         try:
             await self.prepare()
+            if not self.own_time:
+                start = int(time.time()) + 1
+                await asyncio.sleep(start - time.time())
+                self.calendar.epoch_ms = start * 1000
+                self.scenario = replace(self.scenario, start=datetime.fromtimestamp(start, UTC).isoformat().replace("+00:00", "Z"))
+            begin(self.scenario)
             self.live_clock.start()
             self.open()
             await self.live_clock.run(self.scenario.duration_ms, self.elapsed)

@@ -10,6 +10,8 @@ import asyncio
 import base64
 import os
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +94,7 @@ class TargetStage(ChargerSide):
     """A live run against your server."""
 
     server_class = Elsewhere
+    own_time = False
 
     def __init__(
         self, scenario: Scenario, sink: Sink, clock: LiveClock, *, target: Target, toxiproxy: Toxiproxy | None,
@@ -114,7 +117,7 @@ class TargetStage(ChargerSide):
             end = self._charger_ends[port.place]
             end.tag = port.charger.kit.tag or place.fill(target.tag)
             if isinstance(end, ocpp201.ChargerEnd):
-                end.prefix = f"{int(end.calendar.epoch_ms):x}-"
+                end.prefix = f"{int(time.time() * 1000):x}-"
 
     # Before and after.
 
@@ -425,8 +428,8 @@ def reason(problem: BaseException) -> str:
 
 
 async def play(
-    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, trace: TraceWriter | None = None,
-    progress: Progress | None = None,
+    scenario: Scenario, sink: Sink, how: Live, *, toxiproxy: Toxiproxy | None, begin: Callable[[Scenario], None],
+    trace: TraceWriter | None = None, progress: Progress | None = None,
 ) -> None:  # fmt: skip
     """Run a scenario against your server, from the first connection to the last record."""
     assert how.yours is not None
@@ -434,4 +437,4 @@ async def play(
     stage = TargetStage(
         scenario, sink, LiveClock(1), target=how.yours, toxiproxy=toxiproxy, ledger=ledger, trace=trace, progress=progress
     )  # fmt: skip
-    await stage.play()
+    await stage.play(begin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
@@ -93,11 +92,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def ready(scenario: Scenario) -> Scenario:
-    """The scenario as it runs against such a server: from now on, with the server in one piece, and each of its frames judged."""
+    """The scenario as it runs against such a server: with the server in one piece, and each of its frames judged."""
     server: ServerModel = replace(scenario.server, shards=1)
     chargers = tuple(replace(entry, shard=None) for entry in scenario.chargers)
-    start = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
     named = {check.name for check in scenario.expect.checks}
     more = () if FRAMES in named else (CheckSpec(name=FRAMES, builtin=True),)
     expect = replace(scenario.expect, checks=(*scenario.expect.checks, *more))
-    return replace(scenario, server=server, chargers=chargers, start=start, expect=expect)
+    return replace(scenario, server=server, chargers=chargers, expect=expect)
