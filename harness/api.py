@@ -21,7 +21,7 @@ from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
-from harness.journal.records import AnyRecord
+from harness.journal.records import AnyRecord, Ledger
 from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
@@ -213,15 +213,22 @@ def _refused(scenario: Scenario, refusal: StageError) -> ScenarioError:
     return ScenarioError([Problem(file=scenario.name, line=0, column=0, message=str(refusal))])
 
 
-def judge(journal: str | Path, *, strict: bool = False) -> Run:
+def judge(journal: str | Path, *, strict: bool = False, ledger: str | Path = "") -> Run:
     """Judge a saved journal again. It needs no other file: neither the scenario nor its models.
 
     ``journal`` is the file or the folder of a run. One that was cut off is judged as far as it goes, with the verdict
-    ``interrupted``. Raises :class:`harness.journal.format.JournalError` for what is no journal.
+    ``interrupted``. ``ledger`` is a file with the transactions in the books of a server of your own, exported after the run: they are
+    judged instead of those that the run read. Raises :class:`harness.journal.format.JournalError` for what is no journal, and
+    :class:`harness.journal.books.BooksError` for books that cannot be read.
     """
     opened = Journal(journal)
     _refuse_unknown_names(opened)
-    return _Case(opened.scenario, check_command(journal, strict=strict), strict=strict).judged_from(opened)
+    case = _Case(opened.scenario, check_command(journal, strict=strict, ledger=ledger), strict=strict)
+    if not ledger:
+        return case.judged_from(opened)
+    from harness.journal import books
+
+    return case.judged_from(opened, ledgers=books.exported(opened, books.text_of(Path(ledger)), str(ledger)))
 
 
 def import_log(
@@ -329,11 +336,12 @@ def repeat_command(
     return shlex.join(["harness", "serve" if bench else "run", source, "--seed", str(resolved.seed), *sets, *given])
 
 
-def check_command(journal: str | Path, *, strict: bool = False) -> str:
+def check_command(journal: str | Path, *, strict: bool = False, ledger: str | Path = "") -> str:
     """The one-line command that judges a journal again."""
     import shlex
 
-    return shlex.join(["harness", "check", str(journal), *(["--strict"] if strict else [])])
+    given = [*(["--strict"] if strict else []), *(["--ledger", str(ledger)] if ledger else [])]
+    return shlex.join(["harness", "check", str(journal), *given])
 
 
 class _Listener:
@@ -405,12 +413,16 @@ class _Case:
             raise FileExistsError(EEXIST, _TAKEN, str(self._keep_in))
         return self._keep_in
 
-    def judged_from(self, journal: Journal, *, verified: bool = False) -> Run:
-        """Judge what stands in a journal."""
-        judging = _Judging(journal.scenario, journal.live)
+    def judged_from(self, journal: Journal, *, verified: bool = False, ledgers: Sequence[Ledger] | None = None) -> Run:
+        """Judge what stands in a journal; with ``ledgers`` by those books, and none that stand there."""
+        live = journal.live
+        if live is not None and ledgers is not None:
+            live = msgspec.structs.replace(live, books=True)
+        judging = _Judging(journal.scenario, live)
         for batch in journal.batches():
-            judging.feed(batch)
-        return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=journal.live)
+            judging.feed(batch if ledgers is None else [record for record in batch if not isinstance(record, Ledger)])
+        judging.feed(ledgers or ())
+        return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=live)
 
     def judged(
         self, judging: _Judging, journal: Path, footer: Footer | None, version: str = __version__, *, verified: bool = False,

@@ -62,7 +62,7 @@ def explain(name: str, *, width: int = 100) -> str | None:
 
     ``name`` may be the path of a scenario or model file. Raises :class:`ScenarioError` for a file that cannot be read.
     """
-    lines = _file(name) if is_path(name) else _explained(name)
+    lines = _file(name) if is_path(name) and not shipped.scenario_path(name) else _explained(name)
     return None if lines is None else "\n".join(folded for line in lines for folded in _fold(line, width))
 
 
@@ -113,7 +113,7 @@ def _fold(line: str, width: int) -> list[str]:
 
 def _scenarios() -> dict[str, str]:
     found = {}
-    for name in shipped.scenario_names():
+    for name in (*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)):
         path = shipped.scenario_path(name)
         assert path is not None
         found[name] = _text(read_file(path, path.name), "title")
@@ -211,6 +211,8 @@ def _scenario(name: str, tree: Node) -> Iterator[str]:
     yield _text(tree, "why")
     yield ""
     yield f"Run it: harness run {name}"
+    if name.startswith(f"{shipped.LIVE}/"):
+        yield f"Run it against your server: harness run {name} --live --target FILE"
 
 
 def _model(kind: shipped.ModelKind, name: str, shown: str) -> Iterator[str]:

@@ -109,6 +109,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check = command("check", _check, "judge a saved journal again")
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    check.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -126,13 +127,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
     doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
     doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
-    lint = command("lint", _lint, "check scenario and model files without running them")
+    lint = command("lint", _lint, "check scenario, model and target files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
-    new.add_argument("kind", choices=("scenario", "model"))
+    new.add_argument("kind", choices=("scenario", "model", "target"))
     new.add_argument("name", metavar="NAME", help="its name; the file is NAME.yaml")
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
-    schema.add_argument("kind", choices=("scenario", "model", "result"))
+    schema.add_argument("kind", choices=("scenario", "model", "target", "result"))
     return parser, dict(below.choices)
 
 
@@ -375,7 +376,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from harness import api
     from harness.journal.reader import Journal
 
-    run = api.judge(arguments.journal, strict=arguments.strict)
+    run = api.judge(arguments.journal, strict=arguments.strict, ledger=arguments.ledger or "")
     _print_run(run)
     if run.verdict == "interrupted":
         _complain(f"this journal was cut off: {Journal(arguments.journal).cut}")
@@ -675,6 +676,7 @@ def _explain_failure(problem: Exception) -> int:
         return USAGE_ERROR
     from harness.api import NotRepeatableError
     from harness.importing import LostError
+    from harness.journal.books import BooksError
     from harness.journal.format import JournalError
     from harness.scenario import ScenarioError
     from harness.stage.errors import ExperimentError
@@ -686,7 +688,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError | TraceError | LostError):
+    if isinstance(problem, JournalError | TraceError | LostError | BooksError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):

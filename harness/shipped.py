@@ -22,6 +22,9 @@ FOLDERS: dict[ModelKind, str] = {
 }
 """A kind of model → its folder."""
 
+LIVE: Literal["live"] = "live"
+"""The folder of the scenarios that are short and need nothing of their server but OCPP."""
+
 
 @cache
 def content_dir() -> Path:
@@ -48,7 +51,8 @@ def model_path(kind: ModelKind, name: str) -> Path | None:
 
 def scenario_path(name: str) -> Path | None:
     """The file of a shipped scenario, or None where there is none of that name."""
-    return _file(scenarios_dir(), name)
+    folder, _, own = name.rpartition("/")
+    return _file(scenarios_dir() / folder, own) if folder in ("", LIVE) else None
 
 
 def model_names(kind: ModelKind) -> list[str]:
@@ -56,9 +60,9 @@ def model_names(kind: ModelKind) -> list[str]:
     return _names(models_dir(kind))
 
 
-def scenario_names() -> list[str]:
-    """The names of the shipped scenarios, sorted."""
-    return _names(scenarios_dir())
+def scenario_names(folder: Literal["", "live"] = "") -> list[str]:
+    """The names of the shipped scenarios, sorted; in ``live`` are those made for a run against a server of somebody's own."""
+    return [f"{folder}/{name}" if folder else name for name in _names(scenarios_dir() / folder)]
 
 
 def _file(folder: Path, name: str) -> Path | None:

@@ -15,6 +15,7 @@ CHARGER_QUIRKS: dict[str, str] = {
     "sends-stop-twice": "The end of each transaction is reported twice.",
     "register-restarts-at-power-up": "The energy register starts at zero after each power-up.",
     "reorders-queue": "Queued transaction messages are sent newest first.",
+    "sends-queue-at-once": "Queued messages are sent all at once, without waiting for answers, and never again.",
     "drops-oldest-when-full": "A full queue drops its oldest message, a transaction's start included.",
     "awaits-boot-after-reconnect": "After a plain reconnect the charger waits for a registration answer it never asked for.",
     "no-backoff": "Failed attempts to reconnect are repeated after one second, without end.",

@@ -2,7 +2,8 @@
 
 Either form has, for each transaction: ``station``, ``transaction`` (its id at the server), ``start`` and ``stop`` (ISO 8601), ``start_wh``
 and ``stop_wh`` (the energy register); the stop's two are empty, or null, while it goes on. CSV has these as its first line, in any
-order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run.
+order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run, unless a
+station of the run told of it so: it may have lost the time.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from harness.journal.records import Ledger
+from harness.journal.reader import Journal
+from harness.journal.records import Ledger, Message, Transaction
 
 COLUMNS = ("station", "transaction", "start", "start_wh", "stop", "stop_wh")
 NEAR_MS = 1_000
@@ -47,6 +50,32 @@ class Start(NamedTuple):
     wh: int
     id: str
     """The transaction's id at the server; empty: not known."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a file of books. Raises :class:`BooksError` for what is no text, and :class:`OSError` for what cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise BooksError(f"{path}: no text in UTF-8: {problem}") from None
+
+
+def exported(journal: Journal, text: str, shown: str) -> list[Ledger]:
+    """What books that were exported after a run say of its chargers; ``shown`` is how messages name them. Raises :class:`BooksError`."""
+    live = journal.live
+    if live is None or live.peer != "your server":
+        raise BooksError(f"{journal.path} is of a run whose server's books are known: `ledger` is of runs against a server of your own")
+    starts: dict[str, dict[int, Start]] = {}
+    now = 0
+    for record in journal.records():
+        now = record.t
+        if isinstance(record, Transaction) and record.edge == "open":
+            # One whose start was never answered is known by when it began.
+            starts.setdefault(record.who, {})[record.tx] = Start(record.tx, record.t, record.wh, "")
+        elif isinstance(record, Message) and record.action == "transaction-start":
+            starts.setdefault(record.who, {})[record.tx] = Start(record.tx, record.stamp, record.wh, record.id)
+    told = {charger: list(of.values()) for charger, of in starts.items()}
+    return ledgers(read(text, shown), told, live.stations, journal.scenario.start, now)
 
 
 def read(text: str, shown: str) -> list[Booking]:
@@ -113,10 +142,12 @@ def ledgers(
     unknown = 0
     for booking in bookings:
         charger = charger_of.get(booking.station)
-        begun = booking.start_ms - epoch_ms
-        if charger is None or begun < -BEFORE_MS:
+        if charger is None:
             continue
+        begun = booking.start_ms - epoch_ms
         told = _told(booking, begun, starts.get(charger, ()))
+        if begun < -BEFORE_MS and (told is None or abs(begun - told.stamp) > NEAR_MS):
+            continue
         unknown -= told is None
         if told is not None and abs(begun - told.stamp) <= NEAR_MS:
             begun = told.stamp

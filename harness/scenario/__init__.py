@@ -2,7 +2,7 @@
 
 :func:`load` reads a file, or a shipped scenario by name; :func:`loads` reads a text. What a file says is overruled by ``overrides`` in
 their order (``--set``), and those by ``seed``. :func:`lint` gives errors and warnings without raising, :func:`schema` is the JSON Schema of
-scenario and model files, :func:`new` a commented text to start from.
+scenario, model and target files, :func:`new` a commented text to start from.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
 
 
 def lint(path: str | Path) -> list[Problem]:
-    """All that is wrong with a scenario or model file, and all that is doubtful (``severity`` ``warn``), in the order of the file."""
+    """All that is wrong with a scenario, model or target file, and doubtful (``severity`` ``warn``), in the order of the file."""
     from harness.scenario.linting import lint_file
 
     try:
@@ -65,15 +65,18 @@ def doubts(source: str | Path, overrides: Sequence[str] = (), seed: int | None =
     return [problem for problem in resolution.problems.in_order() if problem.severity == "warn"]
 
 
-def schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of scenario files or of model files, with the texts that editors show."""
+def schema(kind: Literal["scenario", "model", "target"]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of scenario, model or target files, with the texts that editors show."""
     from harness.scenario.jsonschema import json_schema
 
     return json_schema(kind)
 
 
-def new(kind: Literal["scenario", "model"], name: str) -> str:
-    """A commented file to start from: a scenario that runs, or a charger model that it could use. Raises ValueError for a bad name."""
+def new(kind: Literal["scenario", "model", "target"], name: str) -> str:
+    """A commented file to start from: a scenario that runs, a charger model that it could use, or what tells of a server of your own.
+
+    Raises ValueError for a bad name.
+    """
     from harness.scenario.beginnings import beginning
 
     return beginning(kind, name)
@@ -92,9 +95,8 @@ def find(source: str | Path) -> tuple[Path, str]:
     from harness.scenario.problems import nearest
 
     what = "is a folder" if path.is_dir() else "no such file, and no shipped scenario of that name"
-    raise ScenarioError(
-        [Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), shipped.scenario_names()))]
-    )
+    known = [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)]
+    raise ScenarioError([Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), known))])
 
 
 def _resolution(root: Node, name: str, folder: Path, overrides: Sequence[str]) -> Resolution:

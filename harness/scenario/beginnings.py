@@ -130,8 +130,38 @@ claims:                     # where each statement comes from; a path covers wha
 """
 
 
-def beginning(kind: Literal["scenario", "model"], name: str) -> str:
+_TARGET = """\
+# A server of your own. Check this file with `harness lint {name}.yaml`, and run a scenario against the server with
+# `harness run live/half-open --live --target {name}.yaml`. docs/your-server.md tells of each key.
+harness: 1                                      # version of the format
+url: ws://127.0.0.1:9000/ocpp/{{station}}         # where a station connects; wss:// with a certificate
+station: CP-{{number:04}}                         # the ids of its stations: CP-0001 …; {{charger}} is the name in the scenario
+# tag: TEST-{{number}}                            # the tag that drivers show; the charger's name by default
+# password_from: MY_SERVER_PASSWORD             # an environment variable: basic authentication
+# ca: my-authority.pem                          # beside this file: who signed the server's certificate
+ready: http://127.0.0.1:8080/health             # what answers 2xx once the server is ready
+
+commands:                                       # what server.crash, server.upgrade and server.hang do; leave out what you cannot
+  stop: [docker, compose, kill, my-server]
+  start: [docker, compose, start, my-server]
+  pause: [docker, compose, pause, my-server]
+  resume: [docker, compose, unpause, my-server]
+
+# operations:                                   # what drivers do in your app
+#   set-amperage: [./set-amperage, '{{station}}', '{{amperage}}']
+
+books: [./export-transactions]                  # prints CSV: station, transaction, start, start_wh, stop, stop_wh
+
+# toxiproxy:                                    # where it does not run on this machine beside the server
+#   upstream: my-server:9000                    # where Toxiproxy finds the server
+#   listen: 0.0.0.0                             # on which of its own addresses it listens
+#   reach: 127.0.0.1                            # where chargers find Toxiproxy
+#   ports: 21000-21009
+"""
+
+
+def beginning(kind: Literal["scenario", "model", "target"], name: str) -> str:
     """The text to start from. Raises ValueError for a name that no file of ours could have."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name of letters, digits, `-` and `_`")
-    return {"scenario": _SCENARIO, "model": _MODEL}[kind].format(name=name)
+    return {"scenario": _SCENARIO, "model": _MODEL, "target": _TARGET}[kind].format(name=name)

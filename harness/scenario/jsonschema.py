@@ -7,14 +7,17 @@ from typing import Any, Literal
 from harness.scenario.forms import Choice, Either, Field, Form, ListOf, MapOf, Raw, Record, Scalar
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import STRUCTS, file_fields, model_form
+from harness.scenario.target import TARGET
 from harness.shipped import ModelKind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KINDS: tuple[ModelKind, ...] = (*STRUCTS, "tariff")
 
 
-def json_schema(kind: Literal["scenario", "model"]) -> dict[str, Any]:
-    """The schema of scenario files, or of model files of all kinds. Raises ValueError for anything else."""
+def json_schema(kind: Literal["scenario", "model", "target"]) -> dict[str, Any]:
+    """The schema of scenario files, of model files of all kinds, or of target files. Raises ValueError for anything else."""
+    if kind == "target":
+        return {"$schema": DIALECT, "title": "A target of harness", **_of(TARGET)}
     if kind == "scenario":
         changes = {name: _changes(name) for name in KINDS}
         return {"$schema": DIALECT, "title": "A scenario of harness", **_of(SCENARIO), "$defs": changes}

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar, words_form
+from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar
 from harness.scenario.forms import read as read_form
-from harness.scenario.nodes import read_file
+from harness.scenario.models import VERSION
+from harness.scenario.nodes import Node, read_file
 from harness.scenario.problems import Problem, Problems, ScenarioError
 from harness.units import UnitError
 from harness.values import Bench, Target
 
-COMMANDS = ("start", "stop", "pause", "resume")
+COMMANDS = {
+    "stop": "Ends the server's process.", "start": "Starts it again.",
+    "pause": "Keeps it from answering, its connections left open.", "resume": "Lets it go on.",
+}  # fmt: skip
 """What can be done to the server's process, by the target's own commands."""
-OPERATIONS = ("override", "set-amperage", "set-tou")
+OPERATIONS = {
+    "override": "A driver overrides the schedule.", "set-amperage": "A driver sets a limit, `{amperage}` in A.",
+    "set-tou": "A driver turns charging by time of use `{on}` (true or false), at the price levels `{charge_in}`.",
+}  # fmt: skip
 """What a driver can do in the app, by the target's own commands."""
 OF_A_CHARGER = ("charger", "number", "station")
 """What may stand in braces where a charger is meant: its name in the scenario, its place there from 1, its station id."""
@@ -78,6 +85,10 @@ def _words(known: Iterable[str] = ("station",)) -> Form:
     return ListOf(_pattern(known, "a charger"))
 
 
+def _each(docs: Mapping[str, str], key: str, known: Iterable[str] = ("station",)) -> Record:
+    return Record(f"`{key}`", tuple(Field(name, _words(known), doc, attribute=name) for name, doc in docs.items()), dict)
+
+
 _TOXIPROXY = Record(
     "`toxiproxy`",
     (
@@ -93,7 +104,7 @@ _TOXIPROXY = Record(
 TARGET = Record(
     "the target",
     (
-        Field("harness", words_form("1"), "The version of this format.", True, attribute="harness"),
+        Field("harness", VERSION, "The version of the file format.", True, attribute="harness"),
         Field("url", _scalar(_url, "ws://127.0.0.1:9000/ocpp/{station}"), "Where a station connects.", True, "url"),
         Field("station", _pattern(OF_A_CHARGER[:2], "a charger"), "A charger's station id; by default its name.", attribute="station"),
         Field("tag", _pattern(OF_A_CHARGER, "a charger"), "The tag of a charger for which the scenario has none; by default its name.",
@@ -105,10 +116,9 @@ TARGET = Record(
         Field("ready", _scalar(_http, "http://127.0.0.1:8080/health"), "What answers 2xx once it is ready; by default a connection does.",
               attribute="ready"),
         Field("ready_timeout", DURATION, "How long to wait for that; 30 s by default.", attribute="ready_timeout_ms"),
-        Field("commands", MapOf(_words(), "a command", lambda: COMMANDS), "What starts, stops, pauses and resumes your server's process.",
+        Field("commands", _each(COMMANDS, "commands"), "What starts, stops, pauses and resumes your server's process.",
               attribute="commands"),
-        Field("operations", MapOf(_words(OF_AN_OPERATION), "an operation", lambda: OPERATIONS), "What a driver does in your app.",
-              attribute="operations"),
+        Field("operations", _each(OPERATIONS, "operations", OF_AN_OPERATION), "What a driver does in your app.", attribute="operations"),
         Field("books", _words(), "What prints the transactions in your books, as CSV or JSON.", attribute="books"),
     ),
     dict,
@@ -121,7 +131,7 @@ DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart")
 BENCH = Record(
     "the bench",
     (
-        Field("harness", words_form("1"), "The version of this format.", True, attribute="harness"),
+        Field("harness", VERSION, "The version of the file format.", True, attribute="harness"),
         Field("listen", _scalar(_address, "127.0.0.1:9000"), "Where chargers connect; 127.0.0.1:9000 by default.", attribute="listen"),
         Field("stations", MapOf(TEXT, "a charger"), "The station ids of chargers whose names are not their ids.", attribute="stations"),
         Field("password", _pattern(("charger", "station"), "a charger"), "What stations must give (basic authentication).",
@@ -158,6 +168,11 @@ def load_bench(path: str | Path) -> Bench:
     return Bench(file=path.as_posix(), **given)
 
 
+def is_target(root: Node) -> bool:
+    """Whether a file tells of a server: it has its ``url``, which nothing else has."""
+    return root.kind == "map" and "url" in root.entries
+
+
 def load_target(path: str | Path) -> Target:
     """Read a target file. Raises :class:`ScenarioError` with all that is wrong with it."""
     path = Path(path)
@@ -181,4 +196,4 @@ def load_target(path: str | Path) -> Target:
     return Target(name=path.stem, file=path.as_posix(), **given)
 
 
-__all__ = ["COMMANDS", "OPERATIONS", "Problem", "load_target"]
+__all__ = ["COMMANDS", "OPERATIONS", "Problem", "is_target", "load_target"]

@@ -747,16 +747,14 @@ class Charger:
     def _send_queued(self, now: int) -> None:
         if not self.outbox.queue or not self.link.online:
             return
-        request = self.outbox.next_to_send(now)
-        if request is None:
-            return
-        if not request.stamped:
-            # The time of an event under an unset clock is put together when the clock is set again, from the monotonic timer.
-            request.stamped = True
-            request.stamp = request.at + self.clock_offset_ms
-            if request.unset and "stamps-1970" in self.quirks:
-                request.stamp = request.at - self.kit.epoch_ms
-        self.out.append(request)
+        while (request := self.outbox.next_to_send(now)) is not None:
+            if not request.stamped:
+                # The time of an event under an unset clock is put together when the clock is set again, from the monotonic timer.
+                request.stamped = True
+                request.stamp = request.at + self.clock_offset_ms
+                if request.unset and "stamps-1970" in self.quirks:
+                    request.stamp = request.at - self.kit.epoch_ms
+            self.out.append(request)
 
     # The link.
 

@@ -75,6 +75,8 @@ class Outbox:
             self.queue.reverse()
         message = self.queue[0]
         message.sent = now
+        if "sends-queue-at-once" in self.quirks:
+            return self.queue.pop(0)
         self.in_flight = message
         self.deadline = now + self.timeout_ms
         return message

@@ -37,6 +37,7 @@ FOUND_BY = {
     "override-survives-restart": "override-needed-after-recovery",
     "queue-drops-oldest-start": "transactions-accounted",
     "queue-reordered": "transactions-in-order",
+    "queue-sent-at-once": "transactions-accounted",
     "random-delay-skipped": "random-delay-applied",
     "refused-command-replayed": "tou-suspended",
     "repeats-booked-twice": "transactions-accounted",

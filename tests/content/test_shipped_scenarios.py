@@ -8,12 +8,21 @@ import pytest
 
 from harness import scenario, shipped
 from harness.api import Run, run
+from harness.check import decidable
 from harness.check.result import BEHAVIOURS
+from harness.journal import records as r
 
 ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
     "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down",
 }  # fmt: skip
+LIVE = {
+    "live/answers-lost", "live/bad-charger-1970", "live/bad-charger-disorder", "live/bad-charger-long-queue", "live/bad-charger-repeats",
+    "live/bad-charger-unknown-session", "live/everybody-back-at-once", "live/half-open", "live/path-cut-in-a-session",
+    "live/power-cut-offline", "live/server-restarts", "live/whole-session-offline",
+}  # fmt: skip
+LONGEST_LIVE_MS = 5 * 60_000
+ALL = [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)]
 SMALLER = {"reconnect-storm": ["chargers.town.count=180", "chargers.night-owls.count=120"]}
 """What the tests leave out of a scenario to stay quick."""
 
@@ -25,16 +34,34 @@ def ran(name: str) -> Run:
 
 def test_the_shipped_outages_are_all_there():
     assert set(shipped.scenario_names()) >= ISSUED
+    assert set(shipped.scenario_names(shipped.LIVE)) >= LIVE
 
 
-@pytest.mark.parametrize("name", shipped.scenario_names())
+@pytest.mark.parametrize("name", shipped.scenario_names(shipped.LIVE))
+def test_one_for_a_server_of_your_own_is_short_and_asks_nothing_that_ocpp_does_not_carry(name):
+    loaded = scenario.load(name)
+    assert loaded.duration_ms <= LONGEST_LIVE_MS
+    assert {model.protocol for model in loaded.models.values()} <= {"ocpp1.6", "ocpp2.0.1"}
+    assert {model.authorisation for model in loaded.models.values()} == {"none"}
+    hidden = {check: decidable.hidden(check, "your server", books=True) for check in loaded.expect.exercised}
+    assert set(hidden.values()) == {""}
+
+
+@pytest.mark.parametrize("name", shipped.scenario_names(shipped.LIVE))
+def test_all_is_settled_before_its_end_so_that_what_is_missing_from_the_books_fails(name):
+    records = list(ran(name).records())
+    settled = max((record.t for record in records if isinstance(record, r.Settled)), default=-1)
+    assert settled > max(record.t for record in records if isinstance(record, r.Transaction))
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_it_raises_no_doubt(name):
     path = shipped.scenario_path(name)
     assert path is not None
     assert [str(problem) for problem in scenario.lint(path)] == []
 
 
-@pytest.mark.parametrize("name", shipped.scenario_names())
+@pytest.mark.parametrize("name", ALL)
 def test_it_says_what_it_shows_and_expects(name):
     loaded = scenario.load(name)
     assert loaded.why.count(". ") >= 1
@@ -42,7 +69,7 @@ def test_it_says_what_it_shows_and_expects(name):
     assert loaded.plan
 
 
-@pytest.mark.parametrize("name", shipped.scenario_names())
+@pytest.mark.parametrize("name", ALL)
 def test_it_passes_and_exercises_what_it_is_about(name):
     result = ran(name)
     assert (result.judgement.reasons, result.exit_code) == ([], 0)
@@ -50,8 +77,9 @@ def test_it_passes_and_exercises_what_it_is_about(name):
         assert result.checks[check].met >= 1, check
 
 
-def test_no_two_scenarios_share_a_title():
-    titles = [scenario.load(name).title for name in shipped.scenario_names()]
+def test_no_two_scenarios_share_a_title_or_a_folder_for_their_reports():
+    assert len({name.rpartition("/")[2] for name in ALL}) == len(ALL)
+    titles = [scenario.load(name).title for name in ALL]
     assert len(set(titles)) == len(titles)
 
 

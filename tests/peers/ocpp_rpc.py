@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -42,13 +44,20 @@ def build() -> str:
 class Peer:
     """The server, running on a port of loopback."""
 
-    def __init__(self, password: str = "") -> None:
-        self.process = subprocess.Popen(
-            ["node", str(HERE / "server.js")], stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "NODE_PATH": str(modules()), "PEER_PASSWORD": password},
-        )  # fmt: skip
+    def __init__(self, folder: Path, *, password: str = "", wrong: str = "") -> None:
+        """``folder`` keeps its books over a restart, ``wrong`` is the one thing that it does wrong, see ``server.js``."""
+        settings = {"NODE_PATH": modules(), "PEER_PASSWORD": password, "PEER_WRONG": wrong, "PEER_BOOKS": folder / "books.json"}
+        self._settings = [f"{name}={value}" for name, value in settings.items()]
+        self._pid = folder / "pid"
+        self.process = subprocess.Popen(["env", *self._settings, "node", str(HERE / "server.js")], stdout=subprocess.PIPE, text=True)
+        self._pid.write_text(str(self.process.pid))
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
+
+    def commands(self) -> dict[str, list[str]]:
+        """What crashes it and starts it again, as a target file has it."""
+        start = f"node {HERE / 'server.js'} {self.port} >/dev/null 2>&1 & echo $! >{self._pid}"
+        return {"stop": ["sh", "-c", f"kill -9 $(cat {self._pid})"], "start": ["env", *self._settings, "sh", "-c", start]}
 
     def page(self, name: str) -> list[dict[str, object]]:
         """What it knows: ``books`` or ``problems``."""
@@ -58,7 +67,8 @@ class Peer:
 
     def stop(self) -> None:
         """End it."""
-        self.process.terminate()
+        with suppress(ProcessLookupError):
+            os.kill(int(self._pid.read_text()), signal.SIGTERM)
         self.process.wait(timeout=10)
 
 

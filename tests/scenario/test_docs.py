@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from small_scenario import GOOD, SMALL
 
-from harness import cli, scenario
+from harness import cli, scenario, shipped
+from harness.journal import books
+from harness.scenario.forms import Record
+from harness.scenario.target import TARGET
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -46,6 +49,36 @@ def test_models_on_the_page(tmp_path, text):
     path = tmp_path / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
     assert faults(path) == []
+
+
+YOUR_SERVER = (DOCS / "your-server.md").read_text(encoding="utf-8")
+
+
+def test_each_key_of_a_target_is_on_the_page():
+    told = re.findall(r"^\| `([\w.-]+)` \|", re.search(r"^\| key \| meaning.*?\n\n", YOUR_SERVER, re.M | re.S)[0], re.M)
+    keys = []
+    for field in TARGET.fields:
+        parts = field.form.fields if isinstance(field.form, Record) else ()
+        keys += [f"{field.key}.{part.key}" for part in parts] or [field.key]
+    assert told == keys
+
+
+@pytest.mark.parametrize("text", [text for text in blocks("your-server.md") if "\nurl:" in text])
+def test_targets_on_the_page(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert faults(path) == []
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_books_on_the_page(form):
+    text = re.search(rf"^```{form}\n(.*?)^```", YOUR_SERVER, re.M | re.S)[1]
+    assert [booking.start_ms for booking in books.read(text, "page")]
+
+
+def test_scenarios_for_a_server_of_your_own_are_on_the_page():
+    told = re.findall(r"^\| `(live/[\w-]+)`", YOUR_SERVER, re.M)
+    assert sorted(told) == shipped.scenario_names(shipped.LIVE)
 
 
 WALK = re.search(r"## A charger, from its manual.*?(?=^## )", (DOCS / "models.md").read_text(encoding="utf-8"), re.M | re.S)[0]

@@ -42,7 +42,7 @@ def agree_leg_by_leg(loaded: Scenario) -> None:
     assert lines(records_of(loaded)) == lines(records_of(loaded, leg_by_leg=True))
 
 
-@pytest.mark.parametrize("name", shipped.scenario_names())
+@pytest.mark.parametrize("name", [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)])
 def test_in_every_shipped_scenario(name):
     loaded = scenario.load(name, overrides=SMALLER.get(name, []))
     loaded = replace(loaded, duration_ms=min(loaded.duration_ms, TWO_DAYS_MS))

@@ -339,9 +339,9 @@ class BenchStage(ServerSide):
         command = self.bench.commands.get(deed)
         if command is not None:
             words = [word.format(charger=name, station=station) for word in command]
-            code, text = await commands.run(words, commands.COMMAND_S)
-            if code:
-                raise ExperimentError(f"the bench's command to {deed} {name}, {words[0]}, ended with {code}: {text.strip()[-200:]}")
+            ended = await commands.run(words, commands.COMMAND_S)
+            if ended.code:
+                raise ExperimentError(f"the bench's command to {deed} {name}, {words[0]}, {ended.how}")
             done = True
         else:
             async with self._asking:

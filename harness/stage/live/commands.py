@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 COMMAND_S = 60.0
 """How long a command may take."""
@@ -13,21 +14,35 @@ TIMED_OUT = -1000
 """The exit code of a command that was ended because it took too long."""
 
 
-async def run(words: Sequence[str], patience_s: float) -> tuple[int, str]:
-    """Run a command. Returns its exit code and what it printed; it never outlives its time."""
+class Ended(NamedTuple):
+    """What came of a command."""
+
+    code: int
+    printed: str
+    complaint: str
+
+    @property
+    def how(self) -> str:
+        """How it failed, in words."""
+        why = (self.complaint or self.printed).strip()[-200:]
+        return why if self.code == TIMED_OUT else f"ended with {self.code}: {why}"
+
+
+async def run(words: Sequence[str], patience_s: float) -> Ended:
+    """Run a command; it never outlives its time."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
     except OSError as problem:
-        return 127, problem.strerror or str(problem)
+        return Ended(127, "", problem.strerror or str(problem))
     try:
         async with asyncio.timeout(patience_s):
-            printed, _ = await process.communicate()
+            printed, complaint = await process.communicate()
     except TimeoutError:
-        return TIMED_OUT, f"nothing within {patience_s:g} s"
+        return Ended(TIMED_OUT, "", f"did not end within {patience_s:g} s")
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode or 0, printed.decode(errors="replace")
+    return Ended(process.returncode or 0, printed.decode(errors="replace"), complaint.decode(errors="replace"))

@@ -26,7 +26,7 @@ from harness.stage.live import commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.frames import Frame, FrameError
-from harness.stage.live.lines import Line
+from harness.stage.live.lines import Line, Sent
 from harness.stage.live.options import Live
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
@@ -41,6 +41,8 @@ _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
 _LONGEST_WAIT_S = 10.0
+_RESTARTS = ("server.crash", "server.upgrade")
+_UNDOES = {"stop": "start", "pause": "resume"}
 _TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
 """What a driver does in the app → the commands that carry it out."""
 
@@ -108,6 +110,8 @@ class TargetStage(ChargerSide):
         """What drivers have asked for in the app and no command has carried out: what it was → its number."""
         self._anew = [False] * len(self.ports)
         """Whether the charger has a new connection, and no answer yet."""
+        self._owed = ""
+        """The command that undoes what was last done to the server's process; empty: it runs."""
         self._ssl = tls(target) if target.url.startswith("wss:") else None
         for port, place in zip(self.ports, self.places, strict=True):
             end = self._charger_ends[port.place]
@@ -200,7 +204,7 @@ class TargetStage(ChargerSide):
         super().open()
 
     async def shut(self) -> None:
-        """Close the connections as a charger does that is taken out of service."""
+        """Close the connections as a charger does that is taken out of service, and leave the server running if it ever ran."""
         self._open = False
         for line in self._all_lines:
             line.gone = True
@@ -208,29 +212,32 @@ class TargetStage(ChargerSide):
             async with asyncio.timeout(_GOODBYE_S):
                 await asyncio.gather(*(line.socket.close(1001) for line in tuple(self._all_lines)), return_exceptions=True)
         await super().shut()
+        if self._owed in self.target.commands:
+            await self._call(self._owed)
 
     async def wind_up(self) -> None:
         """Read the books, where there are any."""
         target = self.target
         if self.ledger_file is not None:
             try:
-                text, shown = self.ledger_file.read_text(encoding="utf-8-sig"), str(self.ledger_file)
-            except (OSError, UnicodeDecodeError) as problem:
+                text, shown = books.text_of(self.ledger_file), str(self.ledger_file)
+            except (OSError, books.BooksError) as problem:
                 raise ExperimentError(f"the books in {self.ledger_file} cannot be read: {problem}") from None
         elif target.books:
-            code, text, shown = *await commands.run(target.books, commands.COMMAND_S), target.books[0]
-            if code:
-                raise ExperimentError(f"the target's command for its books, {shown}, ended with {code}: {text.strip()[-200:]}")
+            ended = await commands.run([self.places[0].fill(word) for word in target.books], commands.COMMAND_S)
+            text, shown = ended.printed, target.books[0]
+            if ended.code:
+                raise ExperimentError(f"the target's command for its books, {shown}, {ended.how}")
         else:
             return
         try:
             stations = {place.charger: place.station for place in self.places}
-            now = self.live_clock.now
+            end = self.scenario.duration_ms  # what comes in meanwhile moves the clock on, and is of no run
             starts = {
                 who: [books.Start(tx, told.stamp, told.wh, self._charger_ends[self.place_of[who]].id_of(tx)) for tx, told in of.items()]
                 for who, of in self._starts.items()
             }
-            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, now):
+            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, end):
                 self.recorder.emit(self.place_of[ledger.who], ledger)
         except books.BooksError as problem:
             raise ExperimentError(f"the books cannot be read: {problem}") from None
@@ -287,6 +294,12 @@ class TargetStage(ChargerSide):
             now = self.clock.now
             self._change([port.place], lambda one: one.charger.restart(now, "network-reboot", "reboot"))
 
+    def _hears_answer(self, port: Port, line: Line, frame: Frame, text: str | bytes) -> None:
+        sent: Sent | None = line.sent.get(frame.id)
+        if sent is not None and frame.kind == frames.CALLERROR:
+            self._finds(port, f"{sent.action} is valid, and answered with the error {frame.error}", text)
+        super()._hears_answer(port, line, frame, text)
+
     def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
         now = self.clock.now
         server = self.server
@@ -297,7 +310,7 @@ class TargetStage(ChargerSide):
             self.recorder.emit(port.place, Return(t=now, who=port.charger.name, by=by))
         if request.tx:
             request.id = self._charger_ends[port.place].id_of(request.tx)
-        if request.tx or request.action in ("registration", "authorise"):
+        if answer.result != "error" and (request.tx or request.action in ("registration", "authorise")):
             server.took_in(now, port.place, request, answer)
         server.accounts[port.place].plug_in = port.charger.plug_in if port.charger.battery is not None else 0
 
@@ -312,19 +325,39 @@ class TargetStage(ChargerSide):
         super()._dies(shard)
         self._do_chore(self._in_turn(self._command("stop")))
 
-    def _lives(self, shard: int) -> None:
-        self._do_chore(self._in_turn(self._command("start")))
+    def lift(self, ongoing: Ongoing) -> None:
+        """A fault is lifted; one that took the server's process away, once it is there again."""
+        if ongoing.step.do in _RESTARTS:
+            self._do_chore(self._in_turn(self._restart(ongoing)))
+        else:
+            super().lift(ongoing)
+
+    async def _restart(self, ongoing: Ongoing) -> None:
+        if self.down[0] == 1:
+            await self._command("start")
+            if self.target.ready:
+                await self._wait_ready()
+        self.live_clock.catch_up()
+        super().lift(ongoing)
+        if self.down[0] and not self._owed:  # it went down anew while it started
+            await self._command("stop")
 
     def _server_hang(self, ongoing: Ongoing, by: int) -> None:
         super()._server_hang(ongoing, by)
         self._do_chore(self._in_turn(self._command("pause" if by > 0 else "resume")))
 
+    async def _call(self, name: str) -> None:
+        """Run a command of the target."""
+        words = [self.places[0].fill(word) for word in self.target.commands[name]]
+        self._owed = _UNDOES.get(name, "")
+        ended = await commands.run(words, commands.COMMAND_S)
+        if ended.code:
+            self._owed = ""
+            raise ExperimentError(f"the target's command to {name} your server, {words[0]}, {ended.how}")
+
     async def _command(self, name: str) -> None:
         """Run a command of the target, and journal it."""
-        words = [self.places[0].fill(word) for word in self.target.commands[name]]
-        code, text = await commands.run(words, commands.COMMAND_S)
-        if code:
-            raise ExperimentError(f"the target's command to {name} your server, {words[0]}, ended with {code}: {text.strip()[-200:]}")
+        await self._call(name)
         self.recorder.emit(-1, Proxied(t=self.live_clock.catch_up(), proxy="", step="", call=name))  # type: ignore[arg-type]
 
     def _asked(self, port: Port, deed: Deed, deaths: int) -> None:
@@ -339,7 +372,7 @@ class TargetStage(ChargerSide):
         }  # fmt: skip
         words = [place.fill(word, **more) for word in self.target.operations[deed.action]]
         self._wanted[port.place][deed.action] = deed.number
-        code, _ = await commands.run(words, commands.OPERATION_S)
+        code = (await commands.run(words, commands.OPERATION_S)).code
         now = self.live_clock.catch_up()
         if code == 0:
             self.server.asked(now, port.place, deed)

@@ -41,9 +41,9 @@ def toxiproxy():
 
 
 @pytest.fixture
-def ocpp_rpc():
+def ocpp_rpc(tmp_path):
     """A real server of another making, which wants a password."""
-    peer = Peer(password="a secret of the test")
+    peer = Peer(tmp_path, password="a secret of the test")
     try:
         yield peer
     finally:

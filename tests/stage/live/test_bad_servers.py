@@ -39,6 +39,8 @@ class Bad:
         self.answers = {**GOOD, **(answers or {})}
         self.after = after
         self.heard = []
+        self.books = ""
+        self._sockets = set()
         self.status = status
         self._tls = tls
         self._ready = threading.Event()
@@ -55,12 +57,18 @@ class Bad:
             self._ready.set()
             await self._stop.wait()
 
-    def _knock(self, connection, request):
+    async def _knock(self, connection, request):
+        if request.path == "/books":
+            for socket in self._sockets:
+                await socket.send('[2, "z", "ClearCache", {}]')
+            return connection.respond(HTTPStatus.OK, self.books)
         return None if self.status is None else connection.respond(self.status, "no\n")
 
     async def _speak(self, socket):
+        self._sockets.add(socket)
         with suppress(ConnectionClosed):
             await self._talk(socket)
+        self._sockets.discard(socket)
 
     async def _talk(self, socket):
         async for text in socket:
@@ -257,17 +265,42 @@ def test_a_driver_asks_your_app(served, tmp_path):
     assert marks.read_text() == "anna"
 
 
+def process_commands(marks):
+    """All four, each leaving its name."""
+    write = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
+    names = ("stop", "start", "pause", "resume")
+    return "commands:\n" + "".join(f"  {name}: {SAYS}\"{write}\", '{marks}', '{name} ']\n" for name in names)
+
+
 def test_commands_stop_and_start_your_server(served, tmp_path):
     marks = tmp_path / "marks"
-    write = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"
-    more = "".join(f"  {name}: {SAYS}\"{write}\", '{marks}', '{name} ']\n" for name in ("stop", "start", "pause", "resume"))
     plan = "plan=[{id: crash, at: +1 s, do: server.crash, for: 1 s}, {id: hang, at: +3 s, do: server.hang, for: 1 s}]"
-    run = against(target(tmp_path, served().port, more=f"commands:\n{more}"), plan, "duration=5 s", "expect.exercised=[]")
+    more = process_commands(marks)
+    run = against(target(tmp_path, served().port, more=more), plan, "duration=5 s", "expect.exercised=[]")
     assert marks.read_text() == "stop start pause resume "
     calls = [record.call for record in run.records() if isinstance(record, r.Proxied)]
     assert calls == ["stop", "start", "pause", "resume"]
     losses = [record.cause for record in run.records() if isinstance(record, r.Loss)]
     assert losses == ["server.crash", "server.hang"]
+
+
+def test_it_is_back_once_its_command_has_started_it(served, tmp_path):
+    more = f"commands:\n  stop: ['{sys.executable}', -c, '']\n  start: {SAYS}'import threading; threading.Event().wait(1)']\n"
+    plan = "plan=[{id: crash, at: +0.5 s, do: server.crash, for: 0.5 s}]"
+    run = against(target(tmp_path, served().port, more=more), plan, "duration=4 s", "expect.exercised=[]")
+    started = next(record.t for record in run.records() if isinstance(record, r.Proxied) and record.call == "start")
+    back = next(record.t for record in run.records() if isinstance(record, r.Server) and record.state == "restarted")
+    assert back >= started >= 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"), [("server.gone", "stop start "), ("server.crash", "stop start "), ("server.hang", "pause resume ")]
+)
+def test_what_runs_is_left_running(served, tmp_path, kind, calls):
+    marks = tmp_path / "marks"
+    plan = f"plan=[{{id: x, at: +1 s, do: {kind}}}]"
+    against(target(tmp_path, served().port, more=process_commands(marks)), plan, "expect.exercised=[]")
+    assert marks.read_text() == calls
 
 
 def test_a_command_that_fails_ends_the_experiment(served, tmp_path):
@@ -286,6 +319,38 @@ def test_books_in_a_file(served, tmp_path):
     run = against(target(tmp_path, started.port), ledger=books)
     assert run.checks["transactions-accounted"].verdict == "fail"  # anna's is not there
     assert "is not in the ledger" in run.checks["transactions-accounted"].witness.rule
+
+
+def test_what_comes_in_while_the_books_are_read_does_not_move_them_past_the_end(served, tmp_path):
+    server = served()
+    server.books = f"station,transaction,start,start_wh,stop,stop_wh\nanna,7,{datetime.now(UTC).isoformat()},0,,\n"
+    read = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())"
+    run = against(target(tmp_path, server.port, more=f"books: {SAYS}'{read}', 'http://127.0.0.1:{server.port}/books']\n"))
+    assert [record.t for record in run.records() if isinstance(record, r.Ledger)] == [run.scenario.duration_ms]
+    assert any(frame[:2] == [3, "z"] for frame in server.heard)
+
+
+def test_books_that_are_exported_later(served, tmp_path, capsys):
+    kept, books = tmp_path / "run", tmp_path / "books.csv"
+    live = harness.Live(target=target(tmp_path, served().port), direct=True)
+    run = harness.run(SCENARIO, live=live, out=kept)
+    assert (run.verdict, run.checks["transactions-accounted"].verdict) == ("unknown", "unknown")
+    assert main(["check", str(kept)]) == 5
+    ended = next(record for record in run.records() if isinstance(record, r.Transaction) and record.edge == "close")
+    line = f"anna,7,{run.scenario.start},0,{run.scenario.start},{ended.wh}\n"
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["check", str(kept), "--ledger", str(books)]) == 0
+    assert f"harness check {kept} --ledger {books}" in capsys.readouterr().out
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{line}", encoding="utf-8")
+    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger 2 times")
+
+
+def test_books_of_a_run_that_had_its_own_server(tmp_path, capsys):
+    (tmp_path / "books.csv").touch()
+    harness.run("live/half-open", out=tmp_path / "run")
+    assert main(["check", str(tmp_path / "run"), "--ledger", str(tmp_path / "books.csv")]) == 4
+    assert "is of a run whose server's books are known" in capsys.readouterr().err
 
 
 def test_books_that_cannot_be_read(served, tmp_path):
