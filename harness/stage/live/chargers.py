@@ -79,11 +79,11 @@ class ChargerSide(LiveStage):
         self._spawn(self._listen(port, line))
 
     async def _dial(self, port: Port, attempt: Attempt) -> None:
-        from websockets.exceptions import InvalidHandshake
+        from websockets.exceptions import WebSocketException
 
         try:
             web_socket = await self._connect(port, attempt.epoch)
-        except (OSError, EOFError, InvalidHandshake):
+        except (OSError, EOFError, WebSocketException):
             self.live_clock.catch_up()
             self._lands(port, attempt.epoch)
             if not attempt.lost:

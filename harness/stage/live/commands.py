@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
 COMMAND_S = 60.0
 """How long a command may take."""
@@ -29,20 +30,24 @@ class Ended(NamedTuple):
 
 
 async def run(words: Sequence[str], patience_s: float) -> Ended:
-    """Run a command; it never outlives its time."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-    except OSError as problem:
-        return Ended(127, "", problem.strerror or str(problem))
-    try:
-        async with asyncio.timeout(patience_s):
-            printed, complaint = await process.communicate()
-    except TimeoutError:
-        return Ended(TIMED_OUT, "", f"did not end within {patience_s:g} s")
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Ended(process.returncode or 0, printed.decode(errors="replace"), complaint.decode(errors="replace"))
+    """Run a command; it never outlives its time. What it leaves running, as a start of a server may, is not waited for."""
+    with TemporaryFile() as printed, TemporaryFile() as complaint:  # a pipe would stay open as long as what was left running
+        try:
+            process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.DEVNULL, stdout=printed, stderr=complaint)
+        except OSError as problem:
+            return Ended(127, "", problem.strerror or str(problem))
+        try:
+            async with asyncio.timeout(patience_s):
+                code = await process.wait()
+        except TimeoutError:
+            return Ended(TIMED_OUT, "", f"did not end within {patience_s:g} s")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return Ended(code, _text(printed), _text(complaint))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
