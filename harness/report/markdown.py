@@ -27,6 +27,7 @@ from harness.report.outcome import (
     unit_text,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, got, left, more, outages
+from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import tell
 
 LARGEST_BYTES = 1_000_000
@@ -38,7 +39,7 @@ _RUN_MARKS = {"pass": "pass", "fail": "fail", "invalid": "fail", "unknown": "unk
 
 def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
     """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
-    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _foot)
+    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _travel, _foot)
     text = "\n".join(line for part in parts for line in part(outcome))
     whole = text.encode()
     if len(whole) <= largest_bytes:
@@ -152,6 +153,17 @@ def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
         yield from ("", "```text")
         yield from (f"{time:{times_wide}}  {who:{names_wide}}  {_plain(event)}" for time, who, event in told)
         yield "```"
+
+
+def _travel(outcome: Outcome) -> Iterator[str]:
+    """How the server's orders travelled, where the server was ours and the wire real."""
+    live = outcome.live
+    if live is None or live.peer not in ("embedded server", "your charger"):
+        return
+    for protocol in live.protocols:
+        yield from ("", f"## What travelled in {protocol.replace('ocpp', 'OCPP ')}", "", "| order | message |", "|---|---|")
+        yield from (f"| {order} | {message} |" for order, message in TRAVELS[protocol].items())
+    yield from ("", FORGETS)
 
 
 def _foot(outcome: Outcome) -> Iterator[str]:

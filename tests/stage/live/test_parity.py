@@ -11,6 +11,7 @@ from alongside import HERE, SPEED, STORY, both, counts, of, story
 import harness
 from harness.journal import records as r
 from harness.journal.reader import Journal
+from harness.report import markdown
 
 LATE_MS = 250 * SPEED
 """A quarter of a second, in scenario time: what a busy machine may be late."""
@@ -160,3 +161,10 @@ def test_chargers_that_speak_juicenet_over_datagrams_speak_ocpp_over_websockets(
     live, _ = street
     assert harness.load(HERE / "street.yaml").models["box"].link.transport == "udp"
     assert live.scenario.models["box"].link.transport == "websocket"
+
+
+def test_the_report_says_how_orders_travelled(messages):
+    live, simulated = (markdown.render(run.outcome) for run in messages)
+    assert "## What travelled in OCPP 1.6" in live
+    assert "| hold | SetChargingProfile: a TxProfile of 0 A with a duration" in live
+    assert "What travelled" not in simulated
