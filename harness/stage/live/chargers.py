@@ -44,10 +44,6 @@ class ChargerSide(LiveStage):
         """Give a command that came in what is known of it beyond its frame. Returns what a message fault does to its answer."""
         raise NotImplementedError
 
-    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
-        """What came in from the server is no valid frame."""
-        raise NotImplementedError
-
     def _called(self, port: Port, line: Line, frame: frames.Frame) -> None:
         """A CALL came in that is no command of the world's."""
         self._put(port, line, frames.error(frame.id, "NotImplemented", f"no meaning for {frame.action}"))
@@ -177,25 +173,16 @@ class ChargerSide(LiveStage):
             self._closed(port, line.epoch, cause)
 
     def _hears(self, port: Port, line: Line, text: str | bytes) -> None:
-        try:
-            frame = frames.read(text)
-        except FrameError as problem:
-            self._finds(port, str(problem), text)
+        frame = self._read(port, line, self._charger_ends[port.place].frames, text)
+        if frame is None:
             return
         if frame.kind == frames.CALL:
-            self._hears_call(port, line, frame, text)
+            self._hears_call(port, line, frame)
         else:
             self._hears_answer(port, line, frame, text)
 
-    def _hears_call(self, port: Port, line: Line, frame: frames.Frame, text: str | bytes) -> None:
+    def _hears_call(self, port: Port, line: Line, frame: frames.Frame) -> None:
         end = self._charger_ends[port.place]
-        try:
-            end.frames.check_call(frame.action, frame.payload)
-        except FrameError as problem:
-            self._finds(port, str(problem), text)
-            code = end.frames.format_error if end.frames.knows(frame.action) else "NotImplemented"
-            self._put(port, line, frames.error(frame.id, code, str(problem)[:255]))
-            return
         order = end.command(frame.action, frame.payload, self.clock.now)
         if order is None:
             self._called(port, line, frame)

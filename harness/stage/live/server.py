@@ -61,10 +61,6 @@ class ServerSide(LiveStage):
     def _line_of(self, port: Port) -> Line | None:
         return self._desks[port.place]
 
-    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
-        """What came in from the charger is no valid frame."""
-        raise NotImplementedError
-
     def _gave(self, port: Port, frame: frames.Frame, payload: Payload | None) -> None:
         """A request was answered; None: by an error."""
 
@@ -190,13 +186,11 @@ class ServerSide(LiveStage):
     def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
         if desk.gone or desk.epoch != port.epoch:
             return
-        try:
-            frame = frames.read(text)
-        except FrameError as problem:
-            self._finds(port, str(problem), text)
+        frame = self._read(port, desk, self._server_ends[port.place].frames, text)
+        if frame is None:
             return
         if frame.kind == frames.CALL:
-            self._takes_call(port, desk, frame, text)
+            self._takes_call(port, desk, frame)
         else:
             self._takes_answer(port, desk, frame, text)
 
@@ -212,15 +206,7 @@ class ServerSide(LiveStage):
         self._obeyed(port, frame, frame.payload if frame.kind == frames.CALLRESULT else None)
         self._acknowledged(port, ordered.order, desk.epoch)
 
-    def _takes_call(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
-        end = self._server_ends[port.place]
-        try:
-            end.frames.check_call(frame.action, frame.payload)
-        except FrameError as problem:
-            self._finds(port, str(problem), text)
-            code = end.frames.format_error if end.frames.knows(frame.action) else "NotImplemented"
-            self._put(port, desk, frames.error(frame.id, code, str(problem)[:255]))
-            return
+    def _takes_call(self, port: Port, desk: Line, frame: frames.Frame) -> None:
         sent = self._sent(port, frame)
         if sent is not None:
             self._book(port, desk, frame, sent)

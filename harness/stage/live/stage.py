@@ -26,9 +26,10 @@ from msgspec.structs import replace
 
 from harness.journal.records import Measured, Proxied
 from harness.stage.base import Progress, Stage
-from harness.stage.live import probes
+from harness.stage.live import frames, probes
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.codec import Calendar
+from harness.stage.live.frames import Frame, FrameError, Schemas
 from harness.stage.live.lines import Attempt, Line
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
@@ -180,6 +181,27 @@ class LiveStage(Stage):
         self._keep(port, frame, up=line.up)
         self._rises(port)
         line.send(frame)
+
+    def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
+        """What came in from the far end is no valid frame."""
+        raise NotImplementedError
+
+    def _read(self, port: Port, line: Line, schemas: Schemas, text: str | bytes) -> Frame | None:
+        """A frame that came in; None: it is no valid one, which is told, and if it is a CALL answered."""
+        try:
+            frame = frames.read(text)
+        except FrameError as problem:
+            self._finds(port, str(problem), text)
+            return None
+        if frame.kind == frames.CALL:
+            try:
+                schemas.check_call(frame.action, frame.payload)
+            except FrameError as problem:
+                self._finds(port, str(problem), text)
+                code = schemas.format_error if schemas.knows(frame.action) else "NotImplemented"
+                self._put(port, line, frames.error(frame.id, code, str(problem)[:255]))
+                return None
+        return frame
 
     def _keep(self, port: Port, text: str | bytes, *, up: bool) -> None:
         """Write a frame into the log of frames, as it is sent by an end of ours or comes in from one that is not."""
