@@ -343,11 +343,15 @@ class Judge:
             ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
             ev.announced = max(ev.announced, record.plug_in)
+            if record.result == "accepted" and record.plug_in == ev.refused:
+                ev.refused = 0
             if record.result == "rejected" and record.plug_in == ev.plug_in:
                 ev.refused = record.plug_in
                 ev.authorised_at = -1
             if ev.connected and ev.authorised_at < 0 and record.result == "accepted":
                 ev.authorised_at = record.t  # the answer to a start is one to its tag, too
+        elif record.remote and record.plug_in == ev.plug_in:  # the server itself has ended it
+            ev.refused, ev.authorised_at = record.plug_in, -1
         messages.taken_in(ev, record)
         if "frames-valid" in ev.panel.rules:
             ev.panel.rules["frames-valid"].met()

@@ -21,7 +21,7 @@ State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedE
 Reason = Literal[
     "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
     "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
-    "tag-refused", "not-resumed", "no-mains", "booting", "updating", "reported", "metered",
+    "tag-refused", "stopped-remotely", "not-resumed", "no-mains", "booting", "updating", "reported", "metered",
 ]  # fmt: skip
 """What set the current; explains, is never evidence."""
 
@@ -172,8 +172,13 @@ class Message(Record, kw_only=True, tag="message"):
     """The server recognised it as one it had already."""
     id: str = ""
     """Live, with a server of your own: the id by which that server knows the transaction."""
-    reason: Literal["", "DeAuthorized"] = ""
+    reason: Literal["", "DeAuthorized", "Remote"] = ""
     """For transaction-end: why, in OCPP's words, where neither the car's departure nor a loss of power or restart ended it."""
+
+    @property
+    def remote(self) -> bool:
+        """The end of a transaction that the server itself has ended."""
+        return self.reason == "Remote"
 
 
 class Failed(Record, kw_only=True, tag="failed"):

@@ -28,6 +28,7 @@ REASONS: dict[r.Reason, str] = {
     "refused-offline": "new cars are refused without the server",
     "waits-for-server": "it waits for the server",
     "tag-refused": "the tag is not accepted",
+    "stopped-remotely": "the server ended the transaction",
     "not-resumed": "it does not resume after the power-up",
     "no-mains": "no mains",
     "booting": "the station is booting",

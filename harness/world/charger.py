@@ -371,9 +371,31 @@ class Charger:
 
     def swiped(self, now: int, tag: str) -> None:
         """The driver shows a tag."""
-        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused", "rejected"):
+        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused", "rejected", "stopped"):
             self._show_tag(now, tag)
             self._evaluate(now)
+
+    def remote_stop(self, now: int) -> bool:
+        """The server ends the open transaction. Returns whether there was one."""
+        if not self.tx_plug_in or self.power != "on":
+            return False
+        self._settle(now)
+        self.authorised = "stopped"
+        self._close_transaction(now, closes_stay=False, reason="Remote")
+        self._evaluate(now)
+        return True
+
+    def remote_start(self, now: int, tag: str) -> bool:
+        """The server begins a transaction, on a tag. Returns whether one can begin: a car is connected, and none goes on."""
+        if self.battery is None or self.tx_plug_in or self.power != "on" or self.authorised == "asking":
+            return False
+        if self.model.authorisation == "required":
+            self.authorised = "no"
+            self._show_tag(now, tag)
+        else:
+            self._authorise(now, tag)
+        self._evaluate(now)
+        return True
 
     def finish(self, now: int) -> None:
         """The run is over: settle the accounts of what still goes on."""
@@ -482,6 +504,8 @@ class Charger:
             return 0, "not-authorised", "Preparing", self._asked.sent + self.model.link.answer_timeout_ms
         if self.authorised == "refused":
             return 0, "refused-offline", "Preparing", NEVER
+        if self.authorised == "stopped":
+            return 0, "stopped-remotely", "Finishing", NEVER
         if self.authorised == "rejected":
             ended = self.tx_start is not None and self.tx_start.plug_in == self.plug_in
             return 0, "tag-refused", "Finishing" if ended else "Preparing", NEVER
@@ -695,7 +719,7 @@ class Charger:
             self.authorised = "rejected"
             self._close_transaction(now, closes_stay=False, reason="DeAuthorized")
 
-    def _close_transaction(self, now: int, *, closes_stay: bool, reason: Literal["", "DeAuthorized"] = "") -> None:
+    def _close_transaction(self, now: int, *, closes_stay: bool, reason: Literal["", "DeAuthorized", "Remote"] = "") -> None:
         if not self.tx_plug_in:
             return
         self._count_readings(now)

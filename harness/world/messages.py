@@ -44,7 +44,7 @@ class Request:
     id = ""
     """The id by which a server that is not ours knows its transaction."""
     """For authorise: the tag asked about. For transaction-start: the tag that it began with, where one is needed."""
-    reason: Literal["", "DeAuthorized"] = ""
+    reason: Literal["", "DeAuthorized", "Remote"] = ""
     """For transaction-end: why, in OCPP's words, where neither the car's departure nor a loss of power or restart ended it."""
     # What most requests leave as it is stands in the class: making them is among the hottest lines of a run.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from harness.stage.live.frames import Schemas
 from harness.world.charger import Charger
@@ -69,6 +69,11 @@ class Served(NamedTuple):
     """What it sends then."""
     resets: bool = False
     """It restarts then."""
+    remote: Literal["", "start", "stop"] = ""
+    """It begins or ends a transaction, if it can."""
+    tag: str = ""
+    remote_start_id: int | None = None
+    """By which OCPP 2.0.1 tells the transaction that begins so."""
 
 
 class ChargerEnd:
@@ -81,6 +86,8 @@ class ChargerEnd:
     def __init__(self, charger: Charger, calendar: Calendar) -> None:
         self.charger = charger
         self.calendar = calendar
+        self.remote_start_id: int | None = None
+        """Of the server's request by which the next transaction begins."""
         self.tag = charger.kit.tag
         """What the driver shows; empty: nothing."""
 

@@ -119,7 +119,11 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"status": "Accepted"}, resets=True)
         if action == "GetLocalListVersion":
             return Served({"listVersion": 0})
-        if action in ("ClearCache", "RemoteStartTransaction", "RemoteStopTransaction", "ChangeAvailability"):
+        if action == "RemoteStopTransaction" and str(payload["transactionId"]) == self.id_of(self.charger.tx):
+            return Served({"status": "Rejected"}, remote="stop")
+        if action == "RemoteStartTransaction":
+            return Served({"status": "Rejected"}, remote="start", tag=payload["idTag"])
+        if action in ("ClearCache", "RemoteStopTransaction", "ChangeAvailability"):
             return Served({"status": "Rejected"})
         if action in ("UnlockConnector", "SendLocalList"):
             return Served({"status": "NotSupported"})

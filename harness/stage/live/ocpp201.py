@@ -33,6 +33,8 @@ _EVSE = {"id": 1, "connectorId": 1}
 _TRIGGERED: dict[str, RequestAction] = {
     "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
 }  # fmt: skip
+_BY_SERVER = {"DeAuthorized": "Deauthorized", "Remote": "RemoteStop"}
+"""Why the server ended a transaction → the event's trigger."""
 _VARIABLE = {"component": {"name": "ChargingStation"}, "variable": {"name": AMPERAGE}}
 _CONNECTOR = {"Available": "Available", "Faulted": "Faulted", "Unavailable": "Unavailable"}
 """The connector's state in the world → its status; a car occupies it in all others."""
@@ -59,6 +61,8 @@ class ChargerEnd(codec.ChargerEnd):
         self._connector = "Available"
         self._charging = ""
         self._plug_ins: dict[str, int] = {}
+        self._remote_starts: dict[int, int] = {}
+        """Transaction → the id of the server's request by which it began."""
 
     def calls(self, request: Request, now: int) -> list[tuple[str, Payload]]:
         """A change of state is one or two CALLs, every other request is one."""
@@ -105,10 +109,15 @@ class ChargerEnd(codec.ChargerEnd):
         if begins:
             self._plug_ins[info["transactionId"]] = request.plug_in
             self._charging = info["chargingState"] = _CHARGING.get(self.charger.last_state, "EVConnected")
+            if self.remote_start_id is not None:
+                self._remote_starts[request.tx], self.remote_start_id = self.remote_start_id, None
             trigger = "Authorized" if request.tag or self.tag else "CablePluggedIn"
+            if request.tx in self._remote_starts:
+                trigger, info["remoteStartId"] = "RemoteStart", self._remote_starts[request.tx]
         else:
             info["stoppedReason"] = request.reason or ("EVDisconnected" if request.closes_stay else "PowerLoss")
-            trigger = "Deauthorized" if request.reason else "EVCommunicationLost" if request.closes_stay else "AbnormalCondition"
+            own = "EVCommunicationLost" if request.closes_stay else "AbnormalCondition"
+            trigger = _BY_SERVER.get(request.reason, own)
         made = self._made(request, "Started" if begins else "Ended", trigger, info)
         if begins:
             tag = request.tag or self.tag
@@ -179,7 +188,12 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"status": "Accepted"}, resets=True)
         if action == "GetLocalListVersion":
             return Served({"versionNumber": 0})
-        if action in ("ClearCache", "RequestStartTransaction", "RequestStopTransaction", "ChangeAvailability"):
+        if action == "RequestStopTransaction" and payload["transactionId"] == self.id_of(self.charger.tx):
+            return Served({"status": "Rejected"}, remote="stop")
+        if action == "RequestStartTransaction":
+            tag, start_id = payload["idToken"]["idToken"], payload["remoteStartId"]
+            return Served({"status": "Rejected"}, remote="start", tag=tag, remote_start_id=start_id)
+        if action in ("ClearCache", "RequestStopTransaction", "ChangeAvailability"):
             return Served({"status": "Rejected"})
         if action == "GetBaseReport":
             return Served({"status": "NotSupported"})

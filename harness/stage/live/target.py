@@ -286,7 +286,14 @@ class TargetStage(ChargerSide):
         if served is None:
             self._put(port, line, frames.error(frame.id, "NotImplemented", f"{frame.action} is not implemented"))
             return
-        self._put(port, line, end.frames.result(frame.id, frame.action, served.payload))
+        payload, now = served.payload, self.clock.now
+        if served.remote:
+            charger = port.charger
+            done = charger.remote_start(now, served.tag) if served.remote == "start" else charger.remote_stop(now)
+            payload = {**payload, "status": "Accepted" if done else "Rejected"}
+            end.remote_start_id = served.remote_start_id if done else None
+        self._put(port, line, end.frames.result(frame.id, frame.action, payload))
+        self.after(port, now)
         if served.triggers:
             port.charger.out.append(Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0))
             self.after(port, self.clock.now)

@@ -35,9 +35,10 @@ GOOD = {
 class Bad:
     """A server on a port of loopback, in a thread of its own, that answers as ``answers`` says."""
 
-    def __init__(self, answers=None, *, tls=None, status=None, after=()):
+    def __init__(self, answers=None, *, tls=None, status=None, after=(), after_start=()):
         self.answers = {**GOOD, **(answers or {})}
         self.after = after
+        self.after_start = after_start
         self.heard = []
         self.books = ""
         self._sockets = set()
@@ -79,6 +80,10 @@ class Bad:
             answer = self.answers[action]
             if answer is not None:
                 await socket.send(answer if isinstance(answer, str) else json.dumps([3, id_, answer]))
+            if action == "StartTransaction":
+                first, self.after_start = self.after_start, ()
+                for more in first:
+                    await socket.send(more)
             if action == "StatusNotification":
                 for more in self.after:
                     await socket.send(more)
@@ -240,6 +245,26 @@ def test_a_call_that_is_not_understood_is_answered_so(served, tmp_path):
     assert told["d"][2] == {"configurationKey": [{"key": "HeartbeatInterval", "readonly": True, "value": "1"}], "unknownKey": ["Colour"]}
     assert told["e"][2] == {"status": "Accepted"}
     assert told["f"][2] == {"status": "Rejected"}
+
+
+def test_the_server_ends_a_transaction_and_begins_another(served, tmp_path):
+    calls = ('[2, "stop", "RemoteStopTransaction", {"transactionId": 7}]', '[2, "start", "RemoteStartTransaction", {"idTag": "boss"}]')
+    server = served(after_start=calls)
+    plan = "plan=[{at: +0.2 s, do: driver.plug-in, to: anna, with: {needs: 9 kWh, stay: 1 h}}]"
+    run = against(target(tmp_path, server.port), plan, "expect.exercised=[]")
+    told = {frame[1]: frame[2] for frame in server.heard if frame[0] == 3}
+    assert told == {"stop": {"status": "Accepted"}, "start": {"status": "Accepted"}}
+    calls = [(frame[2], frame[3].get("reason"), frame[3].get("idTag")) for frame in server.heard if "Transaction" in str(frame[2])]
+    assert calls == [("StartTransaction", None, "anna"), ("StopTransaction", "Remote", None), ("StartTransaction", None, "boss")]
+    assert {name: check.failing for name, check in run.checks.items() if check.failed} == {}
+
+
+def test_what_the_server_cannot_begin_or_end_is_rejected(served, tmp_path):
+    calls = ('[2, "stop", "RemoteStopTransaction", {"transactionId": 99}]', '[2, "start", "RemoteStartTransaction", {"idTag": "boss"}]')
+    server = served(after=calls)
+    against(target(tmp_path, server.port), "plan=[]", "expect.exercised=[]")
+    told = {frame[1]: frame[2] for frame in server.heard if frame[0] == 3}
+    assert told == {"stop": {"status": "Rejected"}, "start": {"status": "Rejected"}}
 
 
 # What the target's own commands do.

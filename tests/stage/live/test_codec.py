@@ -235,6 +235,16 @@ def test_what_happened_offline_says_so(offline):
     assert call[1].get("offline", False) is offline
 
 
+def test_a_transaction_that_the_server_began_names_its_request_also_when_told_again():
+    at_charger, _ = VERSIONS["2.0.1"].ends()
+    at_charger.remote_start_id = 41
+    first, again = (at_charger.calls(START_OF_1, NOW)[0][1] for _ in range(2))
+    assert first["triggerReason"] == again["triggerReason"] == "RemoteStart"
+    assert first["transactionInfo"]["remoteStartId"] == again["transactionInfo"]["remoteStartId"] == 41
+    (ended,) = at_charger.calls(request("transaction-end", tx=1, reason="Remote"), NOW)
+    assert (ended[1]["triggerReason"], ended[1]["transactionInfo"]["stoppedReason"]) == ("RemoteStop", "Remote")
+
+
 # Commands.
 
 
