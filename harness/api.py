@@ -21,7 +21,7 @@ from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
-from harness.journal.records import AnyRecord, Ledger
+from harness.journal.records import AnyRecord, Finding, Ledger
 from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
@@ -176,7 +176,13 @@ def run(
             judging, journal, footer = recording.record(resolved, twin=twin, progress=progress)
             assert recording.scenario is not None
             case = case.of(recording.scenario)
-            return case.judged(judging, journal, footer, live=live.of(resolved))
+            result = case.judged(judging, journal, footer, live=live.of(resolved))
+            if recording.unread:
+                from harness.stage.errors import ExperimentError
+
+                kept = f"; the rest is kept in {folder}, and `harness check {folder} --ledger FILE` judges it with others" if folder else ""
+                raise ExperimentError(f"{recording.unread}{kept}")
+            return result
         judging, journal, footer = _record(
             resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
         )  # fmt: skip
@@ -187,7 +193,7 @@ def run(
         except (JournalError, OSError):
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
-        raise Interrupted(case.judged_from(journal_so_far)) from None
+        raise Interrupted(case.of(journal_so_far.scenario).judged_from(journal_so_far)) from None
 
 
 def _made_ready(scenario: Scenario, live: Live) -> tuple[Scenario, Live]:
@@ -420,7 +426,7 @@ class _Case:
             live = msgspec.structs.replace(live, books=True)
         judging = _Judging(journal.scenario, live)
         for batch in journal.batches():
-            judging.feed(batch if ledgers is None else [record for record in batch if not isinstance(record, Ledger)])
+            judging.feed(batch if ledgers is None else [record for record in batch if not _of_books(record)])
         judging.feed(ledgers or ())
         return self.judged(judging, journal.path, journal.footer, journal.harness, verified=verified, live=live)
 
@@ -470,6 +476,11 @@ class _Case:
             started=f"{self._started:%Y-%m-%dT%H:%M:%SZ}",
             seconds=round(time.monotonic() - self._from, 3),
         )
+
+
+def _of_books(record: AnyRecord) -> bool:
+    """Whether a record tells of the server's books."""
+    return isinstance(record, Ledger) or (isinstance(record, Finding) and not record.who)
 
 
 def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:
@@ -570,6 +581,8 @@ class _LiveRecording:
         self._live = live
         self.scenario: Scenario | None = None
         """The scenario as it began: against real software that is when all were there."""
+        self.unread = ""
+        """Why the server's books could not be read, where they could not."""
 
     def record(self, scenario: Scenario, *, twin: bool, progress: Progress | None = None) -> tuple[_Judging, Path, Footer]:
         """Run a scenario; returns who judged meanwhile, the journal's file and its footer."""
@@ -595,6 +608,9 @@ class _LiveRecording:
         self._journal.write(batch)
         self._journal.flush()  # what it saw cannot be had again
         self._listener.feed(batch)
+        for record in batch:
+            if isinstance(record, Finding) and not record.who:
+                self.unread = record.what
 
 
 def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> None:

@@ -14,7 +14,7 @@ from harness.scenario import load, loads
 from harness.scenario.calendar import Calendar
 from harness.stage.seen.observer import Observer
 from harness.stage.seen.station import Station, connector_of
-from harness.stage.seen.trace import CALL, Seen, Version, milliseconds, read_trace
+from harness.stage.seen.trace import CALL, Seen, TraceError, Version, milliseconds, read_trace
 from harness.values import MOST_DURATION_MS, Chargers, LiveRun, NetworkModel, Period, Scenario, Tariff, VehicleModel
 from harness.zones import zone
 
@@ -22,6 +22,7 @@ INFERRED = "inferred"
 """For an outage: it follows from the frames."""
 _MODELS: dict[Version, str] = {"1.6": "ocpp16-strict", "2.0.1": "ocpp201"}
 _UNKNOWN = "unknown"
+_MOST_CONNECTORS = 64
 _MINUTE_MS = 60_000
 _DAY_MS = 86_400_000
 
@@ -78,6 +79,9 @@ def import_trace(
         versions.setdefault(frame.charger, frame.version)
         if frame.up and frame.kind == CALL and (number := connector_of(frame.payload)):
             connectors.setdefault(frame.charger, {})[number] = None
+    for charger, numbers in connectors.items():
+        if len(numbers) > _MOST_CONNECTORS:
+            raise TraceError(f"{log}: {charger} has {len(numbers)} connectors, expected at most {_MOST_CONNECTORS}")
     names = {charger: _named(charger, sorted(connectors.get(charger, {}))) for charger in versions}
     resolved = _scenario(Path(log), scenario, start, end_ms + 1, versions, names)
     away = [(begins - start, ends - start) for begins, ends in spans]

@@ -71,6 +71,8 @@ class Judge:
         self._scenario = scenario
         self._kind = kind
         self._books = books
+        self._unread = ""
+        """Why the server's books could not be read, where they could not."""
         self._tallies: dict[str, Tally] = {}
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._names = scenario.names()
@@ -359,8 +361,10 @@ class Judge:
             ev.log.append(record)
             ev.own.happened("message", record.action)
 
-    @staticmethod
-    def _found(ev: Evidence, record: Finding) -> None:
+    def _found(self, ev: Evidence | None, record: Finding) -> None:
+        if ev is None:
+            self._unread = record.what
+            return
         rule = ev.panel.rules.get("frames-valid")
         if rule is not None:
             rule.tally.fail(rule, ev.name, record.t, f"{record.what}: {record.frame}", [record])
@@ -772,6 +776,8 @@ class Judge:
             self._close(ev, end_ms, complete=complete)
         for group in self._groups:
             group.close(end_ms, complete=complete)
+        if self._unread and "transactions-accounted" in self._tallies:
+            self._tallies["transactions-accounted"].hidden = self._unread
         for rule in self._rules.values():
             if rule.name == "random-delay-applied":
                 starts_closed(rule)
@@ -797,6 +803,7 @@ class Judge:
             ev.requests.close(complete=complete)
         if ev.own is not None:
             ev.own.close(ev, end_ms, complete=complete)
-        messages.settle_accounts(ev, ev.settled_at, complete=complete)
+        if not self._unread:
+            messages.settle_accounts(ev, ev.settled_at, complete=complete)
         if ev.traffic is not None and ev.traffic.waits_for_acceptance and "nothing-before-acceptance" in ev.panel.rules:
             ev.panel.rules["nothing-before-acceptance"].pending()

@@ -2,8 +2,8 @@
 
 Either form has, for each transaction: ``station``, ``transaction`` (its id at the server), ``start`` and ``stop`` (ISO 8601), ``start_wh``
 and ``stop_wh`` (the energy register); the stop's two are empty, or null, while it goes on. CSV has these as its first line, in any
-order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run, unless a
-station of the run told of it so: it may have lost the time.
+order; JSON is a list of such objects. What else is there is ignored, and so is what began more than a minute before the run or after
+it, unless a station of the run told of it so: it may have lost the time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ COLUMNS = ("station", "transaction", "start", "start_wh", "stop", "stop_wh")
 NEAR_MS = 1_000
 """Books may keep whole seconds."""
 BEFORE_MS = 60_000
+_LARGEST_WH = 10**12
 
 
 class BooksError(Exception):
@@ -80,6 +81,7 @@ def exported(journal: Journal, text: str, shown: str) -> list[Ledger]:
 
 def read(text: str, shown: str) -> list[Booking]:
     """Read books; ``shown`` is how messages name them. Raises :class:`BooksError`."""
+    text = text.removeprefix("\ufeff")
     if text.lstrip().startswith(("[", "{")):
         rows = _json(text, shown)
     else:
@@ -88,7 +90,10 @@ def read(text: str, shown: str) -> list[Booking]:
         if missing:
             found = ", ".join(reader.fieldnames or ()) or "nothing"
             raise BooksError(f"{shown}:1: found {found}, expected the columns {', '.join(COLUMNS)}: {missing[0]} is missing")
-        rows = [(f"{shown}:{reader.line_num}", row) for row in reader]
+        try:
+            rows = [(f"{shown}:{reader.line_num}", row) for row in reader]
+        except csv.Error as problem:
+            raise BooksError(f"{shown}:{reader.line_num}: {problem}") from None
     return [_booking(row, where) for where, row in rows]
 
 
@@ -109,15 +114,20 @@ def _booking(row: Mapping[str, Any], where: str) -> Booking:
         if not value(name):
             return None
         try:
-            return round(float(value(name)))
+            found = float(value(name))
+            if not abs(found) < _LARGEST_WH:
+                raise ValueError
+            return round(found)
         except ValueError:
-            raise BooksError(f"{where}: found `{value(name)}` as {name}, expected an energy in Wh") from None
+            raise BooksError(f"{where}: found `{value(name)[:40]}` as {name}, expected an energy in Wh") from None
 
     def moment(name: str) -> int | None:
         if not value(name):
             return None
         try:
             time = datetime.fromisoformat(value(name))
+            if not 1 < time.year < 9999:
+                raise ValueError
         except ValueError:
             raise BooksError(f"{where}: found `{value(name)}` as {name}, expected a time such as 2026-03-12T22:50:00Z") from None
         return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
@@ -147,6 +157,8 @@ def ledgers(
         begun = booking.start_ms - epoch_ms
         told = _told(booking, begun, starts.get(charger, ()))
         if begun < -BEFORE_MS and (told is None or abs(begun - told.stamp) > NEAR_MS):
+            continue
+        if begun > now and told is None:  # of a later run of the same stations
             continue
         unknown -= told is None
         if told is not None and abs(begun - told.stamp) <= NEAR_MS:

@@ -320,7 +320,7 @@ class Station(Record, kw_only=True, tag="station"):
 
 
 class Finding(Record, kw_only=True, tag="finding"):
-    """Live: what came in from the far end is no valid OCPP. Evidence."""
+    """Live: what came in from the far end is no valid OCPP; without ``who``: what was to be the server's books cannot be read. Evidence."""
 
     what: str
     """What is wrong with it, and where."""

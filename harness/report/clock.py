@@ -52,7 +52,10 @@ class Clock:
         return self.tell((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + thousandths)
 
     def _local(self, t_ms: int) -> datetime:
-        return (self._start + timedelta(milliseconds=t_ms)).astimezone(self._zone)
+        try:
+            return (self._start + timedelta(milliseconds=t_ms)).astimezone(self._zone)
+        except OverflowError:  # what a station says may be of any year; there is none beyond these
+            return datetime(9998 if t_ms > 0 else 2, 1, 1, tzinfo=self._zone)
 
     def _day(self, local: datetime) -> str:
         if self._dated:

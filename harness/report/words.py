@@ -231,6 +231,8 @@ def _station(record: r.Station, clock: Clock) -> str:
 
 
 def _finding(record: r.Finding, clock: Clock) -> str:
+    if not record.who:
+        return record.what
     return f"what came over the wire is no valid OCPP: {record.what}"
 
 

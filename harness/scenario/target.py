@@ -32,17 +32,31 @@ OF_A_CHARGER = ("charger", "number", "station")
 OF_AN_OPERATION = (*OF_A_CHARGER, "tag", "amperage", "on", "charge_in")
 
 
+_WIDTH = re.compile(r"0?[1-9]d?")
+"""How a number may be written: with so many digits."""
+
+
+def _port_of(text: str) -> int | None:
+    """The port of a URL; None: it has none. Raises :class:`ValueError` for a URL that is none."""
+    port = urlsplit(text).port
+    if port == 0:
+        raise ValueError
+    return port
+
+
 def _pattern(known: Iterable[str], what: str) -> Scalar:
     names = list(known)
     expected = f"a text with {what} such as {{{names[-1]}}}"
 
     def parse(text: str) -> str:
         try:
-            used = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
-            text.format(**dict.fromkeys(names, 0))
-        except (ValueError, IndexError, KeyError):
-            used = [""]
-        if any(name not in names for name in used):
+            parts = [(name, form, conversion) for _, name, form, conversion in Formatter().parse(text) if name is not None]
+        except ValueError:
+            parts = [("", "", None)]
+        if any(
+            name not in names or conversion or (form and not (name == "number" and _WIDTH.fullmatch(form)))
+            for name, form, conversion in parts
+        ):
             raise UnitError(text, f"in braces only {', '.join(f'{{{name}}}' for name in names)}")
         return text
 
@@ -50,7 +64,11 @@ def _pattern(known: Iterable[str], what: str) -> Scalar:
 
 
 def _url(text: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        _port_of(text)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("ws", "wss") or not parts.hostname or "{station}" not in parts.path:
         raise UnitError(text, "the WebSocket of one station, such as `ws://127.0.0.1:9000/ocpp/{station}`")
     _pattern(OF_A_CHARGER, "a charger").parse(text)
@@ -72,7 +90,12 @@ def _ports(text: str) -> tuple[int, int]:
 
 
 def _http(text: str) -> str:
-    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname:
+    try:
+        parts = urlsplit(text)
+        _port_of(text)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UnitError(text, "a URL such as `http://127.0.0.1:8080/health`")
     return text
 

@@ -13,7 +13,7 @@ STATIONS = {"anna": "CP-1", "ben": "CP-2"}
 
 def booked(lines, *starts):
     """What stands in the books of anna, who told of ``starts``."""
-    found = ledgers(read(HEAD + lines, "books.csv"), {"anna": starts}, STATIONS, START, 99)
+    found = ledgers(read(HEAD + lines, "books.csv"), {"anna": starts}, STATIONS, START, 90_000)
     return {ledger.who: ledger.entries for ledger in found}
 
 
@@ -31,7 +31,9 @@ def test_one_that_nobody_told_of_is_unknown_and_not_taken_for_another():
     assert booked("CP-1,8,2026-03-12T12:00:02Z,11,,\n", Start(3, 2_000, 10, "7")) == {"anna": [(-1, 2_000, 11, None, None)]}
 
 
-@pytest.mark.parametrize("line", ["CP-9,7,2026-03-12T12:00:02Z,0,,\n", "CP-1,7,2026-03-11T12:00:00Z,0,,\n"])
+@pytest.mark.parametrize(
+    "line", ["CP-9,7,2026-03-12T12:00:02Z,0,,\n", "CP-1,7,2026-03-11T12:00:00Z,0,,\n", "CP-1,9,2026-03-12T12:05:00Z,0,,\n"]
+)
 def test_other_stations_and_earlier_days_are_left_out_whatever_their_ids(line):
     assert booked(line, Start(3, 2_000, 0, "7")) == {}
 
@@ -61,3 +63,21 @@ def test_what_cannot_be_read_is_told_with_its_line(text, told):
     with pytest.raises(BooksError) as raised:
         read(text, "books")
     assert str(raised.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("CP-1,7,2026-03-12T12:00:02Z,1e999,,", "found `1e999` as start_wh"),
+        (f"CP-1,7,2026-03-12T12:00:02Z,{'9' * 60},,", "as start_wh, expected an energy"),
+        ("CP-1,7,9999-12-31T23:59:59Z,0,,", "as start, expected a time"),
+        ("CP-1,7," + "x" * 200_000 + ",0,,", "field larger than field limit"),
+    ],
+)
+def test_what_no_books_can_hold_is_told(row, says):
+    with pytest.raises(BooksError, match=says):
+        read(f"{HEAD}{row}\n", "books.csv")
+
+
+def test_a_byte_order_mark_is_no_column():
+    assert len(read(f"\ufeff{HEAD}CP-1,7,2026-03-12T12:00:02Z,0,,\n", "books.csv")) == 1

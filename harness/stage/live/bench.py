@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import json
 import ssl
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,7 +30,7 @@ from harness.stage.errors import ExperimentError
 from harness.stage.live import commands, frames
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.codec import Payload
-from harness.stage.live.frames import Frame
+from harness.stage.live.frames import Frame, FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
 from harness.stage.live.options import Live
 from harness.stage.live.server import ServerSide
@@ -126,7 +128,7 @@ class BenchStage(ServerSide):
     def _since(self, text: Any) -> int | None:
         try:
             return self.calendar.ms(text)
-        except (TypeError, ValueError):
+        except FrameError:
             return None
 
     # Before and after.
@@ -153,8 +155,8 @@ class BenchStage(ServerSide):
         self._spawn(self.watch())
 
     def _address_of(self, port: Port) -> str:
-        host, _, number = self.bench.listen.rpartition(":")
-        address = self._proxies.get((self._classes[port.place], 0), f"{host}:{number}")
+        host = self.bench.listen.rpartition(":")[0]
+        address = self._proxies.get((self._classes[port.place], 0), f"{host}:{self._door_ports[0]}")
         return f"{'wss' if self.bench.certificate else 'ws'}://{address}/{self.bench.station_of(port.charger.name)}"
 
     def _make_proxies(self, upstreams: list[str]) -> None:
@@ -199,13 +201,27 @@ class BenchStage(ServerSide):
         return await super()._let_knock(shard, connection, request)
 
     def _attempt_of(self, port: Port, shard: int, request: Any) -> Attempt | None:
-        port.epoch += 1
-        self._too_early[port.place].clear()
         attempt = self._attempts[port.place] = Attempt(Request("connect", self.clock.now), port.epoch, self._loop.create_future())
         return attempt
 
     def _epoch_of(self, port: Port, request: Any) -> int:
+        """A connection is open: it takes the place of the one before, if there is one still."""
+        former = self._desks[port.place]
+        if former is not None and not former.gone:
+            self._went(port, former)
+            former.drop()
+        port.epoch += 1
+        self._too_early[port.place].clear()
         return port.epoch
+
+    def _disagreed(self, place: int | None, offered: Sequence[Any]) -> None:
+        if place is not None:
+            wanted = self._server_ends[place].frames.subprotocol
+            spoken = ", ".join(offered) or "nothing"
+            self._say(f"{self.ports[place].charger.name} speaks {spoken}, and its model {wanted}: see --ocpp")
+
+    def _unasked(self, port: Port, text: str | bytes) -> None:
+        self._finds(port, "an answer to a call that was not made, or is answered already", text)
 
     def _came(self, port: Port, desk: Line) -> None:
         now = self.live_clock.catch_up()
@@ -244,6 +260,8 @@ class BenchStage(ServerSide):
     # What they say, and what is said to them.
 
     def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
+        if not self.live_clock.started:
+            self.calendar.epoch_ms = int(time.time() * 1000)  # no time of the scenario passes yet: it is now
         self._keep(port, text, up=True)
         super()._takes(port, desk, text)
 
@@ -276,7 +294,12 @@ class BenchStage(ServerSide):
 
     def _book(self, port: Port, desk: Line, frame: Frame, sent: Sent) -> None:
         told = sent.request.stamp, sent.request.wh
-        super()._book(port, desk, frame, sent)
+        try:
+            super()._book(port, desk, frame, sent)
+        except FrameError as problem:
+            self._finds(port, str(problem), json.dumps(frame.payload))
+            code = self._server_ends[port.place].frames.format_error
+            self._put(port, desk, frames.error(frame.id, code, str(problem)[:255]))
         sent.request.stamp, sent.request.wh = told  # the observer has read more than virtual chargers say
 
     def _background(self, port: Port, desk: Line, frame: Frame) -> None:

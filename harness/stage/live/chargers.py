@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.stage.clock import ARRIVAL
 from harness.stage.live import frames, ocpp16, ocpp201
-from harness.stage.live.codec import ChargerEnd, Payload
+from harness.stage.live.codec import ChargerEnd, Payload, UnusableError
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
 from harness.stage.live.stage import LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
@@ -60,10 +60,16 @@ class ChargerSide(LiveStage):
         from websockets.asyncio.client import connect
         from websockets.typing import Subprotocol
 
+        class Connect(connect):
+            """Follows no redirect: it may lead to somebody else's server."""
+
+            def process_redirect(self, exc: Exception) -> Exception:
+                return exc
+
         subprotocol = Subprotocol(self._charger_ends[port.place].frames.subprotocol)
         url, options = self._where(port)
         headers = {EPOCH_HEADER: str(epoch), **options.pop("additional_headers", {})}
-        return await connect(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
+        return await Connect(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
 
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)
@@ -183,7 +189,12 @@ class ChargerSide(LiveStage):
 
     def _hears_call(self, port: Port, line: Line, frame: frames.Frame) -> None:
         end = self._charger_ends[port.place]
-        order = end.command(frame.action, frame.payload, self.clock.now)
+        try:
+            order = end.command(frame.action, frame.payload, self.clock.now)
+        except UnusableError:
+            payload = end.reply(frame.action, frame.payload, accepted=False)
+            self._put(port, line, end.frames.result(frame.id, frame.action, payload))
+            return
         if order is None:
             self._called(port, line, frame)
             return
@@ -194,7 +205,8 @@ class ChargerSide(LiveStage):
     def _hears_answer(self, port: Port, line: Line, frame: frames.Frame, text: str | bytes) -> None:
         sent: Sent | None = line.sent.pop(frame.id, None)
         if sent is None:
-            return  # the second answer to a request that a fault sent twice
+            self._unasked(port, text)
+            return
         end = self._charger_ends[port.place]
         answer = ERROR
         if frame.kind == frames.CALLRESULT:

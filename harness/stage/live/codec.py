@@ -6,12 +6,13 @@ Each version has a :class:`ChargerEnd` and a :class:`ServerEnd`: :mod:`harness.s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from harness.stage.live.frames import Schemas
+from harness.stage.live.frames import FrameError, Schemas
 from harness.world.charger import Charger
 from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
 
@@ -20,7 +21,29 @@ AMPERAGE = "ChargeAmperage"
 HOLD, SHARE, SCHEDULE, OVERRIDE = 1, 2, 3, 4
 """Ids of charging profiles."""
 
+_LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
+"""RFC 3339 has it, Python's clocks have not."""
+_FIRST_MS, _LAST_MS = -62_000_000_000_000, 253_000_000_000_000
+"""The years that can be written, roughly."""
+LARGEST_WH = 10**12
+_MOST_MA = 10**7
+
 Payload = dict[str, Any]
+
+
+class UnusableError(Exception):
+    """A command that is valid by its schema and cannot be obeyed; says why."""
+
+
+def limit_ma(amperes: Any) -> int:
+    """A current limit in A, as it came over the wire, in mA. Raises :class:`UnusableError` for what is none."""
+    try:
+        ma = float(amperes) * 1000
+    except (TypeError, ValueError):
+        raise UnusableError(f"found {amperes!r}, expected amperes") from None
+    if not 0 <= ma <= _MOST_MA:
+        raise UnusableError(f"found {amperes!r}, expected amperes from 0 up")
+    return round(ma)
 
 
 class Calendar:
@@ -31,12 +54,17 @@ class Calendar:
 
     def text(self, at: int) -> str:
         """``at`` is in ms since the scenario's start."""
-        moment = datetime.fromtimestamp((self.epoch_ms + at) / 1000, UTC)
+        moment = datetime.fromtimestamp(min(max(self.epoch_ms + at, _FIRST_MS), _LAST_MS) / 1000, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def ms(self, text: str) -> int:
-        """The ms since the scenario's start. Raises :class:`ValueError` for what is no time."""
-        moment = datetime.fromisoformat(text)
+        """The ms since the scenario's start. Raises :class:`FrameError` for what is no time of these centuries."""
+        try:
+            moment = datetime.fromisoformat(_LEAP_SECOND.sub(r"\1:59", text))
+        except (TypeError, ValueError):
+            raise FrameError(f"found {text!r}, expected a time") from None
+        if not 1 < moment.year < 9999:  # an hour more or less, and there is no such time
+            raise FrameError(f"found {text!r}, expected a time of these centuries")
         return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000) - self.epoch_ms
 
 
@@ -244,7 +272,22 @@ class ServerEnd:
 
 
 def periods_of(schedule: Payload, calendar: Calendar) -> tuple[list[tuple[int, int]], int | None, int | None]:
-    """Periods, begin and duration of a charging schedule as it came over the wire."""
-    periods = [(period["startPeriod"] * 1000, round(period["limit"] * 1000)) for period in schedule["chargingSchedulePeriod"]]
-    begins = calendar.ms(schedule["startSchedule"]) if "startSchedule" in schedule else None
+    """Periods, begin and duration of a charging schedule as it came over the wire. Raises :class:`UnusableError` for one that cannot be
+    obeyed."""
+    if schedule["chargingRateUnit"] != "A":
+        raise UnusableError(f"found a schedule in {schedule['chargingRateUnit']}, expected one in A")
+    periods = [(period["startPeriod"] * 1000, limit_ma(period["limit"])) for period in schedule["chargingSchedulePeriod"]]
+    if not periods:
+        raise UnusableError("found a schedule without periods")
+    try:
+        begins = calendar.ms(schedule["startSchedule"]) if "startSchedule" in schedule else None
+    except FrameError as problem:
+        raise UnusableError(str(problem)) from None
     return periods, begins, schedule["duration"] * 1000 if "duration" in schedule else None
+
+
+def register_wh(value: Any) -> int:
+    """An energy register as it came over the wire. Raises :class:`FrameError` for what none can show."""
+    if not isinstance(value, int | float) or not abs(value) < LARGEST_WH:
+        raise FrameError(f"found {str(value)[:40]} as register, expected Wh")
+    return round(value)

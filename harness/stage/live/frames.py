@@ -12,6 +12,8 @@ import msgspec
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 
+_LONGEST_ACTION = 50
+_LONGEST_MESSAGE = 300
 _ENCODE = msgspec.json.Encoder().encode
 _DECODE = msgspec.json.Decoder().decode
 
@@ -37,9 +39,11 @@ def error(id_: str, code: str, text: str) -> str:
 
 def read(text: str | bytes) -> Frame:
     """Read a frame. Its payload is checked by :class:`Schemas`, as only the caller knows what a CALLRESULT answers."""
+    if isinstance(text, bytes):
+        raise FrameError("a binary frame; OCPP-J's are texts")
     try:
         parts = _DECODE(text)
-    except msgspec.DecodeError as problem:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as problem:
         raise FrameError(f"not JSON: {problem}") from None
     match parts:
         case [2, str(id_), str(action), dict(payload)]:
@@ -96,15 +100,15 @@ class Schemas:
             return
         problem = next(iter(validator.iter_errors(payload)))
         where = "/".join(str(part) for part in problem.instance_path)
-        raise FrameError(f"{action}{suffix}{': ' + where if where else ''}: {problem.message}")
+        raise FrameError(f"{action}{suffix}{': ' + where if where else ''}: {problem.message[:_LONGEST_MESSAGE]}")
 
     def _validator(self, action: str, suffix: str) -> Any:
         import jsonschema_rs
         import ocpp
 
         file = Path(ocpp.__file__).parent / self._folder / "schemas" / f"{action}{suffix}.json"
-        if not action.isalpha() or not file.is_file():
-            raise FrameError(f"OCPP {self.version} has no action {action!r}")
+        if not action.isalpha() or len(action) > _LONGEST_ACTION or not file.is_file():
+            raise FrameError(f"OCPP {self.version} has no action {action[:_LONGEST_ACTION]!r}")
         # What is saved with a byte order mark would not decode otherwise.
         schema = msgspec.json.decode(file.read_text(encoding="utf-8-sig").encode())
         return self._validators.setdefault((action, suffix), jsonschema_rs.validator_for(schema))

@@ -60,6 +60,8 @@ class Line:
     """Message id → :class:`Sent` at the charger's end, :class:`Ordered` at the server's."""
     asked: dict[Request, list[Any]] = field(default_factory=dict)
     """At the server's end: requests that wait for its answer, each with its frames and what is known of them (:class:`Sent`)."""
+    called: dict[str, Frame] = field(default_factory=dict)
+    """The calls that came in on it, by message id."""
     heard: dict[Command, Frame] = field(default_factory=dict)
     """At the charger's end: commands that wait for its answer, and their frames."""
     gone: bool = False

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.stage.live import codec
-from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, periods_of
+from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, limit_ma, periods_of, register_wh
 from harness.stage.live.frames import OCPP16
 from harness.world.charger import Charger
 from harness.world.messages import Answer, Command, Request, RequestAction
@@ -148,7 +148,7 @@ class ChargerEnd(codec.ChargerEnd):
     def command(self, action: str, payload: Payload, now: int) -> Command | None:
         """By the profile's purpose and periods, or by the key."""
         if action == "ChangeConfiguration" and payload["key"] == AMPERAGE:
-            return Command("amperage", now, ma=round(float(payload["value"]) * 1000))
+            return Command("amperage", now, ma=limit_ma(payload["value"]))
         if action == "ClearChargingProfile":
             return self.cleared(payload.get("chargingProfilePurpose"), now)
         if action != "SetChargingProfile":
@@ -177,9 +177,9 @@ class ServerEnd(codec.ServerEnd):
     def take(self, request: Request, payload: Payload) -> None:
         """An end is matched with its start by the transaction id; with −1, which is to be answered as usual, by what the request knows."""
         if request.action == "transaction-start":
-            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStart"]
+            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), register_wh(payload["meterStart"])
         elif request.action == "transaction-end":
-            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), payload["meterStop"]
+            request.stamp, request.wh = self.calendar.ms(payload["timestamp"]), register_wh(payload["meterStop"])
             request.start = self.starts.get(payload["transactionId"], request.start)
 
     def tag_result(self, request: Request, payload: Payload, *, good: bool) -> Payload:

@@ -23,7 +23,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from harness.stage.live import codec
-from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, periods_of
+from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, limit_ma, periods_of, register_wh
 from harness.stage.live.frames import OCPP201
 from harness.world.charger import Charger
 from harness.world.messages import Command, Request, RequestAction
@@ -214,7 +214,7 @@ class ChargerEnd(codec.ChargerEnd):
         if action == "SetVariables":
             (data, *more) = payload["setVariableData"]
             known = not more and {"component": data["component"], "variable": data["variable"]} == _VARIABLE
-            return Command("amperage", now, ma=round(float(data["attributeValue"]) * 1000)) if known else None
+            return Command("amperage", now, ma=limit_ma(data["attributeValue"])) if known else None
         if action == "ClearChargingProfile":
             return self.cleared(payload.get("chargingProfileCriteria", {}).get("chargingProfilePurpose"), now)
         if action != "SetChargingProfile":
@@ -247,7 +247,7 @@ class ServerEnd(codec.ServerEnd):
             return
         request.stamp = self.calendar.ms(payload["timestamp"])
         if "meterValue" in payload:
-            request.wh = round(payload["meterValue"][0]["sampledValue"][0]["value"])
+            request.wh = register_wh(payload["meterValue"][0]["sampledValue"][0]["value"])
         id_ = payload["transactionInfo"]["transactionId"]
         if request.action == "transaction-end":
             request.start = self.starts.get(id_, request.start)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, cast
@@ -106,13 +106,27 @@ class ServerSide(LiveStage):
             self._door_ports[shard] = sock.getsockname()[1]
             door = await serve(
                 partial(self._serve, shard), sock=sock, process_request=partial(self._let_knock, shard), subprotocols=_SUBPROTOCOLS,
-                compression=None, ping_interval=None, open_timeout=None, close_timeout=1, max_size=LARGEST_FRAME, server_header=None,
-                logger=QUIET, ssl=self._tls,
+                select_subprotocol=self._agree, compression=None, ping_interval=None, open_timeout=None, close_timeout=1,
+                max_size=LARGEST_FRAME, server_header=None, logger=QUIET, ssl=self._tls,
             )  # fmt: skip
             if self.down[shard]:
                 door.close(close_connections=False)
             else:
                 self._doors[shard] = door
+
+    def _agree(self, connection: Any, offered: Sequence[Any]) -> Any:
+        """A charger's connection speaks what its model does."""
+        from websockets.exceptions import NegotiationError
+
+        place = self.place_of.get(connection.request.path.rpartition("/")[2])
+        wanted = None if place is None else self._server_ends[place].frames.subprotocol
+        if wanted not in offered:
+            self._disagreed(place, offered)
+            raise NegotiationError(f"expected the subprotocol {wanted}")
+        return wanted
+
+    def _disagreed(self, place: int | None, offered: Sequence[Any]) -> None:
+        """A connection was asked for in another language than the charger's."""
 
     async def _let_knock(self, shard: int, connection: Any, request: Any) -> Any:
         """A connection is asked for: the world's server decides."""
@@ -197,6 +211,7 @@ class ServerSide(LiveStage):
     def _takes_answer(self, port: Port, desk: Line, frame: frames.Frame, text: str | bytes) -> None:
         ordered: Ordered | None = desk.sent.pop(frame.id, None)
         if ordered is None:
+            self._unasked(port, text)
             return
         if frame.kind == frames.CALLRESULT:
             try:

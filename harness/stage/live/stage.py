@@ -186,6 +186,9 @@ class LiveStage(Stage):
         """What came in from the far end is no valid frame."""
         raise NotImplementedError
 
+    def _unasked(self, port: Port, text: str | bytes) -> None:
+        """An answer came in to a call that was not made, or is answered already."""
+
     def _read(self, port: Port, line: Line, schemas: Schemas, text: str | bytes) -> Frame | None:
         """A frame that came in; None: it is no valid one, which is told, and if it is a CALL answered."""
         try:
@@ -194,6 +197,9 @@ class LiveStage(Stage):
             self._finds(port, str(problem), text)
             return None
         if frame.kind == frames.CALL:
+            known = line.called.setdefault(frame.id, frame)
+            if known != frame:  # a repeated call may bear its id again
+                self._finds(port, f"the message id {frame.id[:40]!r} is that of an earlier call, which was another", text)
             try:
                 schemas.check_call(frame.action, frame.payload)
             except FrameError as problem:

@@ -13,10 +13,10 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from harness.journal import books
 from harness.journal.records import Finding, Proxied, Return
@@ -40,7 +40,9 @@ from harness.world.server import Account, Deed, Server
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
-_LONGEST_WAIT_S = 10.0
+_LONGEST_WAIT_S = 10
+_HOPELESS = (301, 302, 303, 307, 308, 400, 401, 403, 404)
+"""HTTP statuses that do not change by waiting."""
 _RESTARTS = ("server.crash", "server.upgrade")
 _UNDOES = {"stop": "start", "pause": "resume"}
 _TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
@@ -156,8 +158,8 @@ class TargetStage(ChargerSide):
         import requests
 
         def ask() -> bool:
-            with suppress(requests.RequestException):
-                return bool(requests.get(self.target.ready, timeout=2).ok)
+            with suppress(requests.RequestException), requests.get(self.target.ready, timeout=2, stream=True) as answered:
+                return bool(answered.ok)  # whatever comes after its head is not waited for
             return False
 
         until = self._loop.time() + self.target.ready_timeout_ms / 1000
@@ -168,12 +170,13 @@ class TargetStage(ChargerSide):
 
     async def _greet(self, port: Port, some: asyncio.Semaphore) -> None:
         """The charger's connection from before the start: the server has accepted it."""
-        from websockets.exceptions import ConnectionClosed, InvalidHandshake
+        from websockets.exceptions import InvalidStatus, WebSocketException
 
         until = self._loop.time() + self.target.ready_timeout_ms / 1000
         end = self._charger_ends[port.place]
+        line: Line | None
         while True:
-            wait_s = _AGAIN_S
+            wait_s, line, hopeless = _AGAIN_S, None, False
             try:
                 async with some, asyncio.timeout(self.target.ready_timeout_ms / 1000):
                     web_socket = await self._connect(port, 0)
@@ -183,13 +186,16 @@ class TargetStage(ChargerSide):
                     if end.status(answered) == "Accepted":
                         break
                     why = f"its BootNotification is answered {end.status(answered)}"
-                    wait_s = min(max(float(answered.get("interval", 0)), _AGAIN_S), _LONGEST_WAIT_S)
-                    line.drop()
-            except FrameError as problem:
-                why = f"its BootNotification is answered with no valid frame: {problem}"
-            except (OSError, EOFError, InvalidHandshake, ConnectionClosed, TimeoutError) as problem:
+                    wait_s = max(float(min(answered.get("interval", 0), _LONGEST_WAIT_S)), _AGAIN_S)
+            except (OSError, EOFError, WebSocketException, TimeoutError) as problem:
                 why = reason(problem)
-            if self._loop.time() + wait_s > until:
+                hopeless = isinstance(problem, InvalidStatus) and problem.response.status_code in _HOPELESS
+            except (FrameError, ValueError) as problem:
+                why = f"its BootNotification is answered with no valid frame: {problem}"
+            if line is not None:
+                line.drop()
+                self._all_lines.discard(line)
+            if hopeless or self._loop.time() + wait_s > until:
                 place = self.places[port.place]
                 url = place.fill(self.target.url)
                 raise ExperimentError(f"your server did not accept {place.station} at {url} before the start: {why}")
@@ -216,7 +222,13 @@ class TargetStage(ChargerSide):
             await self._call(self._owed)
 
     async def wind_up(self) -> None:
-        """Read the books, where there are any."""
+        """Read the books, where there are any. What else was seen is kept, whatever becomes of them."""
+        try:
+            await self._read_books()
+        except ExperimentError as problem:
+            self.recorder.emit(-1, Finding(t=self.scenario.duration_ms, what=str(problem), frame=""))
+
+    async def _read_books(self) -> None:
         target = self.target
         if self.ledger_file is not None:
             try:
@@ -257,7 +269,8 @@ class TargetStage(ChargerSide):
         if proxy is not None:
             host, _, number = proxy.rpartition(":")
             options |= {"host": host, "port": int(number)}
-        return place.fill(self.target.url), options
+        quoted = replace(place, charger=quote(place.charger, safe=""), station=quote(place.station, safe=""))
+        return quoted.fill(self.target.url), options
 
     def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         if request.action == "transaction-start":
@@ -276,9 +289,12 @@ class TargetStage(ChargerSide):
                 break
         return ""
 
+    def _unasked(self, port: Port, text: str | bytes) -> None:
+        self._finds(port, "an answer to a call that was not made, or is answered already", text)
+
     def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
         shown = text if isinstance(text, str) else text.decode(errors="replace")
-        self.recorder.emit(port.place, Finding(t=self.clock.now, who=port.charger.name, what=problem, frame=shown[:500]))
+        self.recorder.emit(port.place, Finding(t=self.clock.now, who=port.charger.name, what=problem[:500], frame=shown[:500]))
 
     def _called(self, port: Port, line: Line, frame: Frame) -> None:
         end = self._charger_ends[port.place]

@@ -20,6 +20,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TextIO, cast
 
 import msgspec
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+"""No log of OCPP is of another year."""
 SCHEMA_VERSION = "1.1"
 Version = Literal["1.6", "2.0.1"]
 Direction = Literal["cp-to-csms", "csms-to-cp"]
@@ -74,7 +76,7 @@ def parts_of(text: str) -> Parts | None:
     """Take a frame apart; None: it is no CALL, CALLRESULT or CALLERROR of OCPP-J."""
     try:
         frame = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     match frame:
         case [2, str(id_), str(action), dict(payload)]:
@@ -293,7 +295,7 @@ class _Reader:
         """The frame of a line; None where it is to be passed over."""
         try:
             record = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             if not whole:
                 self._cut_at = number
                 return None
@@ -350,6 +352,8 @@ class _Reader:
     def _time(self, number: int, line: bytes, text: str) -> int:
         try:
             moment = datetime.fromisoformat(text)
+            if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+                raise ValueError
         except ValueError:
             found = repr(text) if text else "no time"
             raise self._wrong(number, _column(line, "timestamp"), found, "`timestamp`, ISO 8601 such as 2026-03-12T19:30:00.000Z") from None

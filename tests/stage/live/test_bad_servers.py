@@ -35,7 +35,7 @@ GOOD = {
 class Bad:
     """A server on a port of loopback, in a thread of its own, that answers as ``answers`` says."""
 
-    def __init__(self, answers=None, *, tls=None, status=None, after=(), after_start=()):
+    def __init__(self, answers=None, *, tls=None, status=None, location="", after=(), after_start=()):
         self.answers = {**GOOD, **(answers or {})}
         self.after = after
         self.after_start = after_start
@@ -43,6 +43,7 @@ class Bad:
         self.books = ""
         self._sockets = set()
         self.status = status
+        self.location = location
         self._tls = tls
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -63,7 +64,12 @@ class Bad:
             for socket in self._sockets:
                 await socket.send('[2, "z", "ClearCache", {}]')
             return connection.respond(HTTPStatus.OK, self.books)
-        return None if self.status is None else connection.respond(self.status, "no\n")
+        if self.status is None:
+            return None
+        answer = connection.respond(self.status, "no\n")
+        if self.location:
+            answer.headers["Location"] = self.location
+        return answer
 
     async def _speak(self, socket):
         self._sockets.add(socket)
@@ -221,8 +227,29 @@ def findings(run):
         ({}, ('[2, "9", "Levitate", {}]',), "no action 'Levitate'"),
         ({}, ('[2, "9", "Reset", {"type": "Gentle"}]',), "Reset: type"),
         ({}, ("x" * 2_000_000,), "a frame of more than 1048576 bytes"),
+        ({}, ('[3, "never-asked", {}]',), "an answer to a call that was not made"),
+        ({}, ('[2, "9", "ClearCache", {}]', '[2, "9", "Reset", {"type": "Hard"}]'), "is that of an earlier call"),
+        ({}, (b'[2,"9","ClearCache",{}]',), "a binary frame"),
+        ({}, (b"\xff\xfe",), "a binary frame"),
+        ({}, ("[" * 100_000,), "not JSON"),
+        ({}, (f'[2, "9", "{"A" * 300}", {{}}]',), "has no action"),
+        ({"Heartbeat": {"currentTime": "0000-01-01T00:00:00Z"}}, (), "expected a time"),
     ],
-    ids=["garbage", "answer", "frame", "action", "payload", "size"],
+    ids=[
+        "garbage",
+        "answer",
+        "frame",
+        "action",
+        "payload",
+        "size",
+        "unasked",
+        "id",
+        "binary",
+        "bytes",
+        "deep",
+        "long-action",
+        "year-0",
+    ],
 )
 def test_what_is_no_valid_ocpp_is_a_finding(served, tmp_path, answers, after, what):
     run = against(target(tmp_path, served(answers, after=after).port), "plan=[]", "expect.exercised=[]")
@@ -230,6 +257,59 @@ def test_what_is_no_valid_ocpp_is_a_finding(served, tmp_path, answers, after, wh
     assert all(what in found for found in findings(run))
     assert (run.verdict, run.checks["frames-valid"].verdict) == ("fail", "fail")
     assert Journal(run.journal).complete
+
+
+UNUSABLE = {
+    "no amperes": ("ChangeConfiguration", {"key": "ChargeAmperage", "value": "abc"}),
+    "endless": ("ChangeConfiguration", {"key": "ChargeAmperage", "value": "1e999"}),
+    "negative": ("ChangeConfiguration", {"key": "ChargeAmperage", "value": "-5"}),
+    "no periods": ("SetChargingProfile", {"chargingSchedulePeriod": []}),
+    "below zero": ("SetChargingProfile", {"chargingSchedulePeriod": [{"startPeriod": 0, "limit": -5.0}]}),
+    "too much": ("SetChargingProfile", {"chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1e300}]}),
+    "watts": ("SetChargingProfile", {"chargingRateUnit": "W"}),
+    "no time": ("SetChargingProfile", {"startSchedule": "9999-12-31T23:59:59Z"}),
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_a_command_that_is_valid_and_cannot_be_obeyed_is_rejected(served, tmp_path, name):
+    action, given = UNUSABLE[name]
+    if action == "SetChargingProfile":
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.0}], **given}
+        profile = {
+            "chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "ChargePointMaxProfile", "chargingProfileKind": "Absolute",
+            "chargingSchedule": schedule,
+        }  # fmt: skip
+        given = {"connectorId": 0, "csChargingProfiles": profile}
+    server = served(after=(json.dumps([2, "x", action, given]),))
+    run = against(target(tmp_path, server.port), "plan=[]", "expect.exercised=[]")
+    assert [frame[2] for frame in server.heard if frame[0] == 3] == [{"status": "Rejected"}]
+    assert {name: check.failing for name, check in run.checks.items() if check.failed} == {}
+
+
+def test_a_leap_second_is_a_time(served, tmp_path):
+    run = against(target(tmp_path, served({"Heartbeat": {"currentTime": "2026-06-30T23:59:60Z"}}).port), "plan=[]", "expect.exercised=[]")
+    assert findings(run) == []
+
+
+def test_a_redirect_is_not_followed(served, tmp_path):
+    with pytest.raises(ExperimentError, match="HTTP 302"):
+        against(target(tmp_path, served(status=HTTPStatus.FOUND, location="http://127.0.0.1:1/elsewhere").port))
+
+
+def test_books_that_cannot_be_read_leave_the_rest(served, tmp_path, capsys):
+    file = target(tmp_path, served().port, more=f"books: {SAYS}\"print('hello')\"]\n")
+    folder = tmp_path / "run"
+    assert main(["run", str(SCENARIO), "--live", "--direct", "--target", str(file), "--out", str(folder)]) == 6
+    told = capsys.readouterr().err
+    assert "the books cannot be read" in told
+    assert f"`harness check {folder} --ledger FILE`" in told
+    judged = harness.judge(folder)
+    assert judged.checks["transactions-accounted"].hidden
+    assert Journal(judged.journal).complete
+    books = tmp_path / "books.csv"
+    books.write_text("station,transaction,start,start_wh,stop,stop_wh\n", encoding="utf-8")
+    assert harness.judge(folder, ledger=books).checks["transactions-accounted"].verdict == "fail"
 
 
 def test_a_call_that_is_not_understood_is_answered_so(served, tmp_path):
