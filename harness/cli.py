@@ -420,7 +420,9 @@ def _serve(arguments: argparse.Namespace) -> int:
                 live=live,
             )  # fmt: skip
         except api.Interrupted as interruption:
-            _print_run(interruption.run)
+            # What chargers did comes out at the end of a run, so its journal holds next to nothing; the frames are there.
+            frames = interruption.run.journal.parent / api.FRAMES_NAME
+            _complain(f"interrupted; `harness import {frames} --scenario {arguments.source}` judges what came until then")
             return INTERRUPTED
     _print_run(run)
     return run.exit_code

@@ -139,18 +139,18 @@ station: CP-{{number:04}}                         # the ids of its stations: CP-
 # tag: TEST-{{number}}                            # the tag that drivers show; the charger's name by default
 # password_from: MY_SERVER_PASSWORD             # an environment variable: basic authentication
 # ca: my-authority.pem                          # beside this file: who signed the server's certificate
-ready: http://127.0.0.1:8080/health             # what answers 2xx once the server is ready
+# ready: http://127.0.0.1:8080/health           # what answers 2xx once the server is ready
 
-commands:                                       # what server.crash, server.upgrade and server.hang do; leave out what you cannot
-  stop: [docker, compose, kill, my-server]
-  start: [docker, compose, start, my-server]
-  pause: [docker, compose, pause, my-server]
-  resume: [docker, compose, unpause, my-server]
+# commands:                                     # what server.crash, server.upgrade and server.hang do; leave out what you cannot
+#   stop: [docker, compose, kill, my-server]
+#   start: [docker, compose, start, my-server]
+#   pause: [docker, compose, pause, my-server]
+#   resume: [docker, compose, unpause, my-server]
 
 # operations:                                   # what drivers do in your app
 #   set-amperage: [./set-amperage, '{{station}}', '{{amperage}}']
 
-books: [./export-transactions]                  # prints CSV: station, transaction, start, start_wh, stop, stop_wh
+# books: [./export-transactions]                # prints CSV: station, transaction, start, start_wh, stop, stop_wh
 
 # toxiproxy:                                    # where it does not run on this machine beside the server
 #   upstream: my-server:9000                    # where Toxiproxy finds the server

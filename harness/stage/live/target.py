@@ -435,6 +435,8 @@ def reason(problem: BaseException) -> str:
         return f"HTTP {problem.response.status_code}"
     if isinstance(problem, ssl.SSLCertVerificationError):
         return f"its certificate is not good: {problem.verify_message}"
+    if isinstance(problem, ssl.SSLError):
+        return f"no TLS: {problem.reason or problem.__class__.__name__}"
     if isinstance(problem, socket.gaierror):
         return "its name cannot be resolved"
     if isinstance(problem, TimeoutError):
@@ -446,8 +448,9 @@ def reason(problem: BaseException) -> str:
     if isinstance(problem, ConnectionClosed):
         return "the connection was closed"
     if isinstance(problem, OSError):
-        return (os.strerror(problem.errno) if problem.errno else str(problem)).lower()  # asyncio puts its own words there
-    return str(problem)
+        told = os.strerror(problem.errno) if problem.errno else str(problem)  # asyncio puts its own words there
+        return told.lower() or "the connection was closed"
+    return str(problem) or type(problem).__name__
 
 
 async def play(

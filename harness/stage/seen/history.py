@@ -246,7 +246,7 @@ class History:
                 )  # fmt: skip
         if gone:
             yield Current(t=until, who=self.name, ma=0, state="Available", reason="no-car", wh=registers.since_first(until))
-        wh = sum(tx.end_wh - tx.wh for tx in own if tx.end_at >= 0)
+        wh = sum((tx.end_wh if tx.end_at >= 0 else max(tx.wh, registers.by(until))) - tx.wh for tx in own)
         ended: Literal["unplugged", "run-over"] = "unplugged" if gone else "run-over"
         yield Stay(t=until, who=self.name, plug_in=visit.number, ended=ended, wh=max(0, wh), needs_wh=0, full=full)
 

@@ -5,16 +5,23 @@ Takes half a minute: at a bench time is the wall clock's. The chargers, good and
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
 import socket
 import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import trustme
 from alongside import HERE
+from websockets.asyncio.client import connect
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "peers"))
 from charge_point import Charger
@@ -137,6 +144,112 @@ def test_what_was_skipped_never_happened(tmp_path):
     records = list(run.records())
     assert not [record for record in records if isinstance(record, r.Power) and record.state == "off"]
     assert "step pull: never fired" in run.judgement.reasons
+
+
+async def talk(url: str, *frames: str, subprotocols=("ocpp1.6",)) -> list:
+    """What a bare connection is answered."""
+    async with connect(url, subprotocols=subprotocols) as web_socket:
+        answers = []
+        for frame in frames:
+            await web_socket.send(frame)
+            answers.append(json.loads(await asyncio.wait_for(web_socket.recv(), 5)))
+        return answers
+
+
+def alone(say, **options) -> harness.Run:
+    """A run of one charger for some seconds, in which nothing is done but what ``say`` does once it began, beside."""
+    live = harness.Live(bench=Bench(listen=f"127.0.0.1:{free_port()}"), say=say, direct=True)
+    return harness.run(SCENARIO, live=live, overrides=["chargers={anna: {}}", "plan=[]", "duration=4 s", "expect.exercised=[]"], **options)
+
+
+def test_who_knocks_and_does_not_come_in_silences_nobody(tmp_path):
+    chargers = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting"):
+            chargers.append(Charger(text.partition(" at ")[2]))
+        elif text.startswith("all are"):
+            threading.Timer(1, knock).start()
+
+    def knock() -> None:
+        with suppress(OSError):
+            urlopen(chargers[0].url.replace("ws:", "http:"), timeout=2)
+
+    run = alone(say, out=tmp_path / "run")
+    chargers[0].stop()
+    frames = [json.loads(line) for line in (tmp_path / "run" / "frames.jsonl").read_text().splitlines()]
+    beats = [frame for frame in frames if frame.get("action") == "Heartbeat" and frame["messageType"] == "CALLRESULT"]
+    assert len(beats) >= 4  # one a second, to the end
+    assert not [record for record in run.records() if isinstance(record, r.Loss)]
+
+
+def test_a_second_connection_takes_the_place_of_the_first():
+    heard = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting"):
+            url = text.partition(" at ")[2]
+            threading.Thread(target=lambda: heard.append(asyncio.run(two(url))), daemon=True).start()
+
+    async def two(url: str) -> list:
+        async with connect(url, subprotocols=["ocpp1.6"]) as first:
+            await first.send(BEAT)
+            await first.recv()
+            answers = await talk(url, BEAT)
+            await asyncio.wait_for(first.wait_closed(), 3)
+            return answers
+
+    alone(say)
+    assert [answer[0] for answer in heard[0]] == [3]
+
+
+BEAT = '[2, "1", "Heartbeat", {}]'
+
+
+def test_the_time_is_told_while_the_others_are_waited_for():
+    heard = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting for anna"):
+            threading.Thread(target=lambda: heard.append(asyncio.run(talk(text.partition(" at ")[2], BEAT))), daemon=True).start()
+
+    live = harness.Live(bench=Bench(listen=f"127.0.0.1:{free_port()}", patience_ms=1_000), say=say, direct=True)
+    with pytest.raises(ExperimentError, match="ben did not come"):
+        harness.run(SCENARIO, live=live)
+    told = datetime.fromisoformat(heard[0][0][2]["currentTime"])
+    assert abs((datetime.now(UTC) - told).total_seconds()) < 30
+
+
+@pytest.mark.parametrize(
+    ("frame", "what"),
+    [
+        (["StartTransaction", {"connectorId": 1, "idTag": "a", "meterStart": 10**30, "timestamp": "2026-11-26T12:00:00Z"}], "as register"),
+        (["StartTransaction", {"connectorId": 1, "idTag": "a", "meterStart": 0, "timestamp": "9999-12-31T23:59:59Z"}], "expected a time"),
+        (["Levitate", {}], "no action"),
+    ],
+)
+def test_what_no_charger_can_mean_is_a_finding(frame, what):
+    def say(text: str) -> None:
+        if text.startswith("waiting"):
+            url = text.partition(" at ")[2]
+            threading.Thread(target=lambda: asyncio.run(talk(url, BEAT, json.dumps([2, "2", *frame]))), daemon=True).start()
+
+    run = alone(say)
+    assert [what in record.what for record in run.records() if isinstance(record, r.Finding)] == [True]
+
+
+def test_a_charger_that_speaks_several_languages_is_answered_in_its_models():
+    heard = []
+
+    def say(text: str) -> None:
+        if text.startswith("waiting"):
+            url = text.partition(" at ")[2]
+            offered = ("ocpp2.0.1", "ocpp1.6")
+            threading.Thread(target=lambda: heard.append(asyncio.run(talk(url, BEAT, subprotocols=offered))), daemon=True).start()
+
+    run = alone(say)
+    assert heard
+    assert failing(run) == {}
 
 
 def test_chargers_that_do_not_come(tmp_path):
