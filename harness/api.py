@@ -172,17 +172,7 @@ def run(
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
         if live is not None:
-            recording = _LiveRecording(case.folder, live)
-            judging, journal, footer = recording.record(resolved, twin=twin, progress=progress)
-            assert recording.scenario is not None
-            case = case.of(recording.scenario)
-            result = case.judged(judging, journal, footer, live=live.of(resolved))
-            if recording.unread:
-                from harness.stage.errors import ExperimentError
-
-                kept = f"; the rest is kept in {folder}, and `harness check {folder} --ledger FILE` judges it with others" if folder else ""
-                raise ExperimentError(f"{recording.unread}{kept}")
-            return result
+            return _recorded_live(case, resolved, live, twin=twin, progress=progress)
         judging, journal, footer = _record(
             resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
         )  # fmt: skip
@@ -194,6 +184,22 @@ def run(
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.of(journal_so_far.scenario).judged_from(journal_so_far)) from None
+
+
+def _recorded_live(case: _Case, scenario: Scenario, live: Live, *, twin: bool, progress: Progress | None) -> Run:
+    """Run a scenario that was made ready live, and judge it."""
+    from harness.stage.errors import ExperimentError
+
+    recording = _LiveRecording(case.folder, live)
+    judging, journal, footer = recording.record(scenario, twin=twin, progress=progress)
+    assert recording.scenario is not None
+    run = case.of(recording.scenario).judged(judging, journal, footer, live=live.of(scenario))
+    if recording.unread:
+        folder = journal.parent
+        raise ExperimentError(
+            f"{recording.unread}; the rest is kept in {folder}, and `harness check {folder} --ledger FILE` judges it with others"
+        )
+    return run
 
 
 def _made_ready(scenario: Scenario, live: Live) -> tuple[Scenario, Live]:

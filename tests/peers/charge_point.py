@@ -53,7 +53,7 @@ class Charger:
         self._link: _Link | None = None
         self._charges = False
         self._since = 0.0
-        self._wh = 100.0
+        self._wh = self._told_wh = 100.0
         self._transaction: int | None = None
         self._connected_once = False
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),), daemon=True)
@@ -116,8 +116,8 @@ class Charger:
 
     def _lost(self) -> None:
         self._link = None
-        if self.wrong == "stops":
-            self._turn(False)
+        if self.wrong == "stops" and self._charges:  # at once, however late this thread has its turn
+            self._wh, self._charges = self._told_wh, False
 
     async def _tell(self, link: _Link, message) -> None:
         if isinstance(message, call.StopTransaction):
@@ -176,6 +176,7 @@ class Charger:
         return call.StatusNotification(connector_id=1, error_code="NoError", status=state, timestamp=self._now())
 
     def _reading(self):
-        value = {"value": str(self._register()), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
+        self._told_wh = self._energy()
+        value = {"value": str(round(self._told_wh)), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
         meter = [{"timestamp": self._now(), "sampledValue": [value]}]
         return call.MeterValues(connector_id=1, transaction_id=self._transaction, meter_value=meter)
