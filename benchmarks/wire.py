@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.__main__ import Report
+from benchmarks.__main__ import REFERENCE_RATE, Report
+from benchmarks.__main__ import measure as bare
 from harness import load
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.run import over_websockets, run_fast
@@ -87,16 +88,26 @@ def _scenario():
 
 
 def main() -> int:
-    """Measure it once; 1 if it is under its limit."""
+    """Measure it once, beside the bare loop by which the limit is scaled; 1 if it is under its limit."""
     report = Report()
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
-        per_cpu, per_s = run_fast(measure(int(server.stdout.readline())))
+        port = int(server.stdout.readline())
+        before = bare("bare")["rate"]
+        per_cpu, per_s = run_fast(measure(port))
+        speed = (before + bare("bare")["rate"]) / 2 / REFERENCE_RATE
     finally:
         server.terminate()
         server.wait()
-    report.line("wire: calls per second of the client's processor", per_cpu, LIMIT, "", least=True, note=f"{per_s:,.0f} by the wall clock")
+    report.line(
+        "wire: calls per second of the client's processor",
+        per_cpu,
+        LIMIT * speed,
+        "",
+        least=True,
+        note=f"{per_s:,.0f} by the wall clock; bare loop {speed * REFERENCE_RATE / 1e6:.2f} M/s",
+    )
     return int(report.over)
 
 
