@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar
 from harness.scenario.forms import read as read_form
@@ -36,12 +36,13 @@ _WIDTH = re.compile(r"0?[1-9]d?")
 """How a number may be written: with so many digits."""
 
 
-def _port_of(text: str) -> int | None:
-    """The port of a URL; None: it has none. Raises :class:`ValueError` for a URL that is none."""
-    port = urlsplit(text).port
-    if port == 0:
-        raise ValueError
-    return port
+def _parts_of(text: str) -> SplitResult:
+    """The parts of a URL; of one that is none, or has no possible port, they are empty."""
+    try:
+        parts = urlsplit(text)
+        return urlsplit("") if parts.port == 0 else parts
+    except ValueError:
+        return urlsplit("")
 
 
 def _pattern(known: Iterable[str], what: str) -> Scalar:
@@ -64,11 +65,7 @@ def _pattern(known: Iterable[str], what: str) -> Scalar:
 
 
 def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        _port_of(text)
-    except ValueError:
-        parts = urlsplit("")
+    parts = _parts_of(text)
     if parts.scheme not in ("ws", "wss") or not parts.hostname or "{station}" not in parts.path:
         raise UnitError(text, "the WebSocket of one station, such as `ws://127.0.0.1:9000/ocpp/{station}`")
     _pattern(OF_A_CHARGER, "a charger").parse(text)
@@ -90,11 +87,7 @@ def _ports(text: str) -> tuple[int, int]:
 
 
 def _http(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        _port_of(text)
-    except ValueError:
-        parts = urlsplit("")
+    parts = _parts_of(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UnitError(text, "a URL such as `http://127.0.0.1:8080/health`")
     return text

@@ -21,6 +21,10 @@ AMPERAGE = "ChargeAmperage"
 HOLD, SHARE, SCHEDULE, OVERRIDE = 1, 2, 3, 4
 """Ids of charging profiles."""
 
+_TRIGGERED: dict[str, RequestAction] = {
+    "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
+}  # fmt: skip
+"""What a server may ask for → what is sent then."""
 _LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
 """RFC 3339 has it, Python's clocks have not."""
 _FIRST_MS, _LAST_MS = -62_000_000_000_000, 253_000_000_000_000
@@ -148,8 +152,12 @@ class ChargerEnd:
         raise NotImplementedError
 
     def serve(self, action: str, payload: Payload) -> Served | None:
-        """What this charger answers to a CALL that is no command of the world's; None: it has not implemented that."""
-        raise NotImplementedError
+        """What this charger answers to a CALL that is no command of the world's; None: it has not implemented that. Here stands what all
+        versions call alike."""
+        if action == "TriggerMessage":
+            triggered = _TRIGGERED.get(payload["requestedMessage"])
+            return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
+        return Served({"status": "Accepted"}, resets=True) if action == "Reset" else None
 
     def id_of(self, tx: int) -> str:
         """The id by which the server knows a transaction; empty: none yet."""

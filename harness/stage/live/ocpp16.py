@@ -26,12 +26,9 @@ from harness.stage.live import codec
 from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, limit_ma, periods_of, register_wh
 from harness.stage.live.frames import OCPP16
 from harness.world.charger import Charger
-from harness.world.messages import Answer, Command, Request, RequestAction
+from harness.world.messages import Answer, Command, Request
 
 NO_TRANSACTION = -1
-_TRIGGERED: dict[str, RequestAction] = {
-    "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
-}  # fmt: skip
 _MAXIMUM = "ChargePointMaxProfile"
 
 
@@ -112,11 +109,6 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"configurationKey": keys, **({"unknownKey": unknown} if unknown else {})})
         if action == "ChangeConfiguration":
             return Served({"status": "Rejected" if payload["key"] in self._configuration() else "NotSupported"})
-        if action == "TriggerMessage":
-            triggered = _TRIGGERED.get(payload["requestedMessage"])
-            return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
-        if action == "Reset":
-            return Served({"status": "Accepted"}, resets=True)
         if action == "GetLocalListVersion":
             return Served({"listVersion": 0})
         if action == "RemoteStopTransaction" and str(payload["transactionId"]) == self.id_of(self.charger.tx):
@@ -127,7 +119,7 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"status": "Rejected"})
         if action in ("UnlockConnector", "SendLocalList"):
             return Served({"status": "NotSupported"})
-        return None
+        return super().serve(action, payload)
 
     def _configuration(self) -> dict[str, str]:
         model = self.charger.model

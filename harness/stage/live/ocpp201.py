@@ -26,13 +26,10 @@ from harness.stage.live import codec
 from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, limit_ma, periods_of, register_wh
 from harness.stage.live.frames import OCPP201
 from harness.world.charger import Charger
-from harness.world.messages import Command, Request, RequestAction
+from harness.world.messages import Command, Request
 
 _MAXIMUM = "ChargingStationMaxProfile"
 _EVSE = {"id": 1, "connectorId": 1}
-_TRIGGERED: dict[str, RequestAction] = {
-    "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
-}  # fmt: skip
 _BY_SERVER = {"DeAuthorized": "Deauthorized", "Remote": "RemoteStop"}
 """Why the server ended a transaction → the event's trigger."""
 _VARIABLE = {"component": {"name": "ChargingStation"}, "variable": {"name": AMPERAGE}}
@@ -181,11 +178,6 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"getVariableResult": [self._variable(data) for data in payload["getVariableData"]]})
         if action == "SetVariables":
             return Served(self.reply(action, payload, accepted=False))
-        if action == "TriggerMessage":
-            triggered = _TRIGGERED.get(payload["requestedMessage"])
-            return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
-        if action == "Reset":
-            return Served({"status": "Accepted"}, resets=True)
         if action == "GetLocalListVersion":
             return Served({"versionNumber": 0})
         if action == "RequestStopTransaction" and payload["transactionId"] == self.id_of(self.charger.tx):
@@ -197,7 +189,7 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"status": "Rejected"})
         if action == "GetBaseReport":
             return Served({"status": "NotSupported"})
-        return None
+        return super().serve(action, payload)
 
     def _variable(self, data: Payload) -> Payload:
         asked = {"component": data["component"], "variable": data["variable"]}
