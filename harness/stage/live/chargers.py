@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from harness.stage.clock import ARRIVAL
@@ -20,6 +21,20 @@ _CLIENT: dict[str, Any] = {
     "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
     "logger": QUIET,
 }  # fmt: skip
+
+
+@cache
+def _connector() -> Any:
+    """What opens connections; made once, when it is first needed."""
+    from websockets.asyncio.client import connect
+
+    class Connect(connect):
+        """Follows no redirect: it may lead to somebody else's server."""
+
+        def process_redirect(self, exc: Exception) -> Exception:
+            return exc
+
+    return Connect
 
 
 class ChargerSide(LiveStage):
@@ -57,19 +72,12 @@ class ChargerSide(LiveStage):
     # Connecting.
 
     async def _connect(self, port: Port, epoch: int) -> Any:
-        from websockets.asyncio.client import connect
         from websockets.typing import Subprotocol
-
-        class Connect(connect):
-            """Follows no redirect: it may lead to somebody else's server."""
-
-            def process_redirect(self, exc: Exception) -> Exception:
-                return exc
 
         subprotocol = Subprotocol(self._charger_ends[port.place].frames.subprotocol)
         url, options = self._where(port)
         headers = {EPOCH_HEADER: str(epoch), **options.pop("additional_headers", {})}
-        return await Connect(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
+        return await _connector()(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
 
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)
