@@ -297,7 +297,8 @@ class Director:
 
     def _plan_settling(self, now: int) -> None:
         if not self.ongoing and not self.carrier.anyone_away():
-            self.clock.at(max(now, self._last_step + self._retries_ms), LAST, -1, self._settle, self._settles)
+            # Not in the millisecond of the last recovery: in a journal's order the run itself stands before its chargers.
+            self.clock.at(max(now + 1, self._last_step + self._retries_ms), LAST, -1, self._settle, self._settles)
 
     def _settle(self, settles: int) -> None:
         if settles == self._settles and not self.ongoing and not self.carrier.anyone_away():
