@@ -93,6 +93,7 @@ class Memory(Value, frozen=True, kw_only=True):
     authorisation_cache: Annotated[tuple[MemoryEvent, ...], doc("The server's last answer about each tag, with `cached_tags`.")] = ()
     message_queue: Annotated[tuple[MemoryEvent, ...], doc("Transaction messages that wait for the server.")] = ()
     clock: Annotated[tuple[MemoryEvent, ...], doc("The time of day.")] = ()
+    availability: Annotated[tuple[MemoryEvent, ...], doc("That it was taken out of service.")] = ()
 
 
 class Ratings(Value, frozen=True, kw_only=True):

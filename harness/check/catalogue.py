@@ -16,6 +16,7 @@ NAMES: dict[str, str] = {
     "override-needed-after-recovery": "After recovery in a hold window a car is held again until its driver overrides anew.",
     "override-kept": "An override that the server remembers still stands after recovery.",
     "settings-remembered": "After a power-up the current stays within the wire rating and the group share set before.",
+    "availability-kept": "A station that was taken out of service is so after a restart, until it is put back.",
     "current-within-limits": "The current never exceeds the unit rating, the wire rating, the group share or the amperage.",
     "load-group-within-capacity": "The currents of a load group never add up to more than its circuit carries.",
     "transactions-accounted": "Each transaction stands in the server's ledger once, in order and with its energy.",
@@ -115,6 +116,14 @@ EXPLANATIONS: dict[str, Explanation] = {
         "in current: the smaller of wire rating and share",
         "Maker's FAQ: a load group or wire rating set earlier is remembered through any power cycle; OCPP 1.6 errata 3.37, OCPP "
         "2.0.1 K01.FR.27",
+    ),
+    "availability-kept": Explanation(
+        "a restart or a loss of mains of a station that was taken out of service, a car connected that would charge otherwise",
+        "no current flows until the station is put back into service, loses mains again or the car leaves; met only if that was after "
+        "the boot and the start delay",
+        "steps and commands that take it out of service and put it back, mains, restarts, the current",
+        "none",
+        "OCPP 1.6 TC_034, OCPP 2.0.1 TC_G_18, TC_G_19 and TC_G_21",
     ),
     "current-within-limits": Explanation(
         "a car draws; counted once per stay",

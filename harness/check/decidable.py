@@ -62,6 +62,7 @@ TABLE: dict[str, dict[Kind, Cell]] = {
     "override-needed-after-recovery": _row(_APP, YES, _APP),
     "override-kept": _row(_APP, YES, _APP),
     "settings-remembered": _row(YES, _REPLAY, _RATINGS),
+    "availability-kept": _row(YES, _BENCH, _MAINS),
     "current-within-limits": _row(YES, _REPLAY, _RATINGS),
     "load-group-within-capacity": _row(YES, _READINGS, _READINGS),
     "transactions-accounted": _row(_BOOKS, _QUEUE, _QUEUE),

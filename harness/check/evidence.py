@@ -204,6 +204,10 @@ class Evidence(Struct, eq=False):
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
+    out_of_service: frozenset[str] = frozenset()
+    """What has taken it out of service, and has not been undone: steps of the plan, or the server (empty)."""
+    service_at: int = -1
+    """When it was last taken out of service, or put back."""
     settled_at: int = -1
     """When all was last settled."""
     unseen_until: int = -1
@@ -281,11 +285,21 @@ class Evidence(Struct, eq=False):
         self.limit_ma = limit_ma
 
     def wants(self) -> bool:
-        """A car is connected that may charge, can take more, and has mains and a share to charge with."""
+        """A car is connected that may charge, can take more, and has mains, a share to charge with and a station in service."""
+        return not self.out_of_service and self.hungry()
+
+    def hungry(self) -> bool:
+        """The same, whether or not the station is in service."""
         return (
             self.connected and self.mains and not self.full and (not self.share_ma or self.share_ma >= self.profile.minimum_ma)
             and (not self.profile.authorises or self.authorised_at >= 0)
         )  # fmt: skip
+
+    def serves(self, t: int, by: str, *, in_service: bool) -> None:
+        """The station is taken out of service, or put back, ``by`` a step or the server."""
+        if in_service == (by in self.out_of_service):
+            self.out_of_service ^= {by}
+            self.service_at = t
 
     def held(self, t: int) -> bool:
         """A hold or pause stands: delivered for this plug-in, not run out, not erased."""

@@ -387,6 +387,8 @@ class Judge:
         elif command == "share":
             ev.share_ma = record.ma
             ev.bind()
+        elif command == "availability":
+            ev.serves(record.t, "", in_service=record.on)
         elif command == "schedule":
             ev.scheduled = (record.windows or ev.windows) if record.on else None
             ev.cycled = False
@@ -469,10 +471,14 @@ class Judge:
         if record.edge == "start":
             if family == "network":
                 ev.acting.add(record.step)
+            if kind == "station.unavailable":
+                ev.serves(record.t, record.step, in_service=False)
             if kind == "station.firmware-update" and ev.mains:
                 ev.installs = {record.step, *(ev.installs or ())}
             self._touch(ev, kind, record)
             return
+        if kind == "station.unavailable":
+            ev.serves(record.t, record.step, in_service=True)
         if record.step in ev.acting:
             ev.acting.discard(record.step)
             ev.troubled_until = max(ev.troubled_until, record.t)

@@ -102,9 +102,13 @@ def wait_for_calm(ev: Evidence, duty: Duty) -> None:
 
 
 def draws_from(ev: Evidence) -> int:
-    """The latest of plug-in, noticing, power-up, authorisation and the hold's end: from then on a car may draw offline."""
+    """The latest of plug-in, noticing, power-up, authorisation, the hold's end and the return into service: from then on a car may draw
+    offline."""
     asks_ms = ev.profile.model.link.answer_timeout_ms if ev.profile.authorises else 0  # before its own list decides
-    return max(ev.plugged_at + asks_ms, ev.lost_by + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until)
+    return max(
+        ev.plugged_at + asks_ms, ev.lost_by + ev.profile.noticing_ms, ev.up_from, ev.authorised_at, ev.held_until,
+        ev.service_at + asks_ms,
+    )  # fmt: skip
 
 
 def charge_ending(ev: Evidence, t: int) -> Ending:
@@ -381,6 +385,34 @@ class SettingsRemembered(Within):
         return "end" if again or ev.flags & (ev_.COMMANDED | ev_.UNPLUGGED | ev_.MAINS_OFF) or ev.full else ""
 
 
+class AvailabilityKept(Check):
+    """Power-up of a station that is out of service, a car connected → no current until it is put back."""
+
+    name = "availability-kept"
+    scope = "always"
+    sees = ev_.MAINS_ON | ev_.RESTART | ev_.PLUGGED
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.out_of_service or ev.up_from <= ev.service_at or not ev.hungry():
+            return None
+        return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not ev.ma
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        duty.shows = t > max(duty.began, ev.up_from) + ev.profile.start_ms  # a charger that has forgotten it draws by then
+        return super().step(ev, t, duty)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if not ev.out_of_service or ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF) or (t > duty.began and ev.flags & ev_.RESTART):
+            return "end"
+        return "" if ev.hungry() else "cancel"
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"out of service before its restart, the station should charge no car until it is put back; it drew {ev.ma / 1000:g} A"
+
+
 class _Override(Check):
     """What the server's memory of an override means after a recovery."""
 
@@ -544,7 +576,7 @@ CHECKS: dict[str, Check] = {
     for check in (
         ChargingContinues(), CanAlwaysCharge(), HoldEndsOnTime(), TouSuspended(), UnplugClearsSchedule(), ScheduleRunsOffline(),
         ScheduleSurvivesPowerCycle(), UnscheduledAfterPowerCut(), HoldLiftedAfterLoss(), OfflineLimitApplies(), SettingsRemembered(),
-        OverrideNeededAfterRecovery(), OverrideKept(), SettingsConverge(), ReconnectsInTime(),
+        AvailabilityKept(), OverrideNeededAfterRecovery(), OverrideKept(), SettingsConverge(), ReconnectsInTime(),
     )
 }  # fmt: skip
 """Name → check."""

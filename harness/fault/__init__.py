@@ -114,6 +114,9 @@ _KINDS = (
     Kind("station.memory-loss", "The station loses all that it remembers, non-volatile memory included, and restarts.", "instant",
          "one", live="virtual charger"),
     Kind("station.clock-lost", "The station forgets the time of day.", "instant", "one", live="virtual charger"),
+    Kind("station.unavailable", "The station is taken out of service: from the end of the transaction that is open, if one is, it"
+         " charges no car until it is put back.", "may", "one", live="virtual charger",
+         source="OCPP 1.6 §5.2, 2.0.1 G03 and G04: ChangeAvailability"),
     Kind("station.firmware-update", "The station installs new firmware: it is unavailable, then restarts.", "must", "one",
          live="virtual charger"),
     Kind("driver.plug-in", "A driver plugs a car in.", "instant", "one", (

@@ -21,7 +21,7 @@ State = Literal["Available", "Preparing", "Charging", "SuspendedEV", "SuspendedE
 Reason = Literal[
     "no-car", "unit-rating", "wire-rating", "load-group", "amperage", "offline-amperage", "vehicle", "vehicle-taper", "vehicle-full",
     "starting", "random-delay", "tou-hold", "tou-pause", "schedule", "not-authorised", "refused-offline", "waits-for-server",
-    "tag-refused", "stopped-remotely", "not-resumed", "no-mains", "booting", "updating", "reported", "metered",
+    "tag-refused", "stopped-remotely", "not-resumed", "out-of-service", "no-mains", "booting", "updating", "reported", "metered",
 ]  # fmt: skip
 """What set the current; explains, is never evidence."""
 
@@ -222,7 +222,7 @@ class Ledger(Record, kw_only=True, tag="ledger"):
 class Command(Record, kw_only=True, tag="command"):
     """The charger acknowledged a command of the server. ``t`` is the delivery. Evidence."""
 
-    command: Literal["hold", "pause", "release", "amperage", "share", "schedule"]
+    command: Literal["hold", "pause", "release", "amperage", "share", "schedule", "availability"]
     sent: int
     plug_in: int = 0
     """For hold, pause and release: the plug-in it names."""
@@ -231,7 +231,7 @@ class Command(Record, kw_only=True, tag="command"):
     ma: int = 0
     """For amperage (0: no limit) and share."""
     on: bool = True
-    """For schedule: whether the time-of-use schedule applies."""
+    """For schedule: whether the time-of-use schedule applies. For availability, which only a server of your own sets: in service or not."""
     result: Literal["accepted", "ignored"] = "accepted"
     """ignored: it named another plug-in or none."""
     origin: int = 0

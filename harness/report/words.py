@@ -30,6 +30,7 @@ REASONS: dict[r.Reason, str] = {
     "tag-refused": "the tag is not accepted",
     "stopped-remotely": "the server ended the transaction",
     "not-resumed": "it does not resume after the power-up",
+    "out-of-service": "the station is out of service",
     "no-mains": "no mains",
     "booting": "the station is booting",
     "updating": "the station is installing firmware",
@@ -164,6 +165,7 @@ def _command(record: r.Command, clock: Clock) -> str:
         "amperage": f"acknowledges the amperage {format_current(record.ma) if record.ma else '(no limit)'}",
         "share": f"acknowledges the load group's share {format_current(record.ma)}",
         "schedule": f"acknowledges its schedule, {'on' if record.on else 'off'}",
+        "availability": f"is {'put back into' if record.on else 'taken out of'} service by the server",
     }[record.command]
     plug_in = f" (plug-in {record.plug_in})" if record.plug_in else ""
     return what + plug_in + (", and ignores it" if record.result == "ignored" else "")

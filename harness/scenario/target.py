@@ -141,7 +141,7 @@ TARGET = Record(
 )  # fmt: skip
 
 
-DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart")
+DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart", "out-of-service", "in-service")
 """What is done at a bench."""
 
 BENCH = Record(

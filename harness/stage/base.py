@@ -414,15 +414,14 @@ class Stage(Wire):
         def change(port: Port) -> None:
             if by > 0:
                 port.charger.power_lost(now)
-            elif not self._unpowered(port.place, but=ongoing):
+            elif not self._still("station.power-cut", port.place, but=ongoing):
                 port.charger.power_restored(now)
 
         self._change(ongoing.places, change)
 
-    def _unpowered(self, place: int, *, but: Ongoing | None = None) -> bool:
-        """Whether a power cut keeps mains away, ``but`` one that ends now."""
-        cuts = (other for other in self.director.ongoing.values() if other is not but and other.step.do == "station.power-cut")
-        return any(place in cut.places for cut in cuts)
+    def _still(self, do: str, place: int, *, but: Ongoing | None = None) -> bool:
+        """Whether a step of this kind acts on a charger, ``but`` one that ends now."""
+        return any(place in other.places for other in self.director.ongoing.values() if other is not but and other.step.do == do)
 
     def _station_reboot_loop(self, ongoing: Ongoing, by: int) -> None:
         if by < 0:
@@ -443,6 +442,15 @@ class Stage(Wire):
     def _station_clock_lost(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
         self._change(ongoing.places, lambda port: port.charger.clock_lost(now))
+
+    def _station_unavailable(self, ongoing: Ongoing, by: int) -> None:
+        now = self.clock.now
+
+        def change(port: Port) -> None:
+            if by > 0 or not self._still("station.unavailable", port.place, but=ongoing):
+                port.charger.set_availability(now, in_service=by < 0)
+
+        self._change(ongoing.places, change)
 
     def _station_firmware_update(self, ongoing: Ongoing, by: int) -> None:
         if by < 0:
@@ -471,7 +479,7 @@ class Stage(Wire):
             self._ask(port, Deed("override", self._number()))
         elif deed == "power-cycle":
             self._change([port.place], lambda one: one.charger.power_lost(now))
-        elif not self._unpowered(port.place):
+        elif not self._still("station.power-cut", port.place):
             self._change([port.place], lambda one: one.charger.power_restored(now))
 
     def _number(self) -> int:

@@ -83,7 +83,8 @@ class Charger:
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
         "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
-        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "index", "installs_until", "key",
+        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "in_service", "index", "installs_until",
+        "key",
         "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma",
         "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from", "refused_at_uj",
         "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx", "tx_at",
@@ -170,6 +171,8 @@ class Charger:
             self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
         self.share_ma = share_ma
         self.has_list = True
+        self.in_service = True
+        """False: it begins no transaction until it is put back into service."""
         self.cache: dict[str, bool] | None = {} if model.server_loss.cached_tags else None
         """Whether the server accepted each tag when it was last asked; None: that is not kept."""
         self.unlimited = False
@@ -326,11 +329,21 @@ class Charger:
                 self.outbox.clear(now)
             elif cell == "clock":
                 self.clock_set = False
+            elif cell == "availability":
+                self.in_service = True
 
     def clock_lost(self, now: int) -> None:
         """The charger forgets the time of day."""
         self.clock_set = False
         self._evaluate(now)
+
+    def set_availability(self, now: int, *, in_service: bool) -> bool:
+        """The charger is taken out of service or put back. Returns whether at once: an open transaction goes on to its end."""
+        self.in_service = in_service
+        if self.power == "on" and self.battery is not None and in_service:
+            self._admit(now)
+        self._evaluate(now)
+        return in_service or not self.tx_plug_in
 
     # The car.
 
@@ -371,7 +384,8 @@ class Charger:
 
     def swiped(self, now: int, tag: str) -> None:
         """The driver shows a tag."""
-        if self.battery is not None and self.power == "on" and self.authorised in ("no", "refused", "rejected", "stopped"):
+        shows = self.battery is not None and self.power == "on" and self.in_service
+        if shows and self.authorised in ("no", "refused", "rejected", "stopped"):
             self._show_tag(now, tag)
             self._evaluate(now)
 
@@ -387,7 +401,7 @@ class Charger:
 
     def remote_start(self, now: int, tag: str) -> bool:
         """The server begins a transaction, on a tag. Returns whether one can begin: a car is connected, and none goes on."""
-        if self.battery is None or self.tx_plug_in or self.power != "on" or self.authorised == "asking":
+        if self.battery is None or self.tx_plug_in or self.power != "on" or not self.in_service or self.authorised == "asking":
             return False
         if self.model.authorisation == "required":
             self.authorised = "no"
@@ -417,7 +431,9 @@ class Charger:
         )  # fmt: skip
 
     def _admit(self, now: int) -> None:
-        """May this car charge? Decided at plug-in, at a power-up, and when the link comes or goes while it is open."""
+        """May this car charge? Decided at plug-in, at a power-up, when the link comes or goes while it is open, and back in service."""
+        if not self.in_service:
+            return
         rule = self.model.server_loss.new_car
         if self.authorised == "yes":
             self._open_transaction(now)
@@ -478,6 +494,8 @@ class Charger:
         if self.power == "booting":
             installs = now < self.installs_until
             return 0, "updating" if installs else "booting", "Unavailable", self.installs_until if installs else NEVER
+        if not (self.in_service or self.tx_plug_in):
+            return 0, "out-of-service", "Unavailable", NEVER
         battery = self.battery
         if battery is None:
             return 0, "no-car", "Available", NEVER
@@ -684,7 +702,7 @@ class Charger:
         return (self.energy_uj - self.register_base_uj) // UJ_PER_WH
 
     def _open_transaction(self, now: int) -> None:
-        if self.tx_plug_in:
+        if self.tx_plug_in or not self.in_service:
             return
         self.tx += 1
         self.tx_plug_in = self.plug_in

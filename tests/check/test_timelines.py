@@ -900,6 +900,65 @@ def test_a_car_that_cannot_draw_more_shows_nothing():
     assert line.judged() == {}
 
 
+def out_of_service(*, again: str = "12:00") -> Timeline:
+    """A car comes at ten to a station that is out of service from nine until two, and restarts at ``again``."""
+    line = juicebox("availability-kept", "can-always-charge")
+    line.at("09:00").fault("station.unavailable", step="closed")
+    line.at("09:30").crash()
+    line.at("10:00").plug_in()
+    line.at(again).restart()
+    line.at("14:00").fault("station.unavailable", "end", step="closed")
+    return line
+
+
+@pytest.mark.parametrize(
+    ("draws_at", "says"),
+    [
+        ("14:00:05", {"availability-kept": "1 met", "can-always-charge": "1 met"}),
+        ("12:00:35", {"availability-kept": "1 failed", "can-always-charge": "1 met"}),
+        ("13:59:59", {"availability-kept": "1 failed", "can-always-charge": "1 met"}),
+        ("14:00:06", {"availability-kept": "1 met", "can-always-charge": "1 failed"}),  # five seconds after its return into service
+    ],
+)
+def test_a_station_out_of_service_is_so_after_a_restart(draws_at, says):
+    line = out_of_service()
+    line.at(draws_at).draws()
+    line.at("20:00").unplug()
+    assert line.judged() == says
+
+
+def test_a_car_that_came_after_the_restart_shows_it_too():
+    line = out_of_service(again="09:45")
+    line.at("13:00").draws()
+    assert line.judged()["availability-kept"] == "1 failed"
+
+
+def test_without_a_restart_nothing_is_to_be_remembered():
+    line = out_of_service(again="08:00")
+    line.at("13:00").draws()
+    assert "availability-kept" not in line.judged()
+
+
+@pytest.mark.parametrize(("gone_at", "says"), [("12:00:30", "1 cancelled"), ("12:00:40", "1 met")])
+def test_a_car_that_leaves_before_it_could_have_drawn_shows_nothing(gone_at, says):
+    line = out_of_service()
+    line.at(gone_at).unplug()
+    assert line.judged()["availability-kept"] == says
+
+
+def test_the_server_may_take_a_station_out_of_service_and_put_it_back():
+    line = juicebox("availability-kept", "can-always-charge")
+    line.at("10:00").plug_in()
+    line.at("11:00").command("availability", on=False)
+    line.at("11:30").crash()
+    line.at("12:00").restart()
+    line.at("13:00").back()
+    line.at("13:00:10").recovers()
+    line.at("14:00").command("availability", on=True)
+    line.at("14:00:05").draws()
+    assert line.judged() == {"availability-kept": "1 met"}
+
+
 def test_a_command_before_the_car_draws_ends_what_was_to_be_remembered():
     line = juicebox("settings-remembered", settings=Settings(wire_rating_ma=24_000))
     line.at("10:00").plug_in()

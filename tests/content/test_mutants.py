@@ -21,6 +21,7 @@ WRONG_LINE = re.compile(r"^(\w+): .*  # right: (.*)$", re.MULTILINE)
 FOUND_BY = {
     "amperage-applied-late": "current-within-limits",
     "amperages-swapped": "offline-limit-applies",
+    "availability-forgotten": "availability-kept",
     "boot-awaited-after-reconnect": "reconnects-in-time",
     "energy-restarts-at-zero": "transactions-accounted",
     "group-raised-before-lowering": "load-group-within-capacity",

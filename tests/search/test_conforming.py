@@ -24,7 +24,7 @@ CROWDED = 160
 HOUR_MS = 3_600_000
 
 SELDOM = {
-    "override-kept", "schedule-survives-power-cycle", "unplug-clears-schedule",
+    "availability-kept", "override-kept", "schedule-survives-power-cycle", "unplug-clears-schedule",
     "unscheduled-after-power-cut",
 }  # fmt: skip
 """Checks that take several steps in one order within one stay: two hundred plans may decide none. The shipped scenarios and the

@@ -93,23 +93,23 @@ def test_each_stay_ends_what_a_plug_in_began(model, seed):
 
 @every
 def test_times_in_states_sum_to_the_duration(model, seed):
-    """Without power it is Unavailable, with power and without a car Available, and the rest of the time a car is connected to it."""
+    """Without power or out of service it is Unavailable, with power and without a car Available, and else a car is connected to it."""
     loaded, _ = run_of(model, seed)
     for records in by_charger(model, seed, PlugIn, Stay, Power, Current).values():
         stated: Counter[str] = Counter()
         true: Counter[str] = Counter()
-        state, connected, powered, since = "Available", False, True, 0
+        state, connected, powered, closed, since = "Available", False, True, False, 0
         for record in [*records, None]:
             now = loaded.duration_ms if record is None else record.t
             stated["connected" if state not in ("Available", "Unavailable") else state] += now - since
-            true["Unavailable" if not powered else "connected" if connected else "Available"] += now - since
+            true["Unavailable" if closed or not powered else "connected" if connected else "Available"] += now - since
             since = now
             if isinstance(record, PlugIn | Stay):
                 connected = isinstance(record, PlugIn)
             elif isinstance(record, Power):
                 powered = record.state == "on"
             elif isinstance(record, Current):
-                state = record.state
+                state, closed = record.state, record.reason == "out-of-service"
         assert stated == true
         assert stated.total() == loaded.duration_ms
 

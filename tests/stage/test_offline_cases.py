@@ -15,8 +15,15 @@ import pytest
 from random_plans import lines, records_of
 
 from harness import scenario
+from harness.check.judge import Judge
 from harness.journal.records import Attempts, Current, Discard, Failed, Fault, Ledger, Link, Message, Stay, Transaction
+from harness.stage.build import Windows, build
+from harness.stage.live.codec import Calendar
+from harness.stage.live.frames import OCPP201
+from harness.stage.live.ocpp201 import ChargerEnd
+from harness.stage.plan import Cast
 from harness.values import Scenario
+from harness.world.messages import ACCEPTED, Request
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ocpp-offline-cases.md"
 MINUTE = 60_000
@@ -88,10 +95,16 @@ class Journal:
     """The records of a run, which is the same however its traffic is made."""
 
     def __init__(self, model: str, charger: str, plan: str = OUTAGE, changes: str = "") -> None:
-        loaded = read(model, charger, plan, changes)
+        self.loaded = loaded = read(model, charger, plan, changes)
         self.records = records_of(loaded)
         for way in ({"simulate_all": True}, {"leg_by_leg": True}):
             assert lines(self.records) == lines(records_of(loaded, **way))
+
+    def verdict(self, check: str) -> str:
+        """What a check says of it."""
+        judge = Judge(self.loaded)
+        judge.feed(self.records)
+        return next(result.verdict for result in judge.close(self.loaded.duration_ms) if result.name == check)
 
     def of(self, kind: type) -> list[Any]:
         """The records of one kind."""
@@ -408,6 +421,77 @@ def test_offline_the_stored_default_profile_applies_to_a_new_transaction():
     )  # fmt: skip
     assert {record.ma for record in run.of(Current) if clock(14, 1) < record.t < clock(15)} | {run.at(clock(14, 1)).ma} == {10_000}
     assert (run.at(clock(15)).state, run.drew(clock(15), clock(17, 30))) == ("SuspendedEVSE", False)
+
+
+# What was taken out of service.
+
+UNAVAILABLE = "  - {id: closed, at: 08:20, do: station.unavailable, to: anna, for: 3 h}\n"
+POWER_CUT = "  - {id: cut, at: 09:30, do: station.power-cut, to: anna, for: 1 min}\n"
+RESTART = "  - {id: reboot, at: 09:30, do: station.reboot-loop, to: anna, for: 1 s}\n"
+
+
+@covers("TC_034", "TC_G_18", "TC_G_19", "TC_G_21")
+def test_what_was_made_unavailable_is_so_after_a_restart_until_it_is_put_back(case):
+    """Station, EVSE and connector are one here. The power fails, or it reboots, while the server is away."""
+    model, again = ("ocpp16-strict", POWER_CUT) if case == "TC_034" else ("ocpp201", RESTART)
+    given = (model, f"session: {stay(DURING)}", OUTAGE + UNAVAILABLE + again)
+    run = Journal(*given)
+    assert [run.at(clock(*time)).state for time in ((8, 19), (8, 21), (9, 40), (10, 30))] == ["Available", *["Unavailable"] * 3]
+    assert not run.drew(clock(8), clock(11, 20))
+    assert run.draws(clock(11, 21), clock(12, 59))
+    assert run.verdict("availability-kept") == "pass"
+    forgetful = Journal(*given, changes="memory: {availability: [power-cycle, network-reboot]}")
+    assert forgetful.verdict("availability-kept") == "fail"
+
+
+def test_out_of_service_an_open_transaction_goes_on_until_it_ends():
+    run = Journal("ocpp16-strict", f"session: {stay(BEFORE, '10:00')}", UNAVAILABLE)
+    assert run.draws(clock(8, 11), clock(9, 59))
+    assert (run.at(clock(10, 1)).state, run.at(clock(11, 21)).state) == ("Unavailable", "Available")
+
+
+# What the charger says when it is asked.
+
+
+class Asked:
+    """An OCPP 2.0.1 charger with a transaction, which is asked about it."""
+
+    def __init__(self) -> None:
+        loaded = read("ocpp201", f"session: {stay(BEFORE)}")
+        ports, _ = build(loaded, Cast(loaded), Windows(loaded), lambda place, record: None)
+        self.charger = ports[0].charger
+        self.end = ChargerEnd(self.charger, Calendar(loaded.start))
+        self.charger.plugged_in(MINUTE, 30_000, 5 * HOUR)
+        self.answer("authorise")
+
+    def answer(self, action: str) -> None:
+        """Have the server accept what the charger has just said, which is this."""
+        (request,) = [one for one in self.charger.out if isinstance(one, Request) and one.action == action]
+        self.charger.out.clear()
+        self.charger.answer(request.sent, request, ACCEPTED)
+
+    def status(self, *tx: int) -> dict[str, bool]:
+        """The answer to GetTransactionStatus, of a transaction or of none."""
+        asked = {"transactionId": self.end.id_of(tx[0])} if tx else {}
+        served = self.end.serve("GetTransactionStatus", asked)
+        assert served is not None
+        OCPP201.check_result("GetTransactionStatus", served.payload)
+        return served.payload
+
+
+@covers("TC_E_29", "TC_E_30", "TC_E_31", "TC_E_32", "TC_E_33", "TC_E_34")
+def test_the_status_of_a_transaction_says_whether_messages_of_it_wait(case):
+    """A message waits from its event to its answer."""
+    it = Asked()
+    waits, ended, of_one = case in ("TC_E_29", "TC_E_31", "TC_E_33"), case in ("TC_E_31", "TC_E_32"), case < "TC_E_33"
+    if ended:
+        it.answer("transaction-start")
+        it.charger.unplugged(HOUR)
+    if not waits:
+        it.answer("transaction-end" if ended else "transaction-start")
+    asked = it.status(1) if of_one else it.status()
+    assert asked == ({"ongoingIndicator": not ended} if of_one else {}) | {"messagesInQueue": waits}
+    assert it.status(2) == {"ongoingIndicator": False, "messagesInQueue": False}  # of one that never was
 
 
 # The page and the tests.

@@ -79,6 +79,7 @@ CELLS: dict[str, Callable[[Charger], bool]] = {
     "authorisation_cache": lambda charger: charger.cache == {"mine": True},
     "message_queue": lambda charger: charger.outbox.queue != [],
     "clock": lambda charger: charger.clock_set,
+    "availability": lambda charger: not charger.in_service,
 }
 """Memory cell → whether it still holds what :func:`all_remembered` put there."""
 
@@ -95,6 +96,7 @@ def all_remembered(**cells: tuple[str, ...]) -> Bench:
     charger.command(100, release(100))
     charger.command(200, hold(200, 9 * HOUR))
     charger.cache["mine"] = True
+    charger.set_availability(300, in_service=False)
     assert all(holds(charger) for holds in CELLS.values())
     return bench
 

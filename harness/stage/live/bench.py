@@ -54,10 +54,12 @@ _BACKGROUND = frozenset({
 """Calls that are answered by an empty payload and mean nothing here."""
 DEEDS = {
     "driver.plug-in": "plug-in", "driver.unplug": "unplug", "driver.swipe": "swipe", "station.power-cut": "power-off",
-    "station.reboot-loop": "restart", "station.firmware-update": "restart",
+    "station.reboot-loop": "restart", "station.firmware-update": "restart", "station.unavailable": "out-of-service",
 }  # fmt: skip
 """Kind of step → what is to be done at the bench."""
 POWER_ON = "power-on"
+_UNDO = {"power-off": POWER_ON, "out-of-service": "in-service"}
+"""What is done, and what is done at the step's end."""
 
 
 class Shadow(Charger):
@@ -348,11 +350,11 @@ class BenchStage(ServerSide):
 
     def _at_the_bench(self, ongoing: Ongoing, by: int) -> None:
         deed = DEEDS[ongoing.step.do]
-        if by > 0 or deed == "power-off":
+        if by > 0 or deed in _UNDO:
             for place in ongoing.places:
-                self._spawn(self._do_at_bench(self.ports[place], deed if by > 0 else POWER_ON, ongoing.step))
+                self._spawn(self._do_at_bench(self.ports[place], deed if by > 0 else _UNDO[deed], ongoing.step))
 
-    _station_power_cut = _station_reboot_loop = _station_firmware_update = _at_the_bench
+    _station_power_cut = _station_reboot_loop = _station_firmware_update = _station_unavailable = _at_the_bench
 
     async def _do_at_bench(self, port: Port, deed: str, step: Step | None) -> None:
         """Have something done at the bench: by a command, or by the person there."""
@@ -425,6 +427,7 @@ def _tls(bench: Bench) -> ssl.SSLContext:
 _WORDS = {
     "plug-in": "plug the car in", "unplug": "unplug the car", "swipe": "show the tag", "power-off": "take the station off mains",
     "power-on": "give the station mains again", "restart": "restart the station",
+    "out-of-service": "take the station out of service", "in-service": "put the station back into service",
 }  # fmt: skip
 """What is to be done, as the person is told."""
 

@@ -104,6 +104,8 @@ class Served(NamedTuple):
     remote: Literal["", "start", "stop"] = ""
     """It begins or ends a transaction, if it can."""
     tag: str = ""
+    in_service: bool | None = None
+    """It is taken out of service (False) or put back."""
     remote_start_id: int | None = None
     """By which OCPP 2.0.1 tells the transaction that begins so."""
 
@@ -157,7 +159,14 @@ class ChargerEnd:
         if action == "TriggerMessage":
             triggered = _TRIGGERED.get(payload["requestedMessage"])
             return Served({"status": "Accepted" if triggered else "NotImplemented"}, triggered)
+        if action == "ChangeAvailability":
+            wanted = self.availability(payload)
+            return Served({"status": "Rejected"}) if wanted is None else Served({"status": "Accepted"}, in_service=wanted)
         return Served({"status": "Accepted"}, resets=True) if action == "Reset" else None
+
+    def availability(self, payload: Payload) -> bool | None:
+        """Whether a ChangeAvailability puts this charger into service; None: it is of a connector that this one has not."""
+        raise NotImplementedError
 
     def id_of(self, tx: int) -> str:
         """The id by which the server knows a transaction; empty: none yet."""

@@ -115,11 +115,15 @@ class ChargerEnd(codec.ChargerEnd):
             return Served({"status": "Rejected"}, remote="stop")
         if action == "RemoteStartTransaction":
             return Served({"status": "Rejected"}, remote="start", tag=payload["idTag"])
-        if action in ("ClearCache", "RemoteStopTransaction", "ChangeAvailability"):
+        if action in ("ClearCache", "RemoteStopTransaction"):
             return Served({"status": "Rejected"})
         if action in ("UnlockConnector", "SendLocalList"):
             return Served({"status": "NotSupported"})
         return super().serve(action, payload)
+
+    def availability(self, payload: Payload) -> bool | None:
+        """Of the charger (connector 0) or of its only connector."""
+        return payload["type"] == "Operative" if payload["connectorId"] in (0, 1) else None
 
     def _configuration(self) -> dict[str, str]:
         model = self.charger.model

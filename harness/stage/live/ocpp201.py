@@ -185,11 +185,26 @@ class ChargerEnd(codec.ChargerEnd):
         if action == "RequestStartTransaction":
             tag, start_id = payload["idToken"]["idToken"], payload["remoteStartId"]
             return Served({"status": "Rejected"}, remote="start", tag=tag, remote_start_id=start_id)
-        if action in ("ClearCache", "RequestStopTransaction", "ChangeAvailability"):
+        if action in ("ClearCache", "RequestStopTransaction"):
             return Served({"status": "Rejected"})
         if action == "GetBaseReport":
             return Served({"status": "NotSupported"})
+        if action == "GetTransactionStatus":
+            return Served(self._transaction_status(payload.get("transactionId")))
         return super().serve(action, payload)
+
+    def availability(self, payload: Payload) -> bool | None:
+        """Of the charging station, its only EVSE, or that one's only connector."""
+        asked = payload.get("evse", _EVSE)
+        return payload["operationalStatus"] == "Operative" if {**_EVSE, **asked} == _EVSE else None
+
+    def _transaction_status(self, id_: str | None) -> Payload:
+        """Of one transaction, whether it goes on and whether messages of it wait for the server; of none, whether any message does."""
+        waiting = {self.id_of(message.tx) for message in self.charger.outbox.queue if message.tx}
+        if id_ is None:
+            return {"messagesInQueue": bool(waiting)}
+        goes_on = self.charger.tx_plug_in != 0 and id_ == self.id_of(self.charger.tx)
+        return {"ongoingIndicator": goes_on, "messagesInQueue": id_ in waiting}
 
     def _variable(self, data: Payload) -> Payload:
         asked = {"component": data["component"], "variable": data["variable"]}

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from harness.journal import books
+from harness.journal.records import Command as CommandRecord
 from harness.journal.records import Finding, Proxied, Return
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError
@@ -308,6 +309,12 @@ class TargetStage(ChargerSide):
             done = charger.remote_start(now, served.tag) if served.remote == "start" else charger.remote_stop(now)
             payload = {**payload, "status": "Accepted" if done else "Rejected"}
             end.remote_start_id = served.remote_start_id if done else None
+        if served.in_service is not None:
+            at_once = port.charger.set_availability(now, in_service=served.in_service)
+            payload = {**payload, "status": "Accepted" if at_once else "Scheduled"}
+            self.recorder.emit(
+                port.place, CommandRecord(t=now, who=port.charger.name, command="availability", sent=now, on=served.in_service)
+            )
         self._put(port, line, end.frames.result(frame.id, frame.action, payload))
         self.after(port, now)
         if served.triggers:

@@ -19,7 +19,7 @@ _PROCESS = {
     "server.crash": ("stop", "start"), "server.gone": ("stop",), "server.upgrade": ("stop", "start"), "server.hang": ("pause", "resume"),
 }  # fmt: skip
 """Kind of step → the target's commands that it takes."""
-_AT_THE_BENCH = ("station.power-cut", "station.reboot-loop", "station.firmware-update")
+_AT_THE_BENCH = ("station.power-cut", "station.reboot-loop", "station.firmware-update", "station.unavailable")
 _IN_THE_APP = {"driver.override": "override", "driver.set-amperage": "set-amperage", "driver.set-tou": "set-tou"}
 
 

@@ -382,7 +382,7 @@ class Observer:
         """The charger answered a command; ``payload`` None: with an error."""
         ordered = self._commands.pop(id_, None)
         self._contacts.seen(now, ordered[0] if ordered is not None else now)
-        if ordered is None or payload is None or payload.get("status") != "Accepted":
+        if ordered is None or payload is None or payload.get("status") not in ("Accepted", "Scheduled"):
             return
         sent, action, said = ordered
         if action in ("TriggerMessage", "ExtendedTriggerMessage"):

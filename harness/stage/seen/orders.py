@@ -43,6 +43,9 @@ class Orders:
                 return self._cleared(who, payload, sent, now)
             if action == "ChangeConfiguration" and payload["key"] == AMPERAGE_KEY:
                 return [Order(Command(t=now, who=who, command="amperage", sent=sent, ma=_ms(payload["value"])))]
+            if action == "ChangeAvailability":
+                on = payload.get("type", payload.get("operationalStatus")) == "Operative"
+                return [Order(Command(t=now, who=who, command="availability", sent=sent, on=on))]
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
             pass  # what is not as OCPP has it means nothing to us, whatever it did to the charger
         return []

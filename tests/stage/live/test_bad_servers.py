@@ -339,6 +339,20 @@ def test_the_server_ends_a_transaction_and_begins_another(served, tmp_path):
     assert {name: check.failing for name, check in run.checks.items() if check.failed} == {}
 
 
+def test_the_server_takes_a_charger_out_of_service_and_puts_it_back(served, tmp_path):
+    """At once where no transaction is open, else at its end: this one goes on."""
+    change = '[2, "{}", "ChangeAvailability", {{"connectorId": 1, "type": "{}"}}]'
+    calls = [change.format("before", "Inoperative"), change.format("back", "Operative")]
+    server = served(after=calls, after_start=[change.format("later", "Inoperative")])
+    plan = "plan=[{at: +0.2 s, do: driver.plug-in, to: anna, with: {needs: 9 kWh, stay: 1 h}}]"
+    run = against(target(tmp_path, server.port), plan, "expect.exercised=[]")
+    told = [(frame[1], frame[2]["status"]) for frame in server.heard if frame[0] == 3]
+    assert told[:2] == [("before", "Accepted"), ("back", "Accepted")]
+    assert ("later", "Scheduled") in told
+    assert [record.on for record in run.records() if isinstance(record, r.Command)][:2] == [False, True]
+    assert {name: check.failing for name, check in run.checks.items() if check.failed} == {}
+
+
 def test_what_the_server_cannot_begin_or_end_is_rejected(served, tmp_path):
     calls = ('[2, "stop", "RemoteStopTransaction", {"transactionId": 99}]', '[2, "start", "RemoteStartTransaction", {"idTag": "boss"}]')
     server = served(after=calls)

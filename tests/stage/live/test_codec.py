@@ -309,6 +309,23 @@ def test_a_command_without_a_meaning_here_is_none(version):
     assert version.ends()[0].command("UnlockConnector", {"connectorId": 1}, NOW) is None
 
 
+@pytest.mark.parametrize(
+    ("version", "asked", "in_service"),
+    [
+        (VERSIONS["1.6"], {"connectorId": 0, "type": "Inoperative"}, False),
+        (VERSIONS["1.6"], {"connectorId": 1, "type": "Operative"}, True),
+        (VERSIONS["1.6"], {"connectorId": 2, "type": "Operative"}, None),
+        (VERSIONS["2.0.1"], {"operationalStatus": "Inoperative"}, False),
+        (VERSIONS["2.0.1"], {"operationalStatus": "Inoperative", "evse": {"id": 1}}, False),
+        (VERSIONS["2.0.1"], {"operationalStatus": "Operative", "evse": {"id": 1, "connectorId": 1}}, True),
+        (VERSIONS["2.0.1"], {"operationalStatus": "Inoperative", "evse": {"id": 2}}, None),
+    ],
+)
+def test_availability_is_of_the_charger_or_of_its_only_connector(version, asked, in_service):
+    served = version.ends()[0].serve("ChangeAvailability", asked)
+    assert (served.in_service, served.payload["status"]) == (in_service, "Rejected" if in_service is None else "Accepted")
+
+
 # Frames.
 
 
