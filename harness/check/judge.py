@@ -499,7 +499,7 @@ class Judge:
                 shard.acting.add(record.step)
             else:
                 shard.acting.discard(record.step)
-                shard.back_at = record.t
+                shard.back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
         for ev in self._everyone:
             if ev.shard not in shards:
                 continue

@@ -82,6 +82,10 @@ _KINDS = (
     Kind("server.slow", "The server answers late.", "may", "server",
          (Argument("delay", "duration", "How much later each answer is sent.", required=True),), live="embedded server"),
     Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server"),
+    Kind("server.pending", "The server answers each registration Pending: the charger is not accepted, sends nothing else, and asks again"
+         " later; meanwhile the server may configure it.", "may", "server",
+         (Argument("interval", "duration", "After how long the charger is to ask again.", default=60_000),), live="embedded server",
+         source="OCPP 1.6 §4.2, OCPP 2.0.1 B02"),
     Kind("server.shard-down", "One part of the server dies with its chargers' connections; the others go on.", "may", "server",
          (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server", outage=True),
     Kind("server.restore-backup", "The server dies and comes back with the state that it had some time before.", "may", "server",

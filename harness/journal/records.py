@@ -167,7 +167,7 @@ class Message(Record, kw_only=True, tag="message"):
     """OCPP 2.0.1's flag: the event happened offline."""
     count: int = 1
     """For meter-values: how many readings this record stands for."""
-    result: Literal["accepted", "rejected", "error"] = "accepted"
+    result: Literal["accepted", "pending", "rejected", "error"] = "accepted"
     repeat: bool = False
     """The server recognised it as one it had already."""
     id: str = ""

@@ -137,6 +137,7 @@ _DURATIONS_MS = {
     "drain": (10_000, 5 * MINUTE_MS),
     "age": (10 * MINUTE_MS, 6 * HOUR_MS),
     "every": (2 * MINUTE_MS, 10 * MINUTE_MS),
+    "interval": (10_000, 15 * MINUTE_MS),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
 }
 

@@ -326,6 +326,12 @@ class Stage(Wire):
     def _server_errors(self, ongoing: Ongoing, by: int) -> None:
         self._degrade(ongoing, self.errors, by)
 
+    def _server_pending(self, ongoing: Ongoing, by: int) -> None:
+        interval_ms = cast("int", ongoing.step.arguments.get("interval_ms", 60_000))
+        ongoing.places = self.served_by(ongoing.shards)
+        for shard in ongoing.shards:
+            self.server.put_off_ms[shard] += by * interval_ms
+
     def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         now = self.clock.now
         ongoing.places = self.served_by(ongoing.shards)

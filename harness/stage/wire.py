@@ -83,7 +83,7 @@ class Wire:
         shard = port.account.shard
         return not (
             port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
-            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard] or port.charger.link.pending
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
@@ -556,7 +556,8 @@ class Wire:
                 self._hold(port, epoch, self._order_arrives, port, order, epoch, spoilt)
             return
         now = self.clock.now
-        if port.charger.power != "on" or port.charger.link.state != "online":
+        link = port.charger.link
+        if port.charger.power != "on" or not (link.online or link.pending):
             return
         accepted = self._give_order(port, now, order, order.sent)
         if spoilt != "lose-answer":
@@ -565,7 +566,8 @@ class Wire:
 
     def _give_order(self, port: Port, now: int, order: Command, sent: int) -> bool:
         accepted = port.charger.command(now, order)
-        self._heard(port, now, sent)
+        if port.charger.link.online:  # one that is not accepted yet is not back
+            self._heard(port, now, sent)
         return accepted
 
     def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:

@@ -228,6 +228,9 @@ class Charger:
             else:
                 link.keepalive_at += link.model.keepalive_ms
                 self.out.append(self._request("keepalive", now))
+        elif link.pending:
+            link.ask_again(now)
+            self.out.append(self._request("registration", now))
         elif link.state == "trying":
             self._attempt_failed(now)
         else:
@@ -391,7 +394,7 @@ class Charger:
 
     def remote_stop(self, now: int) -> bool:
         """The server ends the open transaction. Returns whether there was one."""
-        if not self.tx_plug_in or self.power != "on":
+        if not self.tx_plug_in or not self.link.online:
             return False
         self._settle(now)
         self.authorised = "stopped"
@@ -400,8 +403,9 @@ class Charger:
         return True
 
     def remote_start(self, now: int, tag: str) -> bool:
-        """The server begins a transaction, on a tag. Returns whether one can begin: a car is connected, and none goes on."""
-        if self.battery is None or self.tx_plug_in or self.power != "on" or not self.in_service or self.authorised == "asking":
+        """The server begins a transaction, on a tag. Returns whether one can begin: a car is connected, none goes on, and the server has
+        accepted the charger."""
+        if self.battery is None or self.tx_plug_in or not (self.link.online and self.in_service) or self.authorised == "asking":
             return False
         if self.model.authorisation == "required":
             self.authorised = "no"
@@ -860,12 +864,17 @@ class Charger:
             self.cache[tag] = answer.result == "accepted"
 
     def _registered(self, now: int, answer: Answer) -> None:
-        if answer.result != "accepted":
+        if answer.result == "error":
             self._attempt_failed(now)
-            return
-        self.clock_offset_ms = answer.clock_offset_ms
-        self.clock_set = True
-        self._online(now, "registered")
+        elif answer.result == "rejected":
+            self._attempt_failed(now, not_before=now + answer.interval_ms)
+        elif answer.result == "pending":
+            self.link.put_off(now, answer.interval_ms)
+            self._sets_clock(now, answer)
+        else:
+            self.clock_offset_ms = answer.clock_offset_ms
+            self.clock_set = True
+            self._online(now, "registered")
 
     def _sets_clock(self, now: int, answer: Answer) -> None:
         self.clock_set = True
@@ -928,8 +937,8 @@ class Charger:
         else:
             self.out.append(self._request("connect", now))
 
-    def _attempt_failed(self, now: int) -> None:
-        self.link.attempt_failed(now)
+    def _attempt_failed(self, now: int, *, not_before: int = 0) -> None:
+        self.link.attempt_failed(now, not_before=not_before)
         self.out.append(DROP)
 
     def _end_series(self, now: int, series: Series | None) -> None:

@@ -60,6 +60,7 @@ class Link:
         "model",
         "next_at",
         "patience_ms",
+        "pending",
         "phase",
         "quirks",
         "registers",
@@ -77,6 +78,8 @@ class Link:
         self.mode: Mode = "live"
         self.registers = False
         """The next connection must register: after a power-up or restart."""
+        self.pending = False
+        """trying: the server put the registration off, and ``next_at`` is when to ask again."""
         self.phase = below(key, KEEPALIVE, 0, self.model.keepalive_ms) - self.model.keepalive_ms
         """A moment of the keepalive grid. Chargers online from the start came online at their own moments before it."""
         self.answered_at = self.phase
@@ -108,7 +111,7 @@ class Link:
     def came_online(self, now: int) -> Series | None:
         """The server accepted. Returns the series of attempts that ended so."""
         self.state = "online"
-        self.registers = False
+        self.registers = self.pending = False
         self.phase = self.answered_at = now
         self.keepalive_at = now + self.model.keepalive_ms
         self.waits = 0
@@ -127,6 +130,7 @@ class Link:
     def power_lost(self) -> Series | None:
         """The charger itself is off or restarts."""
         self.state = "off"
+        self.pending = False
         self.next_at = NEVER
         return self.end_series()
 
@@ -147,11 +151,22 @@ class Link:
         self.state = "trying"
         self.next_at = now + self.model.answer_timeout_ms
 
-    def attempt_failed(self, now: int) -> None:
-        """The attempt under way failed: wait for the next."""
+    def attempt_failed(self, now: int, *, not_before: int = 0) -> None:
+        """The attempt under way failed: wait for the next, which the server may want not before a certain time."""
         self.state = "waiting"
+        self.pending = False
         self.failed_at = now
-        self.next_at = now + self._wait_ms()
+        self.next_at = max(now + self._wait_ms(), not_before)
+
+    def put_off(self, now: int, interval_ms: int) -> None:
+        """The registration under way is neither accepted nor refused: ask again later, on the same connection."""
+        self.pending = True
+        self.next_at = now + (interval_ms or self.backoff.wait_minimum_ms)
+
+    def ask_again(self, now: int) -> None:
+        """Register once more."""
+        self.pending = False
+        self.next_at = now + self.model.answer_timeout_ms
 
     def _wait_ms(self) -> int:
         self.waits += 1

@@ -7,6 +7,8 @@ from typing import Literal
 RequestAction = Literal[
     "connect", "registration", "keepalive", "status", "meter-values", "authorise", "transaction-start", "transaction-end"
 ]
+Result = Literal["accepted", "pending", "rejected", "error"]
+"""What becomes of a request; only a registration can be pending."""
 CommandName = Literal["hold", "pause", "release", "amperage", "share", "schedule"]
 
 ROUTINE = frozenset({"keepalive", "status", "meter-values"})
@@ -86,12 +88,14 @@ class Command:
 class Answer:
     """A server's answer to a request."""
 
-    __slots__ = ("clock_offset_ms", "result")
+    __slots__ = ("clock_offset_ms", "interval_ms", "result")
 
-    def __init__(self, result: Literal["accepted", "rejected", "error"], clock_offset_ms: int = 0) -> None:
-        self.result: Literal["accepted", "rejected", "error"] = result
+    def __init__(self, result: Result, clock_offset_ms: int = 0, *, interval_ms: int = 0) -> None:
+        self.result: Result = result
         self.clock_offset_ms = clock_offset_ms
         """How far the server's clock is ahead of the true time."""
+        self.interval_ms = interval_ms
+        """Of a registration that was not accepted: after how long the charger may ask again; 0: it chooses."""
 
 
 ACCEPTED = Answer("accepted")

@@ -22,7 +22,7 @@ from harness.journal.records import Action, Ledger, Message, Record, Return
 from harness.values import ServerModel
 from harness.world.group import Group
 from harness.world.link import NEVER
-from harness.world.messages import ACCEPTED, REJECTED, ROUTINE, Answer, Request
+from harness.world.messages import ACCEPTED, REJECTED, ROUTINE, Answer, Request, Result
 from harness.world.messages import Command as Order
 
 
@@ -111,8 +111,8 @@ class Server:
     """The server and its accounts, in the order of the chargers."""
 
     __slots__ = (
-        "_refused", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "quirks",
-        "slot_us", "snapshots", "up",
+        "_refused", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off_ms",
+        "quirks", "slot_us", "snapshots", "up",
     )  # fmt: skip
 
     def __init__(self, model: ServerModel, accounts: list[Account], groups: list[Group], emit: Callable[[int, Record], None]) -> None:
@@ -128,6 +128,8 @@ class Server:
         """What a request is answered that is taken in, by shard."""
         self.slot_us = 1_000_000 * model.shards // model.accepts_per_s
         """How long one shard takes for one connection."""
+        self.put_off_ms = [0] * model.shards
+        """Which shards accept no registration, and after how long they want to be asked again; 0: they accept."""
         self.free_at_us = [0] * model.shards
         self.up = [True] * model.shards
         """Which shards work by themselves; one that is down or hangs does not."""
@@ -279,6 +281,8 @@ class Server:
             return answer
         if request.anew:
             account.fresh = "connection"
+        if action == "registration" and self.put_off_ms[account.shard]:
+            return self._put_off(now, account, request)
         if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
         if action == "transaction-start":
@@ -299,6 +303,13 @@ class Server:
             if topic not in told:
                 self._tell(now, account, topic)
         return answer
+
+    def _put_off(self, now: int, account: Account, request: Request) -> Answer:
+        """Accept the charger later, and tell it its settings now."""
+        self._note(now, account, request, result="pending")
+        if account.tells_amperage:
+            self._tell(now, account, "amperage")
+        return Answer("pending", self.clock_offset_ms[account.shard], interval_ms=self.put_off_ms[account.shard])
 
     def _accepts(self, now: int, account: Account, tag: str) -> bool:
         return self.model.authorises and (tag != account.tag or now < account.tag_revoked_at)
@@ -345,7 +356,7 @@ class Server:
 
     def _note(
         self, now: int, account: Account, request: Request, *,
-        result: Literal["accepted", "rejected", "error"] = "accepted", repeat: bool = False,
+        result: Result = "accepted", repeat: bool = False,
     ) -> None:  # fmt: skip
         self.emit(
             account.index,
@@ -364,7 +375,7 @@ class Server:
                 return entry
         return None
 
-    def _book_start(self, now: int, account: Account, request: Request, result: Literal["accepted", "rejected", "error"]) -> bool:
+    def _book_start(self, now: int, account: Account, request: Request, result: Result) -> bool:
         """Book a transaction's start, whatever becomes of its tag; says whether it tells of a plug-in that the server did not know."""
         known = self._find(account, request.stamp, request.wh)
         if known is None or "books-repeats-twice" in self.quirks:

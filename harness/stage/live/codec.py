@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from harness.stage.live.frames import FrameError, Schemas
 from harness.world.charger import Charger
-from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
+from harness.world.messages import ERROR, Answer, Command, Request, RequestAction, Result
 
 AMPERAGE = "ChargeAmperage"
 """The key, or variable, of the current limit that is chosen in the app, in A; OCPP has none of its own."""
@@ -25,6 +25,7 @@ _TRIGGERED: dict[str, RequestAction] = {
     "BootNotification": "registration", "Heartbeat": "keepalive", "StatusNotification": "status", "MeterValues": "meter-values",
 }  # fmt: skip
 """What a server may ask for → what is sent then."""
+_RESULTS: dict[str, Result] = {"Accepted": "accepted", "Pending": "pending", "Rejected": "rejected"}
 _LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
 """RFC 3339 has it, Python's clocks have not."""
 _FIRST_MS, _LAST_MS = -62_000_000_000_000, 253_000_000_000_000
@@ -139,7 +140,8 @@ class ChargerEnd:
         offset_ms = 0
         if "currentTime" in payload:
             offset_ms = self.calendar.ms(payload["currentTime"]) - (now + request.sent) // 2
-        return Answer("accepted" if self.status(payload) == "Accepted" else "rejected", offset_ms)
+        result = _RESULTS.get(self.status(payload), "rejected")
+        return Answer(result, offset_ms, interval_ms=payload.get("interval", 0) * 1000 if result != "accepted" else 0)
 
     def status(self, payload: Payload) -> str:
         """The status of a CALLRESULT; one that has none accepts."""
@@ -232,7 +234,9 @@ class ServerEnd:
         good = answer.result == "accepted"
         time = self.calendar.text(now + answer.clock_offset_ms)
         if request.action == "registration":
-            return {"status": "Accepted" if good else "Rejected", "currentTime": time, "interval": self.interval_s}
+            status = next(status for status, result in _RESULTS.items() if result == answer.result)
+            interval_s = self.interval_s if good else -(-answer.interval_ms // 1000)
+            return {"status": status, "currentTime": time, "interval": interval_s}
         return {"currentTime": time} if request.action == "keepalive" else self.tag_result(request, payload, good=good)
 
     def tag_result(self, request: Request, payload: Payload, *, good: bool) -> Payload:

@@ -119,6 +119,16 @@ def test_requests_and_answers_are_valid_and_say_what_they_mean(version, one, ans
 
 
 @in_each_version
+@pytest.mark.parametrize("told", [Answer("pending", interval_ms=90_000), Answer("rejected", interval_ms=600_000), ACCEPTED])
+def test_a_registration_that_is_not_accepted_says_when_to_ask_again(version, told):
+    at_charger, at_server = version.ends()
+    registration = request("registration")
+    reply = version.answered(at_server, registration, version.told(at_charger, registration), told)
+    heard = at_charger.answer(registration, reply.payload, NOW)
+    assert (heard.result, heard.interval_ms) == (told.result, told.interval_ms)
+
+
+@in_each_version
 def test_an_error_is_answered_with_no_result(version):
     at_charger, at_server = version.ends()
     assert at_server.result(START_OF_1, version.told(at_charger, START_OF_1).payload, ERROR, NOW) is None
