@@ -574,8 +574,8 @@ def _record(
         except StageError as refusal:
             raise _refused(scenario, refusal) from None
         tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
-        totals = _twin_totals(scenario, listener.outline.driver_steps, tell) if twin else None
-        footer = journal.finish(scenario.duration_ms, twin=totals)
+        totals, wh = _twin(scenario, listener.outline.driver_steps, tell) if twin else (None, ())
+        footer = journal.finish(scenario.duration_ms, twin=totals, twin_wh=wh)
     return listener, journal.path, footer
 
 
@@ -600,8 +600,8 @@ class _LiveRecording:
             run(scenario, self._sink, self._live, begin=self._begin, frames=self._folder / FRAMES_NAME, progress=tell)
             assert self.scenario is not None
             tell = progress and partial(_tell, progress, whole_ms, scenario.duration_ms)
-            totals = _twin_totals(self.scenario, self._listener.outline.driver_steps, tell) if twin else None
-            footer = self._journal.finish(scenario.duration_ms, twin=totals)
+            totals, wh = _twin(self.scenario, self._listener.outline.driver_steps, tell) if twin else (None, ())
+            footer = self._journal.finish(scenario.duration_ms, twin=totals, twin_wh=wh)
         return self._listener, self._journal.path, footer
 
     def _begin(self, scenario: Scenario) -> None:
@@ -623,14 +623,21 @@ def _tell(progress: Progress, whole_ms: int, before_ms: int, now_ms: int) -> Non
     progress(before_ms + now_ms, whole_ms)
 
 
-def _twin_totals(scenario: Scenario, driver_steps: dict[str, int], tell: Callable[[int], None] | None) -> Totals:
-    """The totals of the twin: the same run without its faults, the drivers' steps at the instants they had."""
+def _twin(scenario: Scenario, driver_steps: dict[str, int], tell: Callable[[int], None] | None) -> tuple[Totals, Sequence[int]]:
+    """The twin's totals and its energy over time: the same run without its faults, the drivers' steps at the instants they had."""
     from harness.check.metrics import Meter
+    from harness.journal.energy import Energy
     from harness.stage import simulated
 
     meter = Meter(scenario)
-    simulated.run_twin(scenario, driver_steps, meter.feed, progress=tell)
-    return meter.close(scenario.duration_ms)
+    energy = Energy(scenario.names(), scenario.duration_ms)
+
+    def hear(batch: Sequence[AnyRecord]) -> None:
+        meter.feed(batch)
+        energy.feed(batch)
+
+    simulated.run_twin(scenario, driver_steps, hear, progress=tell)
+    return meter.close(scenario.duration_ms), energy.wh()
 
 
 def _record_twice(order: _Order, folder: Path) -> None:

@@ -47,6 +47,8 @@ class Footer(Struct, kw_only=True):
     """SHA-256 over all uncompressed bytes before the footer's line, in hexadecimal."""
     twin: Any = None
     """The totals of the twin, as :mod:`harness.check.metrics` defines them; null where no twin was run."""
+    twin_wh: list[int] = []
+    """The energy of the twin's fleet over time, in bins as :mod:`harness.journal.energy` defines them; empty where no twin was run."""
 
 
 class LastLine(Struct):

@@ -111,8 +111,8 @@ class Writer:
         with self._named():
             self._file.flush()
 
-    def finish(self, end_ms: int, *, twin: Any = None) -> Footer:
-        """Write the footer and close. ``end_ms`` is the end of the run, ``twin`` the twin's totals."""
+    def finish(self, end_ms: int, *, twin: Any = None, twin_wh: Sequence[int] = ()) -> Footer:
+        """Write the footer and close. ``end_ms`` is the end of the run, ``twin`` the twin's totals, ``twin_wh`` its energy over time."""
         kinds = {str(kind.__struct_config__.tag): count for kind, count in self._counts.items()}
         footer = Footer(
             records=dict(sorted(kinds.items())),
@@ -120,6 +120,7 @@ class Writer:
             end_ms=end_ms,
             digest=self._digest(),
             twin=twin,
+            twin_wh=list(twin_wh),
         )
         self._put(self._encoder.encode_lines([LastLine(footer)]))
         self.close()
