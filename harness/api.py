@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Told now and then how far a run is, and how far it will go: milliseconds of the scenario, and of its twin after it."""
 
-REPORTS = ("result.json", "junit.xml", "report.md")
+REPORTS = ("result.json", "junit.xml", "report.md", "report.html")
 """The files that a run leaves beside its journal."""
 FRAMES_NAME = "frames.jsonl"
 """Beside the journal of a live run: its raw frames, in the OCPP trace format 1.1, without secrets."""
@@ -135,6 +135,7 @@ def run(
     strict: bool = False,
     verify: bool = False,
     live: Live | None = None,
+    html: bool = True,
     progress: Progress | None = None,
 ) -> Run:
     """Run a scenario and judge it: simulated, or with ``live`` on the wall clock through real software.
@@ -145,7 +146,7 @@ def run(
     ``twin`` runs the scenario once more without its faults, to tell what the outage cost. ``simulate_all`` computes no
     traffic away. ``strict`` makes contract clauses that were not exercised count. ``verify`` runs it in two fresh processes,
     compares their journals and raises :class:`NotRepeatableError` where they differ. Both are of simulated runs only, and refused with
-    ``live`` by a :class:`ValueError`.
+    ``live`` by a :class:`ValueError`. ``html`` False leaves out the page among the reports, which of a large fleet takes some seconds.
 
     Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written; that is a
     :class:`FileExistsError` where ``out`` holds a run already, which is never overwritten. An interruption from the keyboard leaves a
@@ -164,7 +165,7 @@ def run(
         command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict, live=live)
     else:  # what the file was changed by when it was loaded nobody knows any more
         command = check_command(folder, strict=strict) if folder else ""
-    case = _Case(resolved, command, strict=strict, keep_in=folder)
+    case = _Case(resolved, command, strict=strict, keep_in=folder, html=html)
     try:
         if verify:
             order = _Order(scenario=scenario if isinstance(scenario, Scenario) else None, source=source, seed=seed,
@@ -241,6 +242,22 @@ def judge(journal: str | Path, *, strict: bool = False, ledger: str | Path = "")
     from harness.journal import books
 
     return case.judged_from(opened, ledgers=books.exported(opened, books.text_of(Path(ledger)), str(ledger)))
+
+
+def html_report(journal: str | Path, *, out: str | Path | None = None, strict: bool = False, ledger: str | Path = "") -> Path:
+    """Make the outage report of a saved journal, one HTML file, and return where it is: ``out``, or ``report.html`` beside the journal.
+
+    ``journal``, ``strict`` and ``ledger`` are as in :func:`judge`, which judges it anew; what raises there raises here, and
+    :class:`OSError` where the file cannot be written.
+    """
+    from harness.pages import kept_command, page
+
+    run = judge(journal, strict=strict, ledger=ledger)
+    command = kept_command(run.journal, run.outcome.digest)
+    outcome = replace(run.outcome, command=command) if command else run.outcome
+    path = run.journal.parent / "report.html" if out is None else Path(out)
+    _write(path, page(outcome, run.journal))
+    return path
 
 
 def import_log(
@@ -395,7 +412,8 @@ class _Judging(_Listener):
 class _Case:
     """One run from its first moment to its reports: where it is kept, how it is repeated, how long it takes."""
 
-    def __init__(self, scenario: Scenario, command: str, *, strict: bool, keep_in: Path | None = None) -> None:
+    def __init__(self, scenario: Scenario, command: str, *, strict: bool, keep_in: Path | None = None, html: bool = True) -> None:
+        self._html = html
         self._scenario = scenario
         self._command = command
         self._strict = strict
@@ -470,7 +488,7 @@ class _Case:
         )
         run = Run(outcome=outcome, journal=journal, machine=self._machine(), _keeper=self._keeper)
         if self._keep_in is not None:
-            _write_reports(run, self._keep_in)
+            _write_reports(run, self._keep_in, html=self._html)
         return run
 
     def _machine(self) -> Machine:
@@ -502,12 +520,16 @@ def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:
     return totals
 
 
-def _write_reports(run: Run, folder: Path) -> None:
+def _write_reports(run: Run, folder: Path, *, html: bool) -> None:
     from harness.report import document, junit, markdown
 
     _write(folder / "result.json", document.render(run.outcome, run.machine))
     _write(folder / "junit.xml", junit.render([run.outcome]))
     _write(folder / "report.md", markdown.render(run.outcome).encode())
+    if html:
+        from harness.pages import page
+
+        _write(folder / "report.html", page(run.outcome, run.journal))
 
 
 class _Order(msgspec.Struct, kw_only=True):

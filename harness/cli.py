@@ -110,6 +110,11 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     check.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
+    report = command("report", _report, "make the outage report of a saved journal, one HTML file")
+    report.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
+    report.add_argument("--out", metavar="FILE", help="where it goes; report.html beside the journal by default")
+    report.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
+    report.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -381,6 +386,13 @@ def _check(arguments: argparse.Namespace) -> int:
     if run.verdict == "interrupted":
         _complain(f"this journal was cut off: {Journal(arguments.journal).cut}")
     return run.exit_code
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from harness import api
+
+    _say(str(api.html_report(arguments.journal, out=arguments.out, strict=arguments.strict, ledger=arguments.ledger or "")))
+    return 0
 
 
 def _import(arguments: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ def test_a_run_shows_the_outage_the_behaviours_and_how_to_repeat_it(call, tmp_pa
     repeat = next(line for line in lines if line.startswith("repeat")).removeprefix("repeat").split()
     assert repeat[:3] == ["harness", "run", "faq-walkthrough"]
     folder = tmp_path / lines[-1].removeprefix("reports").strip()
-    assert sorted(path.name for path in folder.iterdir()) == ["journal.jsonl", "junit.xml", "report.md", "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.jsonl", "junit.xml", "report.html", "report.md", "result.json"]
 
 
 def test_the_files_of_a_run_agree(call, tmp_path):

@@ -40,7 +40,7 @@ def test_an_import_leaves_what_a_run_leaves(call, tmp_path):
     assert lines[1].startswith("Imported from a log of 4 frames, OCPP 1.6: its outages follow from the frames.")
     assert any(line.startswith("? reconnect-backs-off") and "cannot be decided: an attempt that" in line for line in lines)
     folder = tmp_path / lines[-1].removeprefix("reports").strip()
-    assert sorted(path.name for path in folder.iterdir()) == ["journal.jsonl", "junit.xml", "report.md", "result.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["journal.jsonl", "junit.xml", "report.html", "report.md", "result.json"]
     result = json.loads((folder / "result.json").read_text())
     assert (result["live"]["peer"], result["live"]["frames"], result["live"]["lost"]) == ("log", 4, "inferred")
     assert "cannot be decided" in (folder / "report.md").read_text()

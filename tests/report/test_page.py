@@ -1,0 +1,305 @@
+"""The outage report as one HTML page: what it says, that nothing in it is taken for markup, and that it adds up."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from random_plans import MODELS, drawn, records_of
+
+import harness
+from harness import pages, scenario
+from harness.journal.energy import MOST_BINS, Bins, bin_ms
+from harness.journal.reader import Journal
+from harness.journal.records import Current, Stay
+from harness.report.html.gather import Gatherer
+from harness.values import LiveRun, Scenario
+
+HOUR_MS = 3_600_000
+SEEDS = range(5)
+NASTY = (
+    "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "a\nb\r\n\tc", "\u202egnitirw\u202c \u2066x\u2069", "</script><b>",
+    "x" * 10_000, "&lt;b&gt; ]]> --> <!--", "\x00\x1b[31m\x85", "{{7*7}} ${1}", "\ud83d\ude97 \u00e5\u0301 \u4e2d\u6587",
+)  # fmt: skip
+
+
+class Shape(HTMLParser):
+    """The elements of a page with the names of their attributes, and the text of those that hold text."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.shape: list[tuple[str, tuple[str, ...]]] = []
+        self.text: list[str] = []
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag, attrs):
+        self.shape.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@cache
+def ran(name: str = "faq-walkthrough") -> harness.Run:
+    return harness.run(name)
+
+
+@cache
+def page_of(name: str = "faq-walkthrough") -> str:
+    run = ran(name)
+    return pages.page(run.outcome, run.journal).decode()
+
+
+def section(page: str, id_: str) -> str:
+    """The text of a section."""
+    found = re.search(rf'<section id="{id_}">(.*?)</section>', page, re.DOTALL)
+    assert found, id_
+    return " ".join("".join(Shape(found[1].encode()).text).split())
+
+
+def test_the_first_screen_says_what_was_tested_with_which_verdict_and_the_four_behaviours_by_name():
+    page = page_of()
+    head = " ".join("".join(Shape(page.partition("<section")[0].encode()).text).split())
+    assert "SIMULATED" in head
+    assert "✓ PASS" in head
+    assert "5 of 5 chargers lost their server" in head
+    four = section(page, "behaviours")
+    for behaviour, told in (
+        ("charging continues", "exercised 5 times"), ("TOU is suspended", "exercised 5 times"),
+        ("unplugging clears the schedule", "exercised twice"), ("an override is needed after recovery", "exercised 7 times"),
+    ):  # fmt: skip
+        assert f"{behaviour} held{told}" in four
+
+
+def test_a_behaviour_that_nothing_exercised_is_said_to_be_untested():
+    assert "an override is needed after recovery never put to the testnot exercised" in section(
+        page_of("server-gone-for-good"), "behaviours"
+    )
+
+
+def test_what_it_cost_is_the_difference_from_the_run_without_the_faults():
+    metrics = ran().metrics
+    cost = section(page_of(), "cost")
+    assert f"+{metrics['extra_cost'].value:.2f} USDpaid for energy" in cost
+    assert f"{metrics['extra_cost'].run:.3f} with the faults, {metrics['extra_cost'].twin:.3f} without them" in cost
+
+
+def test_the_same_journal_gives_the_same_bytes_from_a_run_and_from_its_folder(tmp_path):
+    kept = harness.run("answer-lost", out=tmp_path / "one")
+    harness.run("answer-lost", out=tmp_path / "two")
+    first = (tmp_path / "one" / "report.html").read_bytes()
+    assert first == (tmp_path / "two" / "report.html").read_bytes()
+    assert harness.html_report(tmp_path / "one", out=tmp_path / "again.html").read_bytes() == first
+    assert kept.outcome.command in first.decode().replace("&#x27;", "'")
+
+
+def test_a_journal_alone_is_judged_again_for_its_page(tmp_path):
+    harness.run("answer-lost", out=tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    assert "harness check" in harness.html_report(tmp_path / "run").read_text()
+
+
+def test_a_page_may_be_left_out(tmp_path):
+    harness.run("answer-lost", out=tmp_path, html=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.jsonl", "junit.xml", "report.md", "result.json"]
+
+
+def test_a_run_that_was_cut_off_says_so_first(tmp_path):
+    whole = (ran().journal).read_bytes().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(whole[: len(whole) // 2]))
+    assert "CUT OFF: this is not a whole run" in harness.html_report(tmp_path).read_text().partition("<section")[0]
+
+
+@pytest.mark.parametrize(("peer", "says"), [("embedded server", "LIVE, with real software"), ("log", "IMPORTED FROM A LOG")])
+def test_it_is_marked_as_what_it_is(peer, says):
+    run = ran("answer-lost")
+    live = LiveRun(speed=1, skipped_idle=False, through="nothing", peer=peer, lost="inferred")
+    page = pages.page(replace(run.outcome, live=live), run.journal)
+    assert f'<span class="made">{says}</span>' in page.decode()
+
+
+# Failures.
+
+
+@cache
+def failed() -> harness.Run:
+    return harness.run("faq-walkthrough", overrides=["models.juicebox-40.quirks=[renews-hold-offline]", "plan.crash.for=9 h"])
+
+
+def test_a_failure_is_told_first_pinned_on_its_lane_and_drawn_as_a_sequence():
+    run = failed()
+    page = pages.page(run.outcome, run.journal).decode()
+    broken = [check for check in run.judgement.checks if check.witness]
+    assert broken
+    told = section(page, "failed")
+    for place, check in enumerate(broken):
+        assert check.says in told
+        assert f'href="#failure-{place}"' in page
+        article = re.search(rf'<article id="failure-{place}">(.*?)</article>', page, re.DOTALL)
+        assert article
+        rows = re.findall(r"<li>.*?</li>|<li class=\"broken\">.*?</li>", article[1])
+        assert sum('class="broken"' in row for row in rows) == 1
+        assert check.witness.charger in article[1]
+
+
+# What is gathered adds up.
+
+
+@cache
+def gathered(model: str, seed: int):
+    plan = drawn(model, seed)
+    records = records_of(plan)
+    it = Gatherer(plan)
+    it.feed(records)
+    it.close(plan.duration_ms)
+    return plan, records, it
+
+
+every = pytest.mark.parametrize(("model", "seed"), [(model, seed) for model in MODELS for seed in SEEDS])
+
+
+@every
+def test_the_energy_of_all_bins_is_what_all_cars_took(model, seed):
+    _, records, it = gathered(model, seed)
+    took = sum(record.wh for record in records if isinstance(record, Stay))
+    assert abs(sum(it.bins.wh()) - took) <= it.count / 2 + 3 * len(it.courses)
+
+
+@every
+def test_a_course_has_no_gap_and_tells_what_the_records_do(model, seed):
+    plan, records, it = gathered(model, seed)
+    for course in it.courses.values():
+        stretches = list(it.course_of(course))
+        edges = [stretch.begins for stretch in stretches] + [plan.duration_ms]
+        assert edges[0] == 0
+        assert [stretch.ends for stretch in stretches] == edges[1:]
+        drew = sum(stretch.ends - stretch.begins for stretch in stretches if stretch.ma)
+        own = [record for record in records if isinstance(record, Current) and record.who == course.name]
+        pairs = zip(own, [*own[1:], None], strict=True)
+        assert drew == sum((after.t if after else plan.duration_ms) - record.t for record, after in pairs if record.ma)
+
+
+@every
+def test_all_chargers_are_in_some_state_at_any_time_and_none_is_online_twice(model, seed):
+    _, _, it = gathered(model, seed)
+    states = it.states()
+    assert {sum(states[kind][place] for kind in states) for place in range(it.count)} == {len(it.courses)}
+    assert all(0 <= low <= high <= len(it.courses) for low, high in it.online.bins(it.count))
+    assert all(low >= 0 for low, _ in it.queue.bins(it.count))
+
+
+@every
+def test_what_waits_at_the_end_is_what_the_queue_holds(model, seed):
+    _, _, it = gathered(model, seed)
+    assert it.queue.now == sum(len(course.waiting) for course in it.courses.values())
+
+
+@given(st.integers(1, 400 * 24 * HOUR_MS))
+def test_bins_are_few_and_cover_the_run(duration_ms):
+    width_ms = bin_ms(duration_ms)
+    assert 1 <= -(-duration_ms // width_ms) <= MOST_BINS
+
+
+@given(st.lists(st.tuples(st.integers(0, 10 * HOUR_MS), st.integers(0, 10 * HOUR_MS), st.integers(1, 50_000)), max_size=8))
+def test_no_energy_is_lost_in_bins(flows):
+    bins = Bins(10 * HOUR_MS)
+    for one, other, wh in flows:
+        bins.add(min(one, other), max(one, other), wh)
+    inside = sum(wh for one, other, wh in flows if max(one, other) < 10 * HOUR_MS)
+    total = sum(bins.wh())
+    assert inside - len(bins.wh()) <= total <= sum(wh for *_, wh in flows) + len(bins.wh())
+
+
+def test_the_twins_energy_stands_in_the_footer():
+    footer = Journal(ran().journal).footer
+    assert footer is not None
+    assert len(footer.twin_wh) == 24 * HOUR_MS // bin_ms(24 * HOUR_MS)
+    drivers_need = sum(session.needs_wh for entry in ran().scenario.chargers for session in entry.sessions)
+    assert 0 < sum(footer.twin_wh) <= drivers_need + len(footer.twin_wh) / 2
+
+
+# Size, and what a text may hold.
+
+
+@pytest.mark.parametrize("name", ["power-cut-in-outage", "faq-walkthrough", "closed-for-repair"])
+def test_a_page_is_small(name):
+    assert len(page_of(name)) < 300_000
+
+
+def test_nothing_is_fetched():
+    page = page_of()
+    assert re.findall(r"""(?:src|href)=["'](?!#)""", page) == []
+    assert "url(" not in page
+    assert "http" not in re.sub(r"<td>.*?</td>", "", page.replace('http-equiv="', ""))  # sources are cited, not fetched
+
+
+@cache
+def plain_scenario() -> Scenario:
+    """One that says as little as it can, and fails."""
+    return scenario.loads(
+        """\
+harness: 1
+title: plain
+why: why
+start: 2026-03-12 16:00
+zone: America/Los_Angeles
+duration: 6 h
+seed: 1
+server: juicenet
+network: ethernet
+supply: {voltage: 240 V}
+models: {juicebox-40: {server_loss: {new_car: refused}}}
+defaults: {model: juicebox-40, car: bolt, tariff: pge-ev2-a}
+chargers:
+  anna: {session: {plug_in: 18:30, needs: 20 kWh, leave: 21:00}}
+  ben: {session: {plug_in: 17:30, needs: 20 kWh, leave: 21:00}}
+plan:
+  - {id: crash, at: 18:00, do: server.crash, for: 2 h}
+  - {id: cut, at: 18:10, do: network.cut, for: 1 h}
+""",
+        "plain",
+    )
+
+
+def renamed(text: str) -> bytes:
+    """The page of a run in which this stands wherever somebody else's words can."""
+    loaded = plain_scenario()
+    chargers = tuple(msgspec.structs.replace(entry, name=f"{text}{place}", tag=text) for place, entry in enumerate(loaded.chargers))
+    plan = tuple(msgspec.structs.replace(step, id=f"{text}{place}") for place, step in enumerate(loaded.plan))
+    tariffs = {key: msgspec.structs.replace(tariff, name=text) for key, tariff in loaded.tariffs.items()}
+    models = {
+        key: msgspec.structs.replace(model, title=text, claims={f"{text}{place}": claim for place, claim in enumerate(model.claims.values())})
+        for key, model in loaded.models.items()
+    }  # fmt: skip
+    given_ = msgspec.structs.replace(
+        loaded, title=text, why=f"why {text}", name=text, chargers=chargers, plan=plan, tariffs=tariffs, models=models,
+    )  # fmt: skip
+    run = harness.run(given_, twin=False)
+    return pages.page(run.outcome, run.journal)
+
+
+@cache
+def plainly() -> list[tuple[str, tuple[str, ...]]]:
+    return Shape(renamed("plain")).shape
+
+
+@pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
+def test_a_text_from_elsewhere_is_never_markup(text):
+    page = renamed(text.encode("utf-8", "replace").decode())
+    assert Shape(page).shape == plainly()
+    (kept,) = re.findall(r'<script type="application/json" id="run">(.*?)</script>', page.decode(), re.DOTALL)
+    json.loads(kept)
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", page.decode())
+    assert len(page) < 300_000
+
+
+@given(st.text(max_size=40))
+def test_no_text_is(text):
+    assert Shape(renamed(text.encode("utf-8", "replace").decode())).shape == plainly()
