@@ -529,13 +529,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     from harness import scenario
+    from harness.units import counted
 
     problems = [problem for file in arguments.files for problem in scenario.lint(Path(file))]
     for problem in problems:
         _say(str(problem))
     failed = sum(problem.severity == "fail" for problem in problems)
     if not problems:
-        _say(f"{len(arguments.files)} file{'s' if len(arguments.files) > 1 else ''}: nothing to complain about")
+        _say(f"{counted(len(arguments.files), 'files')}: nothing to complain about")
     return USAGE_ERROR if failed else 0
 
 

@@ -13,6 +13,7 @@ from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule
 from harness.check.words import moment, span
 from harness.journal.records import AnyRecord, Attempts, Discard, Failed, Ledger, Message, Stay, Transaction
+from harness.units import times
 
 METER_STEP_WH = 1
 """The resolution of the energy register."""
@@ -364,7 +365,7 @@ def _fault_of(
 ) -> str | None:  # fmt: skip
     """What is wrong with the booking of a transaction; None: nothing; an empty string: it is too early to tell."""
     if len(entries) > 1:
-        return f"stands in the ledger {len(entries)} times"
+        return f"stands in the ledger {times(len(entries))}"
     if not entries:
         if "transaction-start" in given_up:
             return None

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from harness.check.decidable import METRICS_OF_A_LOG, Kind
 from harness.check.metrics import METRICS, Totals, metrics, per_driver
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
+from harness.units import unit_for
 from harness.values import KnownFailure, Limit, Scenario
 
 
@@ -105,8 +106,10 @@ def _limit(
     kind = METRICS[limit.metric]
     bounds = [f"at least {limit.minimum:g}"] if limit.minimum is not None else []
     bounds += [f"at most {limit.maximum:g}"] if limit.maximum is not None else []
+    bound = limit.maximum if limit.maximum is not None else limit.minimum
+    assert bound is not None
     each = " per driver" if limit.per == "driver" else ""
-    says = f"{limit.metric.replace('_', ' ')}{each} is {' and '.join(bounds)} {value.unit}"
+    says = f"{limit.metric.replace('_', ' ')}{each} is {' and '.join(bounds)} {unit_for(bound, value.unit)}"
     if limit.per == "driver" and kind.per_driver:
         figures = [] if twin is None else per_driver(limit.metric, totals, twin)
     else:
@@ -123,10 +126,9 @@ def _limit(
     names = scenario.names() if limit.per == "driver" else [""]
     witness = None
     if broken:
+        figure = figures[broken[0]]
         first = names[broken[0]] if limit.per == "driver" else ""
-        witness = Witness(charger=first, t=scenario.duration_ms, rule=f"{says}; it is {figures[broken[0]]:g} {value.unit}")
-    bound = limit.maximum if limit.maximum is not None else limit.minimum
-    assert bound is not None
+        witness = Witness(charger=first, t=scenario.duration_ms, rule=f"{says}; it is {figure:g} {unit_for(figure, value.unit)}")
     worst = max(figures) if limit.maximum is not None else min(figures)
     return CheckResult(
         name=limit.metric, says=says, verdict="fail" if broken else "pass", met=len(figures) - len(broken), failed=len(broken),

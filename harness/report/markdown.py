@@ -23,12 +23,11 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
-    times,
-    unit_text,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import tell
+from harness.units import counted, times, unit_for
 
 LARGEST_BYTES = 1_000_000
 """Under the 1 MiB that CI services take; what is beyond is cut, visibly."""
@@ -122,7 +121,7 @@ def _metrics(outcome: Outcome) -> Iterator[str]:
     yield from ("", "## Metrics", "", "Where two figures stand behind a value, it is their difference: what the faults changed.", "")
     yield from ("| metric | value | |", "|---|--:|---|")
     for name, metric in outcome.judgement.metrics.items():
-        unit = _text(unit_text(metric.value, metric.unit))
+        unit = _text(unit_for(metric.value, metric.unit))
         value = f"{number(metric.value)} {unit}" if metric.value is not None else "not measured"
         yield f"| {_text(name)} | {value} | {_text(difference_text(name, metric))} |"
 
@@ -141,7 +140,8 @@ def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
     counts = counts_text(result)
     yield f"{_text(sentence(result.says))} {_text(counts[:1].upper() + counts[1:])}."
     if result.failing:
-        yield from ("", f"Chargers: {_text(', '.join(result.failing[:20]))}{' and more' if len(result.failing) > 20 else ''}.")
+        who, more = unit_for(len(result.failing), "Chargers"), " and more" if len(result.failing) > 20 else ""
+        yield from ("", f"{who}: {_text(', '.join(result.failing[:20]))}{more}.")
     witness = result.witness
     if witness is None:
         return
@@ -171,7 +171,7 @@ def _foot(outcome: Outcome) -> Iterator[str]:
     yield from _repeat(outcome)
     yield ""
     digest = f", digest `{outcome.digest}`" if outcome.digest else ""
-    yield f"harness {outcome.harness}, seed {outcome.scenario.seed}, {outcome.records} records{digest}"
+    yield f"harness {outcome.harness}, seed {outcome.scenario.seed}, {counted(outcome.records, 'records')}{digest}"
     yield ""
 
 

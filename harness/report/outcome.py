@@ -11,6 +11,7 @@ from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
 from harness.report.clock import Clock
 from harness.report.outline import Outline
 from harness.report.stays import Stays
+from harness.units import counted, times, unit_for
 from harness.values import LiveRun, Scenario
 
 
@@ -94,7 +95,7 @@ def stage_text(outcome: Outcome) -> str:
     spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
     if live.peer == "log":
         told = "its outages follow from the frames" + (", and from what was told of them" if live.lost == "told" else "")
-        return f"Imported from a log of {live.frames} frames, {spoken}: {told}. What the frames do not show is unknown."
+        return f"Imported from a log of {counted(live.frames, 'frames')}, {spoken}: {told}. What the frames do not show is unknown."
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
@@ -129,11 +130,6 @@ def invalid_note(outcome: Outcome) -> str:
     return "INVALID: the experiment did not happen. A step was to change something and did not, so nothing here tells of it."
 
 
-def times(count: int) -> str:
-    """``once``, ``twice``, ``14 times``."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
 def sentence(text: str) -> str:
     """The text with a full stop, where it ends with none."""
     text = text.strip()
@@ -145,11 +141,6 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def unit_text(value: float | None, unit: str) -> str:
-    """The unit as it stands behind a figure: ``1 message``, ``2 messages``."""
-    return unit.removesuffix("s") if value in (1, -1) and unit in {"messages", "drivers"} else unit
 
 
 def difference_text(name: str, metric: MetricValue) -> str:
@@ -172,8 +163,8 @@ def margin_text(result: CheckResult) -> str:
         return ""
     limit = ("at most " if " at most " in result.says else "at least ") if result.origin == "limit" else ""
     held = " of those that held" if result.failed and result.origin != "limit" else ""
-    of = f"{number(margin.bound)} {unit_text(margin.bound, margin.unit)}"
-    return f"worst{held} {number(margin.worst)} {unit_text(margin.worst, margin.unit)} of {limit}{of}"
+    of = f"{number(margin.bound)} {unit_for(margin.bound, margin.unit)}"
+    return f"worst{held} {number(margin.worst)} {unit_for(margin.worst, margin.unit)} of {limit}{of}"
 
 
 def counts_text(result: CheckResult) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from harness.report.clock import Clock
 from harness.report.comparison import Lag, Parity
 from harness.report.terminal import Line
+from harness.units import times
 from harness.values import Scenario
 
 _TOLD = 5
@@ -42,7 +43,7 @@ def lines(parity: Parity, scenario: Scenario) -> Iterator[Line]:
 
 
 def _told(lag: Lag) -> str:
-    return f"{lag.count} times, p50 {lag.p50_ms} ms, p95 {lag.p95_ms} ms, at most {lag.max_ms} ms"
+    return f"{times(lag.count)}, p50 {lag.p50_ms} ms, p95 {lag.p95_ms} ms, at most {lag.max_ms} ms"
 
 
 def render(parity: Parity) -> bytes:

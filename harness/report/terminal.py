@@ -24,10 +24,10 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
-    unit_text,
 )  # fmt: skip
 from harness.report.stays import Share, charged, crowd, got, left, more, outages
 from harness.report.words import tell
+from harness.units import unit_for
 
 Span = tuple[str, str]
 """Text and its style: a key of :data:`COLOURS`, or empty."""
@@ -189,7 +189,7 @@ def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
     hidden = len(told) - _WITNESS_LINES
     if hidden > 0:
         # The beginning says how it came about, the end shows the violation.
-        told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more events, all in result.json")]
+        told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more {unit_for(hidden, 'events')}, all in result.json")]
     column = max((len(time) for time, _, _ in told), default=0)
     for time, who, event in told:
         yield from _beside(((f"    {time}", "quiet"),), who + event, column + 6, width)
@@ -213,8 +213,9 @@ def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
         for text in told:
             yield from _beside(lead, text, column + 4, width, indent="  ")
             lead = ()
-    if len(single) > _CHARGERS_NAMED:
-        yield ((f"  and {len(single) - _CHARGERS_NAMED} more chargers, in report.md", "quiet"),)
+    beyond = len(single) - _CHARGERS_NAMED
+    if beyond > 0:
+        yield ((f"  and {beyond} more {unit_for(beyond, 'chargers')}, in report.md", "quiet"),)
 
 
 def _told(share: Share, clock: Clock) -> list[str]:
@@ -241,7 +242,7 @@ def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
     figures = {name: number(metric.value) for name, metric in metrics.items()}
     right = max(map(len, figures.values()))
     for name, metric in metrics.items():
-        figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_text(metric.value, metric.unit)}"
+        figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_for(metric.value, metric.unit)}"
         difference = difference_text(name, metric)
         if difference:
             yield from _beside(((figure, ""),), f"({difference})", len(figure) + 2, width, style="quiet")

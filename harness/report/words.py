@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.journal import records as r
 from harness.report.clock import Clock
-from harness.units import format_current, format_duration_ms, format_energy
+from harness.units import counted, format_current, format_duration_ms, format_energy, times
 
 REASONS: dict[r.Reason, str] = {
     "no-car": "no car is connected",
@@ -99,8 +99,7 @@ def _link(record: r.Link, clock: Clock) -> str:
 
 
 def _attempts(record: r.Attempts, clock: Clock) -> str:
-    times = "once" if record.count == 1 else f"{record.count} times"
-    return f"has tried {times} to reach the server, {clock.tell(record.first)} to {clock.tell(record.last)}"
+    return f"has tried {times(record.count)} to reach the server, {clock.tell(record.first)} to {clock.tell(record.last)}"
 
 
 def _loss(record: r.Loss, clock: Clock) -> str:
@@ -124,7 +123,7 @@ def _message(record: r.Message, clock: Clock) -> str:
     notes += [f"event of {clock.tell(record.at)}{by}"] if record.at and record.at != record.t else []
     notes += [f"stamped {format_duration_ms(record.stamp - record.at)} off"] if record.at and record.stamp != record.at else []
     notes += [f"{_ordinal(record.number)} transmission"] if record.number > 1 else []
-    notes += [f"{record.count} readings"] if record.count > 1 else []
+    notes += [counted(record.count, "readings")] if record.count > 1 else []
     notes += ["marked offline"] if record.offline else []
     notes += ["recognised as a repeat"] if record.repeat else []
     notes += [f"reason {record.reason}"] if record.reason else []

@@ -151,5 +151,17 @@ def test_a_limit_says_by_how_much():
     assert check.witness.rule == "undelivered energy per driver is at most 0.5 kWh; it is 3 kWh"
 
 
+@pytest.mark.parametrize(
+    ("lost", "most", "rule"),
+    [
+        (1, 0, "messages lost is at most 0 messages; it is 1 message"),
+        (2, 1, "messages lost is at most 1 message; it is 2 messages"),
+    ],
+)
+def test_a_limit_on_what_is_counted_is_told_in_good_grammar(lost, most, rule):
+    check = judge(totals=replace(TWO, lost=lost), limits=(Limit(metric="messages_lost", maximum=most),)).checks[-1]
+    assert check.witness.rule == rule
+
+
 def test_a_limit_that_only_warns():
     assert judge(totals=RUN, limits=(Limit(metric="drivers_short", maximum=0, severity="warn"),)).verdict == "pass"

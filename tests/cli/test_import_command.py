@@ -59,7 +59,7 @@ def test_the_timeline_of_an_import(call):
 def test_an_outage_that_is_told(call):
     code, out, _ = call("import", "log.jsonl", "--lost", "2026-03-12T10:30Z..2026-03-12T10:50Z", "--lost", "inferred")
     assert "and from what was told of them" in out
-    assert "told: 1 of 1 chargers lost their server" in out
+    assert "told: 1 of 1 charger lost its server" in out
     assert code == 5
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, Witness
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
-from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, unit_text
+from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence
 from harness.report.outline import Outline
 from harness.report.stays import Stays
 
@@ -68,8 +68,9 @@ def outcome(*, verdict="fail", checks=CHECKS, reasons=("unplug-clears-schedule f
     )
     given = {
         "harness": "0.1.0", "records": len(RECORDS), "digest": "ab" * 32, "command": "harness run tiny --seed 7", "folder": "out",
+        "outline": outline, "stays": stays,
     }  # fmt: skip
-    return Outcome(scenario=scenario, judgement=judgement, outline=outline, stays=stays, **{**given, **changes})
+    return Outcome(scenario=scenario, judgement=judgement, **{**given, **changes})
 
 
 def told(lines):
@@ -140,6 +141,21 @@ def test_the_terminal_shows_it_all_in_eighty_columns():
 def test_no_line_is_wider_than_the_terminal_but_for_names_and_commands(width):
     for line in told(terminal.lines(outcome(), width=width)).splitlines():
         assert len(line) <= width or line.startswith(("repeat", "reports", "  messages_")), line
+
+
+def test_one_of_anything_is_no_plural():
+    one = msgspec.structs.replace(WITNESS, records=RECORDS[:1] * 25)
+    failed = msgspec.structs.replace(CHECKS[1], witness=one)
+    single = outcome(checks=[failed], records=1)
+    assert "… 1 more event, all in result.json" in told(terminal.lines(single))
+    assert ", 1 record, digest" in markdown.render(single)
+    assert "\nCharger: anna.\n" in markdown.render(single)
+    assert "charger: anna\n" in junit.render([single]).decode()
+    crowded = msgspec.structs.replace(
+        SCENARIO, chargers=tuple(msgspec.structs.replace(SCENARIO.chargers[0], name=f"c{place}") for place in range(13))
+    )
+    many = outcome(checks=CHECKS[:1], stays=Stays(crowded))
+    assert "  and 1 more charger, in report.md" in told(terminal.lines(many))
 
 
 def test_a_long_witness_keeps_its_beginning_and_its_end():
@@ -304,6 +320,17 @@ def test_the_outline_counts_outages_blips_and_those_without_an_end():
     )
 
 
+def test_one_charger_loses_its_server_and_several_theirs():
+    from harness.journal.records import Loss, Recovery
+
+    outline = Outline()
+    for start in (HOUR, 3 * HOUR):
+        outline.feed([Loss(t=start, who="anna", cause="link"), Recovery(t=start + HOUR, who="anna", since=start)])
+    assert outline.sentence(SCENARIO) == "link: 1 of 2 chargers lost its server twice, at the longest for 1 h."
+    alone = msgspec.structs.replace(SCENARIO, chargers=SCENARIO.chargers[:1])
+    assert outline.sentence(alone) == "link: 1 of 1 charger lost its server twice, at the longest for 1 h."
+
+
 def test_faults_that_take_no_server_away_say_whom_they_struck():
     from harness.journal.records import Fault
 
@@ -396,7 +423,6 @@ def test_a_difference_is_told_by_its_two_figures():
     said = "83.76 with the faults, 85.855 without"
     assert difference_text("undelivered_energy", metric) == f"{said}: 2.095 kWh more delivered than without them"
     assert difference_text("peak_energy", metric) == said
-    assert [unit_text(count, "messages") for count in (0, 1, 2)] == ["messages", "message", "messages"]
 
 
 def test_a_crowd_is_summed_up_and_a_long_story_is_cut():

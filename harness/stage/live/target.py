@@ -32,6 +32,7 @@ from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
 from harness.stage.seen.trace import TraceWriter
+from harness.units import counted
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
@@ -148,9 +149,8 @@ class TargetStage(ChargerSide):
         for class_ in dict.fromkeys(self._classes):
             port = next(ports, 0)
             if self.target.ports and not port:
-                raise ExperimentError(
-                    f"the target's range of {len(range(*self.target.ports)) + 1} ports is too small for this plan's targets"
-                )
+                range_ = counted(len(range(*self.target.ports)) + 1, "ports")
+                raise ExperimentError(f"the target's range of {range_} is too small for this plan's targets")
             made = self.toxiproxy.create(f"{self._proxy_names[0]}-{class_}", upstreams[0], listen=f"{listen}:{port}")
             self._proxies[class_, 0] = f"{reach}:{made.rpartition(':')[2]}"
 

@@ -448,7 +448,7 @@ def test_books_that_are_exported_later(served, tmp_path, capsys):
     assert main(["check", str(kept), "--ledger", str(books)]) == 0
     assert f"harness check {kept} --ledger {books}" in capsys.readouterr().out
     books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{line}", encoding="utf-8")
-    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger 2 times")
+    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger twice")
 
 
 def test_books_of_a_run_that_had_its_own_server(tmp_path, capsys):
