@@ -458,6 +458,8 @@ def _timeline(arguments: argparse.Namespace) -> int:
         raise _UsageError(f"{scenario.name} has no charger `{name}`{_did_you_mean(name, known)}") from None
     if not names:
         raise _UsageError(f"all chargers of {scenario.name} belong to a crowd: name one, such as `{scenario.names()[0]}`")
+    for line in (*timeline.head(scenario, journal.live, names), ""):
+        _say(line)
     for line in timeline.lines(scenario, journal.records(), names):
         _say(line)
     if not journal.complete:

@@ -55,6 +55,8 @@ class Result(Struct, kw_only=True):
     harness: Annotated[str, Meta(description="The version that ran it.")]
     scenario: Annotated[str, Meta(description="The scenario's name.")]
     title: str
+    start: Annotated[str, Meta(description="The run's start, from which records count their milliseconds: UTC, ISO 8601.")]
+    zone: Annotated[str, Meta(description="Whose local times the other reports tell.")]
     seed: int
     verdict: RunVerdict
     exit_code: int
@@ -80,6 +82,8 @@ def render(outcome: Outcome, machine: Machine | None) -> bytes:
         harness=outcome.harness,
         scenario=outcome.scenario.name,
         title=outcome.scenario.title,
+        start=outcome.scenario.start,
+        zone=outcome.scenario.zone,
         seed=outcome.scenario.seed,
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,

@@ -8,9 +8,10 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
 from harness.report.clock import Clock
-from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, invalid_note, mark, stage_text
+from harness.report.outcome import VERIFIED, Outcome, called, counts_text, cut_note, invalid_note, mark, stage_text, surroundings
 from harness.report.words import tell
 from harness.units import unit_for
+from harness.values import LiveRun
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -44,6 +45,7 @@ def _suite(outcome: Outcome) -> Element:
         *([("cut off", cut)] if (cut := cut_note(outcome)) else []),
         *([("verified", VERIFIED)] if outcome.verified else []),
         *([("live", stage)] if (stage := stage_text(outcome)) else []),
+        *surroundings(outcome).items(),
     ):
         SubElement(properties, "property", name=name, value=_clean(value))
     clock = Clock(outcome.scenario)
@@ -61,13 +63,13 @@ def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
     kind = mark(result)
     if kind == "fail":
         message = clock.translate(result.witness.rule) if result.witness else result.says
-        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock))
+        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock, outcome.live))
     elif result.known and result.verdict == "fail":
         SubElement(case, "skipped", message=_clean(f"known failure: {result.known}"))
     elif kind == "unknown":
         SubElement(case, "skipped", message=_clean(f"unknown: {counts_text(result)}"))
     else:
-        note = f"warning: {_told(result, clock)}" if kind == "warn" else counts_text(result)
+        note = f"warning: {_told(result, clock, outcome.live)}" if kind == "warn" else counts_text(result)
         SubElement(case, "system-out").text = _clean(note)
     return case
 
@@ -84,13 +86,14 @@ def _run_case(outcome: Outcome) -> Element:
     return case
 
 
-def _told(result: CheckResult, clock: Clock) -> str:
+def _told(result: CheckResult, clock: Clock, live: LiveRun | None) -> str:
     rows = [result.says, counts_text(result)]
     if result.failing:
-        rows.append(f"{unit_for(len(result.failing), 'chargers')}: {', '.join(result.failing)}")
-    if result.witness:
-        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {clock.translate(result.witness.rule)}")
-        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in result.witness.records]
+        rows.append(f"{unit_for(len(result.failing), 'chargers')}: {', '.join(called(name, live) for name in result.failing)}")
+    if witness := result.witness:
+        who = f" {called(witness.charger, live)}" if witness.charger else ""
+        rows.append(f"{clock.tell(witness.t)}{who}: {clock.translate(witness.rule)}")
+        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in witness.records]
     return "\n".join(rows)
 
 

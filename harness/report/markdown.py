@@ -11,6 +11,7 @@ from harness.report.outcome import (
     VERIFIED,
     Outcome,
     behaviour_verdict,
+    called,
     counts_text,
     cut_note,
     difference_text,
@@ -23,11 +24,13 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
+    surroundings,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import tell
 from harness.units import counted, times, unit_for
+from harness.values import LiveRun
 
 LARGEST_BYTES = 1_000_000
 """Under the 1 MiB that CI services take; what is beyond is cut, visibly."""
@@ -61,6 +64,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
         yield from (f"> **{_text(note)}**", "")
     if stage := stage_text(outcome):
         yield from (f"_{_text(stage)}_", "")
+    for text in surroundings(outcome).values():
+        yield from (_text(text), "")
     yield _text(outcome.outline.sentence(outcome.scenario))
     if judgement.reasons:
         yield ""
@@ -109,7 +114,8 @@ def _chargers(outcome: Outcome) -> Iterator[str]:
             rows = [(crowd(share), "", got(share), "")]
         elif text := more(share, len(share.visits)):
             rows.append((text, "", "", ""))
-        name, without = f"{share.name} ({share.members})" if share.members else share.name, outages(share, stays, clock)
+        name = f"{share.name} ({share.members})" if share.members else called(share.name, outcome.live)
+        without = outages(share, stays, clock)
         for cells in rows or [("no car came", "", "", "")]:
             yield f"| {_text(name)} | {' | '.join(map(_text, cells))} | {without} |"
             name = without = ""
@@ -132,20 +138,20 @@ def _failures(outcome: Outcome) -> Iterator[str]:
         yield from ("", "## Failures")
     clock = Clock(outcome.scenario)
     for result in failed:
-        yield from _failure(result, clock)
+        yield from _failure(result, clock, outcome.live)
 
 
-def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
+def _failure(result: CheckResult, clock: Clock, live: LiveRun | None) -> Iterator[str]:
     yield from ("", f"### {_MARKS[mark(result)]} {_text(result.name)}", "")
     counts = counts_text(result)
     yield f"{_text(sentence(result.says))} {_text(counts[:1].upper() + counts[1:])}."
     if result.failing:
         who, more = unit_for(len(result.failing), "Chargers"), " and more" if len(result.failing) > 20 else ""
-        yield from ("", f"{who}: {_text(', '.join(result.failing[:20]))}{more}.")
+        yield from ("", f"{who}: {_text(', '.join(called(name, live) for name in result.failing[:20]))}{more}.")
     witness = result.witness
     if witness is None:
         return
-    whose = f"{_text(witness.charger)}, " if witness.charger else ""
+    whose = f"{_text(called(witness.charger, live))}, " if witness.charger else ""
     yield from ("", f"**{whose}{clock.tell(witness.t)}**: {_text(clock.translate(witness.rule))}")
     if witness.records:
         told = [(clock.tell(record.t), record.who, tell(record, clock)) for record in witness.records]

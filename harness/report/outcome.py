@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -108,6 +109,33 @@ def stage_text(outcome: Outcome) -> str:
     peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
     books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
     return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"
+
+
+def called(name: str, live: LiveRun | None) -> str:
+    """A charger as it is called in the scenario and, where that is another name, on the wire: ``anna (CP-0001)``."""
+    station = name if live is None else live.stations.get(name, name)
+    return name if station == name else f"{name} ({station})"
+
+
+def stations_text(live: LiveRun | None, names: Sequence[str]) -> str:
+    """Under which station ids these chargers were on the wire, in a sentence; empty where the ids are their names."""
+    ids = {} if live is None else live.stations
+    others = [name for name in names if ids.get(name, name) != name]
+    if not others:
+        return ""
+    told = [f"{name} is {ids[name]}" for name in others[:_STATIONS_NAMED]]
+    more = len(others) - _STATIONS_NAMED
+    return f"Station ids: {', '.join(told)}{f', and {more} more, all in result.json' if more > 0 else ''}."
+
+
+def surroundings(outcome: Outcome) -> dict[str, str]:
+    """What it takes to find a live run again in what the other end wrote down: ``stations``, where they have ids of their own, and by which
+    clocks ``times`` are told. Empty for a simulated run.
+    """
+    if outcome.live is None:
+        return {}
+    stations = stations_text(outcome.live, outcome.scenario.names())
+    return {**({"stations": stations} if stations else {}), "times": Clock(outcome.scenario).introduction()}
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"

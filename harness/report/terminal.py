@@ -13,6 +13,7 @@ from harness.report.outcome import (
     VERIFIED,
     Outcome,
     behaviour_verdict,
+    called,
     counts_text,
     cut_note,
     difference_text,
@@ -24,10 +25,12 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
+    surroundings,
 )  # fmt: skip
 from harness.report.stays import Share, charged, crowd, got, left, more, outages
 from harness.report.words import tell
 from harness.units import unit_for
+from harness.values import LiveRun
 
 Span = tuple[str, str]
 """Text and its style: a key of :data:`COLOURS`, or empty."""
@@ -120,6 +123,7 @@ def _head(outcome: Outcome, width: int) -> Iterator[Line]:
     yield from _beside(((name, "title"),), outcome.scenario.title, len(name) + 2, width)
     yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome) or invalid_note(outcome), width))
     yield from (((line, "title"),) for line in _wrapped(stage_text(outcome), width))
+    yield from (((line, "quiet"),) for text in surroundings(outcome).values() for line in _wrapped(text, width, "  "))
     yield from (((line, ""),) for line in _wrapped(outcome.outline.sentence(outcome.scenario), width))
 
 
@@ -162,22 +166,22 @@ def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
             continue
         style = mark(result)
         yield ()
-        yield from _beside(((f"{MARKS[style]} {result.name}", style),), _whose(result), len(result.name) + 4, width)
+        yield from _beside(((f"{MARKS[style]} {result.name}", style),), _whose(result, outcome.live), len(result.name) + 4, width)
         yield from (((f"  {line}", ""),) for line in _wrapped(sentence(result.says), width - 2))
         if result.witness:
-            yield from _rule(result.witness, clock, width)
+            yield from _rule(result.witness, clock, outcome.live, width)
             before = next((other.name for other in shown if other.witness and other.witness.records == result.witness.records), "")
             yield from [((f"    the events of {before}", "quiet"),)] if before else _events(result.witness, clock, width)
             shown.append(result)
 
 
-def _whose(result: CheckResult) -> str:
+def _whose(result: CheckResult, live: LiveRun | None) -> str:
     names = result.failing
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(called(name, live) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _rule(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
-    where = f"{clock.tell(witness.t)}{f'  {witness.charger}' if witness.charger else ''}: "
+def _rule(witness: Witness, clock: Clock, live: LiveRun | None, width: int) -> Iterator[Line]:
+    where = f"{clock.tell(witness.t)}{f'  {called(witness.charger, live)}' if witness.charger else ''}: "
     yield from (((f"  {line}", "title"),) for line in _wrapped(where + clock.translate(witness.rule), width - 2, "  "))
 
 
@@ -204,12 +208,13 @@ def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
     single = [share for share in shares if not share.members]
     shown = [share for share in shares if share.members or share in single[:_CHARGERS_NAMED]]
     yield ()
-    column = min(max(len(_share_name(share)) for share in shown), width // 3)
+    names = {share.name: f"{share.name} ({share.members})" if share.members else called(share.name, outcome.live) for share in shown}
+    column = min(max(map(len, names.values())), width // 3)
     for share in shown:
         told = _told(share, clock)
         without = outages(share, outcome.stays, clock)
         told += [f"without its server: {without}"] if without != "never" else []
-        lead: Line = ((f"  {_share_name(share)}", "title"),)
+        lead: Line = ((f"  {names[share.name]}", "title"),)
         for text in told:
             yield from _beside(lead, text, column + 4, width, indent="  ")
             lead = ()
@@ -227,10 +232,6 @@ def _told(share: Share, clock: Clock) -> list[str]:
         told.append(f"in {clock.brief(visit.plugged_ms)}, {charged(visit, clock, verb='charges')}{energy}; out {left(visit, clock)}")
     told += [text for text in (more(share, len(told)),) if text]
     return told or ["no car came"]
-
-
-def _share_name(share: Share) -> str:
-    return f"{share.name} ({share.members})" if share.members else share.name
 
 
 def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:

@@ -53,6 +53,9 @@ def test_the_timeline_of_an_import(call):
     call("import", "log.jsonl", "--out", "here")
     code, out, err = call("timeline", "here", "CP1")
     assert (code, err) == (0, "")
+    first, second, *rest = out.splitlines()
+    assert (first, second) == ("Times are those of UTC, from 2026-03-12 10:00:00.", "")
+    assert rest
     assert "a car is plugged in" in out
 
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, Witness
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
-from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence
+from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, stage_text, stations_text, surroundings
 from harness.report.outline import Outline
 from harness.report.stays import Stays
+from harness.values import LiveRun
 
 WITNESS = Witness(
     charger="anna",
@@ -447,6 +448,54 @@ def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
     assert outages(single, stays, clock) == "from Thu 18:00 to the end"
     assert len(single.visits) == 10
     assert more(single, 10) == "and 10 more stays; all 20: 40 of 40 kWh, 0 left short"
+
+
+AT_YOUR_SERVER = LiveRun(
+    speed=1, skipped_idle=False, through="toxiproxy", peer="your server", target="mine", stations={"anna": "CP-0001", "ben": "ben"},
+)  # fmt: skip
+
+
+def test_a_live_run_names_the_stations_and_whose_clocks_tell_its_times():
+    run = outcome(live=AT_YOUR_SERVER)
+    stations = "Station ids: anna is CP-0001."
+    times = "Times are those of America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00."
+    shown = told(terminal.lines(run, width=120))
+    assert shown.splitlines()[1:4] == [stage_text(run), stations, times]
+    assert "✗ unplug-clears-schedule  anna (CP-0001)\n" in shown
+    assert "Thu 19:30:40  anna (CP-0001): anna's station was unplugged" in shown
+    assert "\n  anna (CP-0001)  in Thu 18:00, charges" in shown
+    assert "\n  ben             no car came" in shown
+    text = markdown.render(run)
+    assert "\n\n{}\n\n{}\n\nserver.upgrade".format(stations, times.replace("_", "\\_")) in text
+    assert "\nCharger: anna (CP-0001).\n\n**anna (CP-0001), Thu 19:30:40**" in text
+    assert "| anna (CP-0001) | Thu 18:00 |" in text
+    document_ = junit.render([run])
+    properties = {entry.get("name"): entry.get("value") for entry in ElementTree.fromstring(document_).iter("property")}
+    assert (properties["stations"], properties["times"]) == (stations, times)
+    assert "charger: anna (CP-0001)\nThu 19:30:40 anna (CP-0001): " in cases(document_)["unplug-clears-schedule"].find("failure").text
+    read = json.loads(document.render(run, None))
+    assert (read["start"], read["zone"], read["live"]["stations"]["anna"]) == ("2026-03-13T00:00:00Z", "America/Los_Angeles", "CP-0001")
+
+
+def test_a_simulated_run_needs_neither():
+    assert surroundings(outcome()) == {}
+    assert "Times are those" not in told(terminal.lines(outcome())) + markdown.render(outcome())
+
+
+def test_of_many_stations_the_first_are_named():
+    names = [f"homes-{number:03}" for number in range(1, 201)]
+    live = msgspec.structs.replace(AT_YOUR_SERVER, stations={name: f"CP-{name[-3:]}" for name in names})
+    text = stations_text(live, names)
+    assert text.startswith("Station ids: homes-001 is CP-001, homes-002 is CP-002, ")
+    assert text.endswith("homes-008 is CP-008, and 192 more, all in result.json.")
+    assert stations_text(live, ["homes-199"]) == "Station ids: homes-199 is CP-199."
+    assert stations_text(msgspec.structs.replace(live, stations={name: name for name in names}), names) == ""
+
+
+def test_a_timeline_says_first_what_it_takes_to_read_it():
+    times = "Times are those of America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00."
+    assert list(timeline.head(SCENARIO, None, ["anna", "ben"])) == [times]
+    assert list(timeline.head(SCENARIO, AT_YOUR_SERVER, ["anna", "ben"])) == [times, "Station ids: anna is CP-0001."]
 
 
 def test_a_timeline_tells_a_charger_and_the_world_in_order():

@@ -120,3 +120,25 @@ def test_in_a_night_of_changing_clocks_the_zone_is_named():
     clock = Clock(msgspec.structs.replace(SCENARIO, start="2026-11-01T07:30:00Z"))
     assert clock.brief(HOUR) == "Sun 01:30 PDT"
     assert clock.brief(2 * HOUR) == "Sun 01:30 PST"
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "hours", "clocks"),
+    [
+        ("America/Los_Angeles", "2026-03-13T00:00:00Z", 12, "America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00"),
+        ("America/Sao_Paulo", "2026-03-13T00:00:00Z", 12, "America/Sao_Paulo (UTC-03:00), from 2026-03-12 21:00:00"),
+        ("Asia/Kolkata", "2026-03-13T00:00:00Z", 12, "Asia/Kolkata (IST, UTC+05:30), from 2026-03-13 05:30:00"),
+        ("UTC", "2026-03-13T00:00:00Z", 12, "UTC, from 2026-03-13 00:00:00"),
+        (
+            "Europe/Amsterdam", "2026-10-24T22:00:00Z", 12,
+            "Europe/Amsterdam (CEST, UTC+02:00, then CET, UTC+01:00), from 2026-10-25 00:00:00",
+        ),
+        (
+            "Europe/Amsterdam", "2026-01-01T00:00:00Z", 8_760,
+            "Europe/Amsterdam (CET, UTC+01:00, then CEST, UTC+02:00), from 2026-01-01 01:00:00",
+        ),
+    ],
+)  # fmt: skip
+def test_whose_clocks_tell_the_times(zone, start, hours, clocks):
+    scenario = msgspec.structs.replace(SCENARIO, zone=zone, start=start, duration_ms=hours * HOUR)
+    assert Clock(scenario).introduction() == f"Times are those of {clocks}."
