@@ -349,15 +349,24 @@ def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> 
     order = [tx for tx in lines if tx in traffic.transactions]
     if order != sorted(order):
         _fail(ev, rule, ledger.t if ledger else 0, f"the ledger's order is {', '.join(map(str, order))}", ledger)
-    for tx in lines:
-        if tx not in traffic.transactions:
-            _fail(ev, rule, ledger.t if ledger else 0, f"transaction {tx} is in the ledger and never was", ledger)
+    for tx, of in lines.items():
+        if tx not in traffic.transactions and ledger is not None:
+            _fail(ev, rule, ledger.t, f"{_booked_as(of[0], ledger)} is in the ledger and never was", ledger)
     fine = {tx: lines[tx][0] for tx in good if tx in lines}
     for kept in traffic.stays:
         stay = _STAY.decode(kept)
         fault = _energy_fault(stay, plug_ins.get(stay.plug_in, []), fine)
         if fault:
             _fail(ev, rule, stay.t, fault, stay, ledger)
+
+
+def _booked_as(entry: Entry, ledger: Ledger) -> str:
+    """A booking by what the books say of it, where its charger has no number for it."""
+    tx, start, start_wh, *_ = entry
+    if tx >= 0:
+        return f"transaction {tx}"
+    id_ = ledger.called.get(tx, "")
+    return f"{f'transaction {id_} of the books' if id_ else 'a transaction'}, begun at {_stamp(start)} at {start_wh} Wh,"
 
 
 def _fault_of(

@@ -144,12 +144,11 @@ def ledgers(
     """What the books say of a run's chargers, as its journal holds it.
 
     ``starts``: charger → the starts that it told of. ``stations``: charger → station id, for all chargers.
-    ``start`` is the run's, ISO 8601. A transaction is known by its id, else by its start; one that is not has a negative number.
+    ``start`` is the run's, ISO 8601. A transaction is known by its id, else by its start; one that is not has a number below zero.
     """
     epoch_ms = round(datetime.fromisoformat(start).timestamp() * 1000)
     charger_of = {station: charger for charger, station in stations.items()}
-    entries: dict[str, list[tuple[int, int, int, int | None, int | None]]] = {}
-    unknown = 0
+    found: dict[str, Ledger] = {}
     for booking in bookings:
         charger = charger_of.get(booking.station)
         if charger is None:
@@ -160,13 +159,15 @@ def ledgers(
             continue
         if begun > now and told is None:  # of a later run of the same stations
             continue
-        unknown -= told is None
-        if told is not None and abs(begun - told.stamp) <= NEAR_MS:
+        ledger = found.setdefault(charger, Ledger(t=now, who=charger, entries=[]))
+        number = -1 - len(ledger.called) if told is None else told.tx
+        if told is None:
+            ledger.called[number] = booking.transaction
+        elif abs(begun - told.stamp) <= NEAR_MS:
             begun = told.stamp
         ended = None if booking.stop_ms is None else booking.stop_ms - epoch_ms
-        entry = (unknown if told is None else told.tx, begun, booking.start_wh, ended, booking.stop_wh)
-        entries.setdefault(charger, []).append(entry)
-    return [Ledger(t=now, who=charger, entries=entries[charger]) for charger in stations if charger in entries]
+        ledger.entries.append((number, begun, booking.start_wh, ended, booking.stop_wh))
+    return [found[charger] for charger in stations if charger in found]
 
 
 def _told(booking: Booking, begun: int, starts: Sequence[Start]) -> Start | None:

@@ -216,7 +216,12 @@ class Ledger(Record, kw_only=True, tag="ledger"):
     """What the server's books hold for this charger when the run ends. Evidence."""
 
     entries: list[tuple[int, int, int, int | None, int | None]]
-    """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking."""
+    """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking.
+
+    In the books of a server that is not ours, one that this charger never told of has a number below zero.
+    """
+    called: dict[int, str] = {}
+    """Number below zero → the transaction's id in those books, which may be empty."""
 
 
 class Command(Record, kw_only=True, tag="command"):

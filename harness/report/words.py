@@ -150,8 +150,18 @@ def _transaction(record: r.Transaction, clock: Clock) -> str:
 def _ledger(record: r.Ledger, clock: Clock) -> str:
     if not record.entries:
         return "the server's ledger holds no transaction"
-    booked = [f"{number} ({_register(start)} to {_register(stop)})" for number, _, start, _, stop in record.entries]
-    return f"the server's ledger holds transaction {', '.join(booked)}"
+    known = [f"{number} ({_register(start)} to {_register(stop)})" for number, _, start, _, stop in record.entries if number >= 0]
+    unknown = [
+        f"{_unknown(record.called.get(number, ''))} (of {clock.tell(at)}, {_register(start)} to {_register(stop)})"
+        for number, at, start, _, stop in record.entries if number < 0
+    ]  # fmt: skip
+    parts = [f"transaction {', '.join(known)}"] if known else []
+    parts += [f"{', '.join(unknown)}, which this charger never began"] if unknown else []
+    return f"the server's ledger holds {', and '.join(parts)}"
+
+
+def _unknown(id_: str) -> str:
+    return f"the books' {id_}" if id_ else "one without an id"
 
 
 def _command(record: r.Command, clock: Clock) -> str:

@@ -31,6 +31,12 @@ def test_one_that_nobody_told_of_is_unknown_and_not_taken_for_another():
     assert booked("CP-1,8,2026-03-12T12:00:02Z,11,,\n", Start(3, 2_000, 10, "7")) == {"anna": [(-1, 2_000, 11, None, None)]}
 
 
+def test_what_the_books_call_one_that_nobody_told_of_is_kept_for_each_charger():
+    lines = "CP-1,8,2026-03-12T12:00:02Z,11,,\nCP-2,A-7,2026-03-12T12:00:02Z,0,,\nCP-1,,2026-03-12T12:00:04Z,12,,\n"
+    found = ledgers(read(HEAD + lines, "books.csv"), {"anna": [Start(3, 2_000, 10, "7")]}, STATIONS, START, 90_000)
+    assert {ledger.who: ledger.called for ledger in found} == {"anna": {-1: "8", -2: ""}, "ben": {-1: "A-7"}}
+
+
 @pytest.mark.parametrize(
     "line", ["CP-9,7,2026-03-12T12:00:02Z,0,,\n", "CP-1,7,2026-03-11T12:00:00Z,0,,\n", "CP-1,9,2026-03-12T12:05:00Z,0,,\n"]
 )

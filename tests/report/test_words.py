@@ -51,6 +51,12 @@ SAID = [
     (r.Ledger(t=0, entries=[]), "the server's ledger holds no transaction"),
     (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (2, 6, 1500, None, None)]),
      "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), 2 (1.5 kWh to open)"),
+    (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (-1, 2000, 11, 9000, 64)], called={-1: "4711"}),
+     "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), and the books' 4711"
+     " (of Thu 17:00:02, 11 Wh to 64 Wh), which this charger never began"),
+    (r.Ledger(t=0, entries=[(-1, 2000, 11, None, None), (-2, 2000, 11, None, None)], called={-1: "", -2: "A-7"}),
+     "the server's ledger holds one without an id (of Thu 17:00:02, 11 Wh to open),"
+     " the books' A-7 (of Thu 17:00:02, 11 Wh to open), which this charger never began"),
     (r.Command(t=0, command="hold", sent=0, plug_in=2, duration_ms=HOUR, result="ignored"),
      "acknowledges a hold: do not charge for 1 h, until Thu 18:00:00 (plug-in 2), and ignores it"),
     (r.Command(t=0, command="amperage", sent=0), "acknowledges the amperage (no limit)"),
