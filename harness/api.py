@@ -21,7 +21,7 @@ from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
-from harness.journal.records import AnyRecord, Finding, Ledger
+from harness.journal.records import AnyRecord, Books, Finding, Ledger
 from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
@@ -425,7 +425,7 @@ class _Case:
             raise FileExistsError(EEXIST, _TAKEN, str(self._keep_in))
         return self._keep_in
 
-    def judged_from(self, journal: Journal, *, verified: bool = False, ledgers: Sequence[Ledger] | None = None) -> Run:
+    def judged_from(self, journal: Journal, *, verified: bool = False, ledgers: Sequence[Books | Ledger] | None = None) -> Run:
         """Judge what stands in a journal; with ``ledgers`` by those books, and none that stand there."""
         live = journal.live
         if live is not None and ledgers is not None:
@@ -486,7 +486,7 @@ class _Case:
 
 def _of_books(record: AnyRecord) -> bool:
     """Whether a record tells of the server's books."""
-    return isinstance(record, Ledger) or (isinstance(record, Finding) and not record.who)
+    return isinstance(record, Books | Ledger) or (isinstance(record, Finding) and not record.who)
 
 
 def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:

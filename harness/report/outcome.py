@@ -108,6 +108,10 @@ def stage_text(outcome: Outcome) -> str:
         return f"Your chargers, {speed}: {spoken} over WebSockets to the embedded server, {through}.{made}{rest}"
     peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
     books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
+    read = outcome.outline.books
+    if read is not None and read.zoneless:
+        many = counted(read.transactions, "transactions")
+        books = f" Of {many} in its books {read.zoneless} gave times without an offset from UTC, which were taken for UTC."
     return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Fault, Loss, Measured, Recovery, Station
+from harness.journal.records import AnyRecord, Books, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import counted, format_duration_ms, times, unit_for
 from harness.values import Scenario
@@ -40,6 +40,8 @@ class Outline:
     """Step of a network fault → what a probe met under it first."""
     stations: dict[str, str] = field(default_factory=dict)
     """Charger of somebody's own → what it said it is."""
+    books: Books | None = None
+    """How the books of somebody's own server could be read, where they were."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
 
@@ -100,6 +102,9 @@ class Outline:
     def _registered(self, record: Station) -> None:
         firmware = f" (firmware {record.firmware})" if record.firmware else ""
         self.stations[record.who] = f"{record.vendor} {record.model}{firmware}".strip()
+
+    def _read_books(self, record: Books) -> None:
+        self.books = record
 
     def _step(self, record: Fault) -> None:
         if not record.do.startswith("driver."):
@@ -175,4 +180,5 @@ _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
     Fault: Outline._step,
     Measured: Outline._took_measure,
     Station: Outline._registered,
+    Books: Outline._read_books,
 }

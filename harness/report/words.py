@@ -160,6 +160,12 @@ def _ledger(record: r.Ledger, clock: Clock) -> str:
     return f"the server's ledger holds {', and '.join(parts)}"
 
 
+def _books(record: r.Books, clock: Clock) -> str:
+    notes = [f", {record.left_out} from outside of the run"] if record.left_out else []
+    notes += [f", {record.zoneless} with times without an offset from UTC, taken for UTC"] if record.zoneless else []
+    return f"your server's books are read: {counted(record.transactions, 'transactions')} of these stations{''.join(notes)}"
+
+
 def _unknown(id_: str) -> str:
     return f"the books' {id_}" if id_ else "one without an id"
 
@@ -275,6 +281,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Discard: _discard,
     r.Transaction: _transaction,
     r.Ledger: _ledger,
+    r.Books: _books,
     r.Command: _command,
     r.Action: _action,
     r.Fault: _fault,

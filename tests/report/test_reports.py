@@ -477,6 +477,19 @@ def test_a_live_run_names_the_stations_and_whose_clocks_tell_its_times():
     assert (read["start"], read["zone"], read["live"]["stations"]["anna"]) == ("2026-03-13T00:00:00Z", "America/Los_Angeles", "CP-0001")
 
 
+def test_times_in_the_books_that_were_taken_for_utc_are_told_in_every_report():
+    from harness.journal.records import Books
+
+    outline = Outline()
+    outline.feed([*RECORDS, Books(t=12 * HOUR, transactions=12, left_out=0, zoneless=1)])
+    run = outcome(live=AT_YOUR_SERVER, outline=outline)
+    note = "Of 12 transactions in its books 1 gave times without an offset from UTC, which were taken for UTC."
+    assert note in told(terminal.lines(run, width=300))
+    assert note in markdown.render(run)
+    assert note in junit.render([run]).decode()
+    assert "offset from UTC" not in stage_text(outcome(live=AT_YOUR_SERVER))
+
+
 def test_a_simulated_run_needs_neither():
     assert surroundings(outcome()) == {}
     assert "Times are those" not in told(terminal.lines(outcome())) + markdown.render(outcome())

@@ -57,6 +57,10 @@ SAID = [
     (r.Ledger(t=0, entries=[(-1, 2000, 11, None, None), (-2, 2000, 11, None, None)], called={-1: "", -2: "A-7"}),
      "the server's ledger holds one without an id (of Thu 17:00:02, 11 Wh to open),"
      " the books' A-7 (of Thu 17:00:02, 11 Wh to open), which this charger never began"),
+    (r.Books(t=0, transactions=1, left_out=0), "your server's books are read: 1 transaction of these stations"),
+    (r.Books(t=0, transactions=12, left_out=3, zoneless=9),
+     "your server's books are read: 12 transactions of these stations, 3 from outside of the run,"
+     " 9 with times without an offset from UTC, taken for UTC"),
     (r.Command(t=0, command="hold", sent=0, plug_in=2, duration_ms=HOUR, result="ignored"),
      "acknowledges a hold: do not charge for 1 h, until Thu 18:00:00 (plug-in 2), and ignores it"),
     (r.Command(t=0, command="amperage", sent=0), "acknowledges the amperage (no limit)"),

@@ -249,8 +249,8 @@ class TargetStage(ChargerSide):
                 who: [books.Start(tx, told.stamp, told.wh, self._charger_ends[self.place_of[who]].id_of(tx)) for tx, told in of.items()]
                 for who, of in self._starts.items()
             }
-            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, end):
-                self.recorder.emit(self.place_of[ledger.who], ledger)
+            for record in books.records_of(books.read(text, shown), starts, stations, self.scenario.start, end):
+                self.recorder.emit(self.place_of.get(record.who, -1), record)
         except books.BooksError as problem:
             raise ExperimentError(f"the books cannot be read: {problem}") from None
 

@@ -449,6 +449,9 @@ def test_books_that_are_exported_later(served, tmp_path, capsys):
     assert f"harness check {kept} --ledger {books}" in capsys.readouterr().out
     books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{line}", encoding="utf-8")
     assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger twice")
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line.replace('Z,', ',')}", encoding="utf-8")
+    assert main(["check", str(kept), "--ledger", str(books)]) == 0
+    assert "1 gave times without an offset from UTC, which were taken for UTC" in " ".join(capsys.readouterr().out.split())
     other = line.replace(",7,", ",4711,").replace(",0,", ",9,")
     books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{other}", encoding="utf-8")
     told = harness.judge(kept, ledger=books).checks["transactions-accounted"].witness
