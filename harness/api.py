@@ -453,6 +453,7 @@ class _Case:
                 judging.judge.close(end_ms, complete=footer is not None),
                 totals=judging.meter.close(end_ms),
                 twin=twin,
+                shown=judging.meter.shown,
                 strict=self._strict,
                 complete=footer is not None,
                 live=live is not None,
