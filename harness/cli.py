@@ -247,7 +247,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
         raise _UsageError("your server's time is the wall clock's: --target goes with neither --parity nor --speed nor --skip-idle")
     return Live(
         speed=arguments.speed or 1,
-        skip_idle=arguments.skip_idle or arguments.parity,
+        skip_idle=arguments.skip_idle,
         toxiproxy=arguments.toxiproxy or "",
         direct=arguments.direct,
         ocpp=arguments.ocpp or "1.6",
@@ -288,7 +288,6 @@ def _run_all(arguments: argparse.Namespace) -> int:
         if run:
             _print_run(run)
             _warn_of_no_twin(arguments, run)
-            code = _compare(arguments, run, code)
         return code
     codes = []
     runs = []
@@ -297,7 +296,6 @@ def _run_all(arguments: argparse.Namespace) -> int:
         _print_brief(source, run)
         if run:
             _warn_of_no_twin(arguments, run)
-            code = _compare(arguments, run, code)
             runs.append(run)
         codes.append(code)
         if code == INTERRUPTED:
@@ -340,6 +338,7 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
                 strict=arguments.strict,
                 verify=arguments.verify,
                 live=arguments.live,
+                parity=arguments.parity,
                 progress=progress if sys.stderr.isatty() else None,
             )
     except api.Interrupted as interruption:
@@ -349,19 +348,6 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
             raise
         return None, _explain_failure(problem)
     return run, run.exit_code
-
-
-def _compare(arguments: argparse.Namespace, run: Run, code: int) -> int:
-    """With ``--parity``, compare a live run that came to its end with the simulated one; returns the exit code that follows."""
-    if not arguments.parity or code == INTERRUPTED:
-        return code
-    from harness import api
-    from harness.report import parity
-
-    found = api.parity(run)
-    (run.journal.parent / "parity.json").write_bytes(parity.render(found))
-    _print(list(parity.lines(found, run.scenario)))
-    return code if found.holds else max(code, 1, key=_WORST_LAST.index)
 
 
 def _warn_of_no_twin(arguments: argparse.Namespace, run: Run) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
+from harness.report import parity
 from harness.report.clock import Clock
+from harness.report.comparison import Parity
 from harness.report.outcome import VERIFIED, Outcome, called, counts_text, cut_note, invalid_note, mark, stage_text, surroundings
 from harness.report.words import tell
 from harness.units import unit_for
@@ -46,10 +48,12 @@ def _suite(outcome: Outcome) -> Element:
         *([("verified", VERIFIED)] if outcome.verified else []),
         *([("live", stage)] if (stage := stage_text(outcome)) else []),
         *surroundings(outcome).items(),
+        *([("parity", parity.verdict(outcome.parity))] if outcome.parity else []),
     ):
         SubElement(properties, "property", name=name, value=_clean(value))
     clock = Clock(outcome.scenario)
     cases = [_case(outcome, result, clock) for result in outcome.judgement.checks]
+    cases += [_parity_case(outcome, outcome.parity)] if outcome.parity else []
     cases.append(_run_case(outcome))
     suite.extend(cases)
     suite.set("tests", str(len(cases)))
@@ -74,10 +78,21 @@ def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
     return case
 
 
+def _parity_case(outcome: Outcome, found: Parity) -> Element:
+    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="parity")
+    told = _clean("\n".join("".join(text for text, _ in line) for line in parity.lines(found, outcome.scenario)))
+    if found.holds:
+        SubElement(case, "system-out").text = told
+    else:
+        SubElement(case, "failure", type="parity", message=_clean(parity.verdict(found))).text = told
+    return case
+
+
 def _run_case(outcome: Outcome) -> Element:
     case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="the run")
     judgement = outcome.judgement
-    explained = judgement.verdict == "fail" and any(mark(result) == "fail" for result in judgement.checks)
+    differs = outcome.parity is not None and not outcome.parity.holds
+    explained = judgement.verdict == "fail" and (differs or any(mark(result) == "fail" for result in judgement.checks))
     if judgement.verdict == "pass" or explained:
         SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.check.result import BEHAVIOURS, CheckResult
+from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.outcome import (
     NO_COMMAND,
@@ -41,7 +42,7 @@ _RUN_MARKS = {"pass": "pass", "fail": "fail", "invalid": "fail", "unknown": "unk
 
 def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
     """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
-    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _travel, _foot)
+    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _parity, _travel, _foot)
     text = "\n".join(line for part in parts for line in part(outcome))
     whole = text.encode()
     if len(whole) <= largest_bytes:
@@ -159,6 +160,15 @@ def _failure(result: CheckResult, clock: Clock, live: LiveRun | None) -> Iterato
         yield from ("", "```text")
         yield from (f"{time:{times_wide}}  {who:{names_wide}}  {_plain(event)}" for time, who, event in told)
         yield "```"
+
+
+def _parity(outcome: Outcome) -> Iterator[str]:
+    found = outcome.parity
+    if found is None:
+        return
+    yield from ("", "## Parity", "", f"{_MARKS['pass' if found.holds else 'fail']} {parity.verdict(found)}.", "", "```text")
+    yield from (_plain("".join(text for text, _ in line)) for line in parity.lines(found, outcome.scenario))
+    yield "```"
 
 
 def _travel(outcome: Outcome) -> Iterator[str]:

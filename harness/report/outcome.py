@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
 from harness.report.clock import Clock
+from harness.report.comparison import Parity
 from harness.report.outline import Outline
 from harness.report.stays import Stays
 from harness.units import counted, times, unit_for
@@ -39,6 +40,8 @@ class Outcome:
     """It was run in two fresh processes, which wrote the same journal."""
     live: LiveRun | None = None
     """How a live run was made; None for a simulated one."""
+    parity: Parity | None = None
+    """What came of comparing a live run with the simulated one; None where they were not compared."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from harness.check.result import BEHAVIOURS, CheckResult, Witness
+from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.outcome import (
     NO_COMMAND,
@@ -68,6 +69,7 @@ def lines(outcome: Outcome, *, width: int = 80) -> list[Line]:
         *_failures(outcome, width),
         *_chargers(outcome, width),
         *_metrics(outcome, width),
+        *_parity(outcome),
         *_foot(outcome, width),
     ]
 
@@ -85,8 +87,8 @@ def brief(outcome: Outcome, *, width: int = 80) -> list[Line]:
         (f"  {told}", "quiet"),
     )
     if judgement.verdict == "pass":
-        return [head, *_places(outcome)]
-    return [head, *_reasons(outcome, width), *_repeat(outcome)]
+        return [head, *_parity(outcome), *_places(outcome)]
+    return [head, *_parity(outcome), *_reasons(outcome, width), *_repeat(outcome)]
 
 
 def missing(source: str) -> Line:
@@ -249,6 +251,17 @@ def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
             yield from _beside(((figure, ""),), f"({difference})", len(figure) + 2, width, style="quiet")
         else:
             yield ((figure, ""),)
+
+
+def _parity(outcome: Outcome) -> Iterator[Line]:
+    """With ``--parity``: whether the live run agrees with the simulated one."""
+    found = outcome.parity
+    if found is None:
+        return
+    style = "pass" if found.holds else "fail"
+    yield ()
+    yield ((f"{MARKS[style]} parity", style), (f"  {parity.verdict(found)}", style))
+    yield from parity.lines(found, outcome.scenario)
 
 
 def _foot(outcome: Outcome, width: int) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, Witness
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
+from harness.report.comparison import Agreement, Difference, Parity
 from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, stage_text, stations_text, surroundings
 from harness.report.outline import Outline
 from harness.report.stays import Stays
@@ -448,6 +449,35 @@ def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
     assert outages(single, stays, clock) == "from Thu 18:00 to the end"
     assert len(single.visits) == 10
     assert more(single, 10) == "and 10 more stays; all 20: 40 of 40 kWh, 0 left short"
+
+
+AGREES = Parity(holds=True, chargers=2, differences=[], lags={}, checks=[Agreement(check="c", simulated="pass", live="pass", agrees="yes")])
+
+
+def test_a_run_that_agrees_with_the_simulated_one_says_so_in_every_report():
+    run = outcome(verdict="pass", checks=CHECKS[:1], reasons=[], parity=AGREES)
+    shown = told(terminal.lines(run))
+    assert "\n✓ parity  live and simulated agree\n  chargers  2 of 2 through the same states" in shown
+    assert "✓ parity  live and simulated agree" in told(terminal.brief(run))
+    assert "## Parity\n\n✅ live and simulated agree.\n\n```text\n  chargers  2 of 2" in markdown.render(run)
+    document_ = junit.render([run])
+    properties = {entry.get("name"): entry.get("value") for entry in ElementTree.fromstring(document_).iter("property")}
+    assert properties["parity"] == "live and simulated agree"
+    assert cases(document_)["parity"].find("system-out").text.startswith("  chargers  2 of 2")
+    assert json.loads(document.render(run, None))["parity"]["holds"] is True
+    assert json.loads(document.render(outcome(), None))["parity"] is None
+
+
+def test_a_run_that_differs_from_the_simulated_one_is_a_failure_of_its_own():
+    at = Difference(charger="anna", at_ms=HOUR, simulated="Charging (vehicle)", live="nothing more")
+    checks = [*AGREES.checks, Agreement(check="d", simulated="pass", live="fail", agrees="no")]
+    differs = msgspec.structs.replace(AGREES, holds=False, differences=[at], checks=checks)
+    run = outcome(checks=CHECKS[:1], reasons=["parity: …"], parity=differs)
+    assert "✗ parity  live and simulated differ in 1 of 2 chargers and in 1 of 2 checks\n" in told(terminal.lines(run))
+    failure = cases(junit.render([run]))["parity"].find("failure")
+    assert failure.get("message") == "live and simulated differ in 1 of 2 chargers and in 1 of 2 checks"
+    assert "anna Thu 18:00:00: simulated Charging (vehicle), live nothing more" in failure.text
+    assert cases(junit.render([run]))["the run"].find("error") is None
 
 
 AT_YOUR_SERVER = LiveRun(
