@@ -127,13 +127,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
     doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
     doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
-    lint = command("lint", _lint, "check scenario, model and target files without running them")
+    lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
-    new.add_argument("kind", choices=("scenario", "model", "target"))
+    new.add_argument("kind", choices=("scenario", "model", "target", "bench"))
     new.add_argument("name", metavar="NAME", help="its name; the file is NAME.yaml")
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
-    schema.add_argument("kind", choices=("scenario", "model", "target", "result"))
+    schema.add_argument("kind", choices=("scenario", "model", "target", "bench", "result"))
     return parser, dict(below.choices)
 
 

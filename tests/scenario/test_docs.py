@@ -11,7 +11,8 @@ from small_scenario import GOOD, SMALL
 from harness import cli, scenario, shipped
 from harness.journal import books
 from harness.scenario.forms import Record
-from harness.scenario.target import TARGET
+from harness.scenario.nodes import read_file
+from harness.scenario.target import BENCH, TARGET
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -68,6 +69,16 @@ def test_targets_on_the_page(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     assert faults(path) == []
+
+
+@pytest.mark.parametrize("text", blocks("your-chargers.md"))
+def test_benches_on_the_page(tmp_path, text):
+    for name in ("server.pem", "server.key"):
+        (tmp_path / name).touch()
+    path = tmp_path / "bench.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert faults(path) == []
+    assert {field.key for field in BENCH.fields} == set(read_file(path, "bench.yaml").entries)
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
