@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from small_scenario import GOOD, SMALL
 
-from harness import cli, scenario, shipped
+from harness import api, cli, scenario, shipped
 from harness.journal import books
+from harness.journal.format import PLAIN_NAME
 from harness.scenario.forms import Record
 from harness.scenario.nodes import read_file
 from harness.scenario.target import BENCH, TARGET
@@ -50,6 +51,14 @@ def test_models_on_the_page(tmp_path, text):
     path = tmp_path / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
     assert faults(path) == []
+
+
+def test_each_file_that_a_run_leaves_is_on_the_page():
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([\w.]+)` \|", page[page.index("## What a run leaves") :], re.M))
+    unreadable = f"{api.FRAMES_NAME}.unreadable.txt"
+    assert {PLAIN_NAME, api.FRAMES_NAME, unreadable, api.PARITY_NAME, *api.REPORTS} == {name for name in told if "." in name}
+    assert api.FRAMES_NAME in YOUR_SERVER
 
 
 YOUR_SERVER = (DOCS / "your-server.md").read_text(encoding="utf-8")
