@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from harness import __version__
-from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
+from harness.check.result import EXIT_CODES, CheckResult, Judgement, MetricValue, RunVerdict
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
-from harness.journal.records import AnyRecord, Finding, Ledger
+from harness.journal.records import AnyRecord, Books, Finding, Ledger
 from harness.journal.writer import Writer
 from harness.report.outcome import Machine, Outcome
 from harness.report.outline import Outline
@@ -45,6 +45,8 @@ REPORTS = ("result.json", "junit.xml", "report.md", "report.html")
 """The files that a run leaves beside its journal."""
 FRAMES_NAME = "frames.jsonl"
 """Beside the journal of a live run: its raw frames, in the OCPP trace format 1.1, without secrets."""
+PARITY_NAME = "parity.json"
+"""Beside the reports of a live run that was compared with the simulated one: what came of it."""
 _TAKEN = "the evidence of another run is kept there; name another folder, or remove it first"
 
 
@@ -135,6 +137,7 @@ def run(
     strict: bool = False,
     verify: bool = False,
     live: Live | None = None,
+    parity: bool = False,
     html: bool = True,
     progress: Progress | None = None,
 ) -> Run:
@@ -146,7 +149,9 @@ def run(
     ``twin`` runs the scenario once more without its faults, to tell what the outage cost. ``simulate_all`` computes no
     traffic away. ``strict`` makes contract clauses that were not exercised count. ``verify`` runs it in two fresh processes,
     compares their journals and raises :class:`NotRepeatableError` where they differ. Both are of simulated runs only, and refused with
-    ``live`` by a :class:`ValueError`. ``html`` False leaves out the page among the reports, which of a large fleet takes some seconds.
+    ``live`` by a :class:`ValueError`. ``parity`` skips the idle time of a live run and then compares it, as :func:`parity` does: its
+    reports tell what came of that, and a run that differs fails. Without ``live``, and with a ``target`` or ``bench``, it is refused, too.
+    ``html`` False leaves out the page among the reports, which of a large fleet takes some seconds.
 
     Raises :class:`harness.ScenarioError` for a file that cannot be used and :class:`OSError` where ``out`` cannot be written; that is a
     :class:`FileExistsError` where ``out`` holds a run already, which is never overwritten. An interruption from the keyboard leaves a
@@ -155,6 +160,10 @@ def run(
     """
     if live is not None and (simulate_all or verify):
         raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
+    if parity:
+        if live is None or live.target or live.bench:
+            raise ValueError("parity is of live runs whose chargers and server are both ours")
+        live = replace(live, skip_idle=True)
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
         twin = twin and not live.bench  # what real cars would have done without the faults, nobody knows
@@ -162,7 +171,7 @@ def run(
     folder = Path(out) if out is not None else new_folder(resolved) if keep else None
     source = _source(scenario)
     if source:
-        command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict, live=live)
+        command = repeat_command(source, resolved, overrides, twin=twin, simulate_all=simulate_all, strict=strict, live=live, parity=parity)
     else:  # what the file was changed by when it was loaded nobody knows any more
         command = check_command(folder, strict=strict) if folder else ""
     case = _Case(resolved, command, strict=strict, keep_in=folder, html=html)
@@ -173,11 +182,12 @@ def run(
             _record_twice(order, case.folder)
             return case.judged_from(Journal(case.folder), verified=True)
         if live is not None:
-            return _recorded_live(case, resolved, live, twin=twin, progress=progress)
-        judging, journal, footer = _record(
-            resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
-        )  # fmt: skip
-        return case.judged(judging, journal, footer)
+            recorded = _recorded_live(case, resolved, live, twin=twin, progress=progress)
+        else:
+            judging, journal, footer = _record(
+                resolved, case.folder, twin=twin, simulate_all=simulate_all, listening=_Judging, progress=progress
+            )  # fmt: skip
+            recorded = case.judged(judging, journal, footer)
     except KeyboardInterrupt as stop:
         try:
             journal_so_far = Journal(case.folder)
@@ -185,6 +195,7 @@ def run(
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.of(journal_so_far.scenario).judged_from(journal_so_far)) from None
+    return _compared(recorded) if parity else recorded
 
 
 def _recorded_live(case: _Case, scenario: Scenario, live: Live, *, twin: bool, progress: Progress | None) -> Run:
@@ -308,6 +319,23 @@ def parity(live_run: Run) -> Parity:
     return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
 
 
+def _compared(run: Run) -> Run:
+    """A live run with what came of comparing it, told in its reports."""
+    from harness.report import parity as shown
+
+    found = parity(run)
+    judgement = run.judgement
+    if not found.holds:
+        verdict: RunVerdict = "invalid" if run.verdict == "invalid" else "fail"
+        reasons = [*judgement.reasons, f"parity: {shown.verdict(found)}"]
+        judgement = msgspec.structs.replace(judgement, verdict=verdict, exit_code=EXIT_CODES[verdict], reasons=reasons)
+    run = replace(run, outcome=replace(run.outcome, judgement=judgement, parity=found))
+    if run.outcome.folder:
+        _write(Path(run.outcome.folder) / PARITY_NAME, shown.render(found))
+        _write_reports(run, Path(run.outcome.folder))
+    return run
+
+
 def _refuse_unknown_names(journal: Journal) -> None:
     """A journal of this schema may still name checks or metrics that this version does not know."""
     from harness.check.catalogue import NAMES
@@ -339,7 +367,7 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
 
 def repeat_command(
     source: str, resolved: Scenario, overrides: Sequence[str], *, twin: bool = True, simulate_all: bool = False, strict: bool = False,
-    live: Live | None = None,
+    live: Live | None = None, parity: bool = False,
 ) -> str:  # fmt: skip
     """The one-line command that repeats the run of a file, or of a shipped scenario: with all that decides its journal and verdict."""
     import shlex
@@ -354,7 +382,9 @@ def repeat_command(
         given += ["--bench", bench.file] if bench.file else []
         given += ["--listen", bench.listen]
     elif live is not None:
-        given += ["--live", *([] if live.yours else ["--speed", f"{live.speed:g}"]), *(["--skip-idle"] if live.skip_idle else [])]
+        given += ["--parity"] if parity else ["--live"]
+        given += [] if live.yours else ["--speed", f"{live.speed:g}"]
+        given += ["--skip-idle"] if live.skip_idle and not parity else []
         given += ["--target", live.yours.file] if live.yours else []
         given += ["--ledger", str(live.ledger)] if live.ledger else []
         given += ["--i-own-this-server"] if live.i_own_this_server else []
@@ -443,7 +473,7 @@ class _Case:
             raise FileExistsError(EEXIST, _TAKEN, str(self._keep_in))
         return self._keep_in
 
-    def judged_from(self, journal: Journal, *, verified: bool = False, ledgers: Sequence[Ledger] | None = None) -> Run:
+    def judged_from(self, journal: Journal, *, verified: bool = False, ledgers: Sequence[Books | Ledger] | None = None) -> Run:
         """Judge what stands in a journal; with ``ledgers`` by those books, and none that stand there."""
         live = journal.live
         if live is not None and ledgers is not None:
@@ -471,6 +501,7 @@ class _Case:
                 judging.judge.close(end_ms, complete=footer is not None),
                 totals=judging.meter.close(end_ms),
                 twin=twin,
+                shown=judging.meter.shown,
                 strict=self._strict,
                 complete=footer is not None,
                 live=live is not None,
@@ -504,7 +535,7 @@ class _Case:
 
 def _of_books(record: AnyRecord) -> bool:
     """Whether a record tells of the server's books."""
-    return isinstance(record, Ledger) or (isinstance(record, Finding) and not record.who)
+    return isinstance(record, Books | Ledger) or (isinstance(record, Finding) and not record.who)
 
 
 def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:

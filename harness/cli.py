@@ -132,13 +132,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
     doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
     doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
-    lint = command("lint", _lint, "check scenario, model and target files without running them")
+    lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
-    new.add_argument("kind", choices=("scenario", "model", "target"))
+    new.add_argument("kind", choices=("scenario", "model", "target", "bench"))
     new.add_argument("name", metavar="NAME", help="its name; the file is NAME.yaml")
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
-    schema.add_argument("kind", choices=("scenario", "model", "target", "result"))
+    schema.add_argument("kind", choices=("scenario", "model", "target", "bench", "result"))
     return parser, dict(below.choices)
 
 
@@ -252,7 +252,7 @@ def _live(arguments: argparse.Namespace) -> Live | None:
         raise _UsageError("your server's time is the wall clock's: --target goes with neither --parity nor --speed nor --skip-idle")
     return Live(
         speed=arguments.speed or 1,
-        skip_idle=arguments.skip_idle or arguments.parity,
+        skip_idle=arguments.skip_idle,
         toxiproxy=arguments.toxiproxy or "",
         direct=arguments.direct,
         ocpp=arguments.ocpp or "1.6",
@@ -293,7 +293,6 @@ def _run_all(arguments: argparse.Namespace) -> int:
         if run:
             _print_run(run)
             _warn_of_no_twin(arguments, run)
-            code = _compare(arguments, run, code)
         return code
     codes = []
     runs = []
@@ -302,7 +301,6 @@ def _run_all(arguments: argparse.Namespace) -> int:
         _print_brief(source, run)
         if run:
             _warn_of_no_twin(arguments, run)
-            code = _compare(arguments, run, code)
             runs.append(run)
         codes.append(code)
         if code == INTERRUPTED:
@@ -345,6 +343,7 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
                 strict=arguments.strict,
                 verify=arguments.verify,
                 live=arguments.live,
+                parity=arguments.parity,
                 progress=progress if sys.stderr.isatty() else None,
             )
     except api.Interrupted as interruption:
@@ -354,19 +353,6 @@ def _run_one(arguments: argparse.Namespace, source: str, out: str | None) -> tup
             raise
         return None, _explain_failure(problem)
     return run, run.exit_code
-
-
-def _compare(arguments: argparse.Namespace, run: Run, code: int) -> int:
-    """With ``--parity``, compare a live run that came to its end with the simulated one; returns the exit code that follows."""
-    if not arguments.parity or code == INTERRUPTED:
-        return code
-    from harness import api
-    from harness.report import parity
-
-    found = api.parity(run)
-    (run.journal.parent / "parity.json").write_bytes(parity.render(found))
-    _print(list(parity.lines(found, run.scenario)))
-    return code if found.holds else max(code, 1, key=_WORST_LAST.index)
 
 
 def _warn_of_no_twin(arguments: argparse.Namespace, run: Run) -> None:
@@ -470,6 +456,8 @@ def _timeline(arguments: argparse.Namespace) -> int:
         raise _UsageError(f"{scenario.name} has no charger `{name}`{_did_you_mean(name, known)}") from None
     if not names:
         raise _UsageError(f"all chargers of {scenario.name} belong to a crowd: name one, such as `{scenario.names()[0]}`")
+    for line in (*timeline.head(scenario, journal.live, names), ""):
+        _say(line)
     for line in timeline.lines(scenario, journal.records(), names):
         _say(line)
     if not journal.complete:
@@ -541,13 +529,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _lint(arguments: argparse.Namespace) -> int:
     from harness import scenario
+    from harness.units import counted
 
     problems = [problem for file in arguments.files for problem in scenario.lint(Path(file))]
     for problem in problems:
         _say(str(problem))
     failed = sum(problem.severity == "fail" for problem in problems)
     if not problems:
-        _say(f"{len(arguments.files)} file{'s' if len(arguments.files) > 1 else ''}: nothing to complain about")
+        _say(f"{counted(len(arguments.files), 'files')}: nothing to complain about")
     return USAGE_ERROR if failed else 0
 
 

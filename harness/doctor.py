@@ -22,6 +22,7 @@ from harness.scenario.problems import ScenarioError
 from harness.scenario.target import load_target
 from harness.stage.live.run import FILES_BESIDE, FILES_PER_CHARGER, MOST_CHARGERS
 from harness.stage.live.toxics import BINARY, INSTALL, VERSION, OwnServer, Toxiproxy, ToxiproxyError, cache, find
+from harness.units import counted
 from harness.values import Target
 
 OLDEST_PYTHON = (3, 11)
@@ -137,7 +138,7 @@ def of_open_files(limit: int | None) -> Diagnosis:
     if limit is None:
         return Diagnosis("pass", f"open files: no limit, so {MOST_CHARGERS} chargers, the most that run live")
     chargers = max(0, min(MOST_CHARGERS, (limit - FILES_BESIDE) // FILES_PER_CHARGER))
-    text = f"open files: {limit} at the most, enough for {chargers} chargers"
+    text = f"open files: {limit} at the most, enough for {counted(chargers, 'chargers')}"
     if chargers == MOST_CHARGERS:
         return Diagnosis("pass", f"{text}, the most that run live")
     needed = MOST_CHARGERS * FILES_PER_CHARGER + FILES_BESIDE

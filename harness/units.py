@@ -260,6 +260,24 @@ def format_offset_s(offset_s: int) -> str:
     return ("-" if offset_s < 0 else "+") + format_clock_s(abs(offset_s))
 
 
+def unit_for(value: float | None, unit: str) -> str:
+    """A unit, or what is counted, as it stands behind a figure: ``message`` behind 1, ``messages`` behind 2.
+
+    Only a single word that is a plural changes: ``s``, ``kWh`` and ``per s`` stay as they are.
+    """
+    return unit.removesuffix("s") if value in (1, -1) and unit.isalpha() and len(unit) > 3 else unit
+
+
+def counted(count: int, things: str) -> str:
+    """So many of something: ``1 charger``, ``2 chargers``."""
+    return f"{count} {unit_for(count, things)}"
+
+
+def times(count: int) -> str:
+    """``once``, ``twice``, ``14 times``."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def _parse(text: str, scales: dict[str, int], expected: str) -> int:
     match = _QUANTITY.fullmatch(text)
     if match is None:

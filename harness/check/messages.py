@@ -13,6 +13,7 @@ from harness.check.evidence import Evidence
 from harness.check.obligation import FOREVER, Rule
 from harness.check.words import moment, span
 from harness.journal.records import AnyRecord, Attempts, Discard, Failed, Ledger, Message, Stay, Transaction
+from harness.units import times
 
 METER_STEP_WH = 1
 """The resolution of the energy register."""
@@ -348,9 +349,9 @@ def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> 
     order = [tx for tx in lines if tx in traffic.transactions]
     if order != sorted(order):
         _fail(ev, rule, ledger.t if ledger else 0, f"the ledger's order is {', '.join(map(str, order))}", ledger)
-    for tx in lines:
-        if tx not in traffic.transactions:
-            _fail(ev, rule, ledger.t if ledger else 0, f"transaction {tx} is in the ledger and never was", ledger)
+    for tx, of in lines.items():
+        if tx not in traffic.transactions and ledger is not None:
+            _fail(ev, rule, ledger.t, f"{_booked_as(of[0], ledger)} is in the ledger and never was", ledger)
     fine = {tx: lines[tx][0] for tx in good if tx in lines}
     for kept in traffic.stays:
         stay = _STAY.decode(kept)
@@ -359,12 +360,21 @@ def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> 
             _fail(ev, rule, stay.t, fault, stay, ledger)
 
 
+def _booked_as(entry: Entry, ledger: Ledger) -> str:
+    """A booking by what the books say of it, where its charger has no number for it."""
+    tx, start, start_wh, *_ = entry
+    if tx >= 0:
+        return f"transaction {tx}"
+    id_ = ledger.called.get(tx, "")
+    return f"{f'transaction {id_} of the books' if id_ else 'a transaction'}, begun at {_stamp(start)} at {start_wh} Wh,"
+
+
 def _fault_of(
     opened: Transaction, closed: Transaction | None, given_up: Collection[str], entries: list[Entry], settled_at: int
 ) -> str | None:  # fmt: skip
     """What is wrong with the booking of a transaction; None: nothing; an empty string: it is too early to tell."""
     if len(entries) > 1:
-        return f"stands in the ledger {len(entries)} times"
+        return f"stands in the ledger {times(len(entries))}"
     if not entries:
         if "transaction-start" in given_up:
             return None

@@ -88,6 +88,15 @@ class Totals(Struct, kw_only=True):
     """Steps that changed nothing."""
 
 
+class Shown(Struct, kw_only=True):
+    """The records that show why a limit is broken."""
+
+    passed: dict[str, AnyRecord] = {}
+    """Metric → the first record with which it was over its limit's maximum; of metrics that only grow."""
+    short: dict[str, Stay] = {}
+    """Charger → its first stay without the energy that was needed; only where that has a limit."""
+
+
 class _Port:
     """What the meter keeps of one charger."""
 
@@ -117,7 +126,7 @@ class _Port:
 
 
 class Meter:
-    """Adds up a run while its records go by."""
+    """Adds up a run while its records go by; ``shown`` has the records that show why limits are broken."""
 
     def __init__(self, scenario: Scenario) -> None:
         names = scenario.names()
@@ -136,6 +145,8 @@ class Meter:
         self._back_at: dict[int, int] = {}
         """When each shard last came back."""
         self._lifted: dict[str, int] = {}
+        self._most = {limit.metric: limit.maximum for limit in scenario.expect.limits if limit.maximum is not None}
+        self.shown = Shown()
         self._second = -1
         self._in_second = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -153,11 +164,18 @@ class Meter:
             if handler is not None:
                 handler(record)
 
+    def _reaches(self, metric: str, figure: float, record: AnyRecord) -> None:
+        """A metric has grown to this figure."""
+        if metric in self._most and figure > self._most[metric]:
+            self.shown.passed.setdefault(metric, record)
+
     def _stay(self, record: Stay) -> None:
         totals, index = self._totals, self._ports[record.who].index
         if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
             totals.short_wh[index] += record.needs_wh - record.wh
             totals.drivers_short += 1
+            if "drivers_short" in self._most or "undelivered_energy" in self._most:
+                self.shown.short.setdefault(record.who, record)
         for level, price, wh in record.by_price:
             totals.micro[index] += wh * price // 1000
             if level == self._dearest[index]:
@@ -176,12 +194,14 @@ class Meter:
         if record.state == "offline" and port.lost_at >= 0 and port.left_at < 0 and record.cause not in ("power", "reboot"):
             port.left_at = record.t
             self._notices.append(record.t - port.lost_at)
+            self._reaches("time_to_notice_max", (record.t - port.lost_at) / 1000, record)
 
     def _recovery(self, record: Recovery) -> None:
         port = self._ports[record.who]
         if not record.blip:
             back_at = max(record.since, self._back_at.get(port.shard, 0), self._lifted.get(record.who, 0))
             self._recoveries.append(record.t - back_at)
+            self._reaches("time_to_recover_max", (record.t - back_at) / 1000, record)
             port.recovered_at = record.t
         port.lost_at = -1
 
@@ -191,19 +211,24 @@ class Meter:
             self._second, self._in_second = second, 0
         self._in_second += 1
         self._totals.peak_reconnects = max(self._totals.peak_reconnects, self._in_second)
+        self._reaches("peak_reconnects", self._in_second, record)
 
     def _message(self, record: Message) -> None:
         totals = self._totals
         totals.doubled += record.repeat
+        self._reaches("messages_doubled", totals.doubled, record)
         if record.action not in ("transaction-start", "transaction-end", "meter-values"):
             return
         port = self._ports[record.who]
         totals.late += not record.repeat and record.action != "meter-values" and record.t - record.at > port.late_ms
+        self._reaches("messages_late", totals.late, record)
         if record.at < port.recovered_at:
             totals.drain_ms = max(totals.drain_ms or 0, record.t - port.recovered_at)
+            self._reaches("queue_drain_time", totals.drain_ms / 1000, record)
 
     def _discard(self, record: Discard) -> None:
         self._totals.lost += record.count
+        self._reaches("messages_lost", self._totals.lost, record)
 
     def _power(self, record: Power) -> None:
         """Without power, and until booted, a port cannot dispense; loss of mains is excluded as the utility's."""

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from harness.check.result import CheckResult, Margin, Witness
 from harness.journal.records import AnyRecord
+from harness.units import counted
 
 FOREVER = 1 << 62
 """Later than any time."""
@@ -133,7 +134,7 @@ class Tally:
         if self.hidden:
             return f"cannot be decided: {self.hidden}"
         if self.exempt:
-            return f"a fault under which it is not promised ended {self.exempt} of {self.cancelled + self.pending} triggers"
+            return f"a fault under which it is not promised ended {self.exempt} of {counted(self.cancelled + self.pending, 'triggers')}"
         if self.pending:
             return f"{self.pending} triggered and still undecided when the {'run ended' if complete else 'journal was cut off'}"
         if self.cancelled:

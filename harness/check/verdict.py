@@ -7,28 +7,33 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from harness.check.decidable import METRICS_OF_A_LOG, Kind
-from harness.check.metrics import METRICS, Totals, metrics, per_driver
+from harness.check.metrics import METRICS, Shown, Totals, metrics, per_driver
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
+from harness.journal.records import AnyRecord
+from harness.units import unit_for
 from harness.values import KnownFailure, Limit, Scenario
 
 
 def judgement(
-    scenario: Scenario, results: Sequence[CheckResult], *, totals: Totals, twin: Totals | None = None, strict: bool = False,
-    complete: bool = True, live: bool = False, kind: Kind = "simulated",
+    scenario: Scenario, results: Sequence[CheckResult], *, totals: Totals, twin: Totals | None = None, shown: Shown | None = None,
+    strict: bool = False, complete: bool = True, live: bool = False, kind: Kind = "simulated",
 ) -> Judgement:  # fmt: skip
     """The verdict of a run from the results of its checks and its totals.
 
     ``strict``: contract clauses that nothing exercised count as unknown. ``complete``: the journal has its end. ``live``: the run was
-    live, so that a step that changed nothing makes it invalid. ``kind``: what the run could show.
+    live, so that a step that changed nothing makes it invalid. ``kind``: what the run could show. ``shown``: the records
+    that show why limits are broken.
     """
     currency = next((tariff.currency for tariff in scenario.tariffs.values()), "")
     values = metrics(totals, twin, currency)
     if kind == "log":
         values = {name: value if name in METRICS_OF_A_LOG else MetricValue(value=None, unit=value.unit) for name, value in values.items()}
     limits = [
-        _limit(scenario, limit, values[limit.metric], totals, twin, hidden=kind == "log" and limit.metric not in METRICS_OF_A_LOG)
-        for limit in scenario.expect.limits
-    ]
+        _limit(
+            scenario, limit, values[limit.metric], totals, twin, shown or Shown(),
+            hidden=kind == "log" and limit.metric not in METRICS_OF_A_LOG,
+        ) for limit in scenario.expect.limits
+    ]  # fmt: skip
     checks = [_known(scenario, result) for result in (*results, *limits)]
     unexercised = [f"{model}: {result.name}" for result in results for model in result.idle]
     verdict, reasons = _verdict(scenario, checks, totals, complete=complete, live=live)
@@ -99,14 +104,16 @@ def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) 
 
 
 def _limit(
-    scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals, twin: Totals | None, *, hidden: bool = False
+    scenario: Scenario, limit: Limit, value: MetricValue, totals: Totals, twin: Totals | None, shown: Shown, *, hidden: bool = False
 ) -> CheckResult:  # fmt: skip
     """A bound on a metric as the result of a check."""
     kind = METRICS[limit.metric]
     bounds = [f"at least {limit.minimum:g}"] if limit.minimum is not None else []
     bounds += [f"at most {limit.maximum:g}"] if limit.maximum is not None else []
+    bound = limit.maximum if limit.maximum is not None else limit.minimum
+    assert bound is not None
     each = " per driver" if limit.per == "driver" else ""
-    says = f"{limit.metric.replace('_', ' ')}{each} is {' and '.join(bounds)} {value.unit}"
+    says = f"{limit.metric.replace('_', ' ')}{each} is {' and '.join(bounds)} {unit_for(bound, value.unit)}"
     if limit.per == "driver" and kind.per_driver:
         figures = [] if twin is None else per_driver(limit.metric, totals, twin)
     else:
@@ -123,16 +130,36 @@ def _limit(
     names = scenario.names() if limit.per == "driver" else [""]
     witness = None
     if broken:
-        first = names[broken[0]] if limit.per == "driver" else ""
-        witness = Witness(charger=first, t=scenario.duration_ms, rule=f"{says}; it is {figures[broken[0]]:g} {value.unit}")
-    bound = limit.maximum if limit.maximum is not None else limit.minimum
-    assert bound is not None
+        figure, first = figures[broken[0]], names[broken[0]]
+        rule = f"{says}; it is {figure:g} {unit_for(figure, value.unit)}"
+        over = limit.maximum is not None and figure > limit.maximum
+        record = _first_over(scenario, limit, first, totals, twin, shown) if over else None
+        if record is None:
+            witness = Witness(charger=first, t=scenario.duration_ms, rule=rule)
+        else:
+            witness = Witness(charger=record.who, t=record.t, rule=rule, records=[record])
     worst = max(figures) if limit.maximum is not None else min(figures)
     return CheckResult(
         name=limit.metric, says=says, verdict="fail" if broken else "pass", met=len(figures) - len(broken), failed=len(broken),
         cancelled=0, pending=0, margin=Margin(worst=worst, bound=bound, unit=value.unit), witness=witness, severity=limit.severity,
         origin="limit", failing=[names[place] for place in broken] if limit.per == "driver" else [],
     )  # fmt: skip
+
+
+def _first_over(
+    scenario: Scenario, limit: Limit, charger: str, totals: Totals, twin: Totals | None, shown: Shown
+) -> AnyRecord | None:  # fmt: skip
+    """The first record that shows a figure over its maximum, of one charger or, where none is named, of all; None where no record does.
+
+    Who was short without the faults, too, shows nothing of a difference.
+    """
+    if limit.metric in ("drivers_short", "undelivered_energy") and twin is not None:
+        shorter = {
+            name for name, own, other in zip(scenario.names(), totals.short_wh, twin.short_wh, strict=True)
+            if own > other and charger in ("", name)
+        }  # fmt: skip
+        return min((stay for who, stay in shown.short.items() if who in shorter), key=lambda stay: stay.t, default=None)
+    return shown.passed.get(limit.metric)
 
 
 def _within(limit: Limit, figure: float) -> bool:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from harness.journal.reader import Journal
-from harness.journal.records import Ledger, Message, Transaction
+from harness.journal.records import Books, Ledger, Message, Transaction
 
 COLUMNS = ("station", "transaction", "start", "start_wh", "stop", "stop_wh")
 NEAR_MS = 1_000
@@ -41,6 +41,8 @@ class Booking(Struct, frozen=True):
     start_wh: int
     stop_ms: int | None
     stop_wh: int | None
+    zoneless: bool = False
+    """A time of it came without its offset from UTC, and was taken for UTC."""
 
 
 class Start(NamedTuple):
@@ -61,7 +63,7 @@ def text_of(path: Path) -> str:
         raise BooksError(f"{path}: no text in UTF-8: {problem}") from None
 
 
-def exported(journal: Journal, text: str, shown: str) -> list[Ledger]:
+def exported(journal: Journal, text: str, shown: str) -> list[Books | Ledger]:
     """What books that were exported after a run say of its chargers; ``shown`` is how messages name them. Raises :class:`BooksError`."""
     live = journal.live
     if live is None or live.peer != "your server":
@@ -76,7 +78,7 @@ def exported(journal: Journal, text: str, shown: str) -> list[Ledger]:
         elif isinstance(record, Message) and record.action == "transaction-start":
             starts.setdefault(record.who, {})[record.tx] = Start(record.tx, record.stamp, record.wh, record.id)
     told = {charger: list(of.values()) for charger, of in starts.items()}
-    return ledgers(read(text, shown), told, live.stations, journal.scenario.start, now)
+    return records_of(read(text, shown), told, live.stations, journal.scenario.start, now)
 
 
 def read(text: str, shown: str) -> list[Booking]:
@@ -121,7 +123,7 @@ def _booking(row: Mapping[str, Any], where: str) -> Booking:
         except ValueError:
             raise BooksError(f"{where}: found `{value(name)[:40]}` as {name}, expected an energy in Wh") from None
 
-    def moment(name: str) -> int | None:
+    def moment(name: str) -> datetime | None:
         if not value(name):
             return None
         try:
@@ -130,43 +132,53 @@ def _booking(row: Mapping[str, Any], where: str) -> Booking:
                 raise ValueError
         except ValueError:
             raise BooksError(f"{where}: found `{value(name)}` as {name}, expected a time such as 2026-03-12T22:50:00Z") from None
-        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+        return time
 
-    start_ms, start_wh = moment("start"), whole("start_wh")
-    if not value("station") or start_ms is None or start_wh is None:
+    start, start_wh, stop = moment("start"), whole("start_wh"), moment("stop")
+    if not value("station") or start is None or start_wh is None:
         raise BooksError(f"{where}: expected a station, a start and its start_wh at the least")
-    return Booking(value("station"), value("transaction"), start_ms, start_wh, moment("stop"), whole("stop_wh"))
+    zoneless = start.tzinfo is None or (stop is not None and stop.tzinfo is None)
+    stop_ms = None if stop is None else _milliseconds(stop)
+    return Booking(value("station"), value("transaction"), _milliseconds(start), start_wh, stop_ms, whole("stop_wh"), zoneless)
 
 
-def ledgers(
+def _milliseconds(time: datetime) -> int:
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def records_of(
     bookings: Iterable[Booking], starts: Mapping[str, Sequence[Start]], stations: Mapping[str, str], start: str, now: int
-) -> list[Ledger]:  # fmt: skip
-    """What the books say of a run's chargers, as its journal holds it.
+) -> list[Books | Ledger]:  # fmt: skip
+    """What the books say of a run's chargers, as its journal holds it: first how they could be read.
 
     ``starts``: charger → the starts that it told of. ``stations``: charger → station id, for all chargers.
-    ``start`` is the run's, ISO 8601. A transaction is known by its id, else by its start; one that is not has a negative number.
+    ``start`` is the run's, ISO 8601. A transaction is known by its id, else by its start; one that is not has a number below zero.
     """
     epoch_ms = round(datetime.fromisoformat(start).timestamp() * 1000)
     charger_of = {station: charger for charger, station in stations.items()}
-    entries: dict[str, list[tuple[int, int, int, int | None, int | None]]] = {}
-    unknown = 0
+    found: dict[str, Ledger] = {}
+    books = Books(t=now, transactions=0, left_out=0)
     for booking in bookings:
         charger = charger_of.get(booking.station)
         if charger is None:
             continue
+        books.transactions += 1
+        books.zoneless += booking.zoneless
         begun = booking.start_ms - epoch_ms
         told = _told(booking, begun, starts.get(charger, ()))
-        if begun < -BEFORE_MS and (told is None or abs(begun - told.stamp) > NEAR_MS):
+        before = begun < -BEFORE_MS and (told is None or abs(begun - told.stamp) > NEAR_MS)
+        if before or (begun > now and told is None):  # of an earlier or a later run of the same stations
+            books.left_out += 1
             continue
-        if begun > now and told is None:  # of a later run of the same stations
-            continue
-        unknown -= told is None
-        if told is not None and abs(begun - told.stamp) <= NEAR_MS:
+        ledger = found.setdefault(charger, Ledger(t=now, who=charger, entries=[]))
+        number = -1 - len(ledger.called) if told is None else told.tx
+        if told is None:
+            ledger.called[number] = booking.transaction
+        elif abs(begun - told.stamp) <= NEAR_MS:
             begun = told.stamp
         ended = None if booking.stop_ms is None else booking.stop_ms - epoch_ms
-        entry = (unknown if told is None else told.tx, begun, booking.start_wh, ended, booking.stop_wh)
-        entries.setdefault(charger, []).append(entry)
-    return [Ledger(t=now, who=charger, entries=entries[charger]) for charger in stations if charger in entries]
+        ledger.entries.append((number, begun, booking.start_wh, ended, booking.stop_wh))
+    return [books, *(found[charger] for charger in stations if charger in found)]
 
 
 def _told(booking: Booking, begun: int, starts: Sequence[Start]) -> Start | None:

@@ -216,7 +216,23 @@ class Ledger(Record, kw_only=True, tag="ledger"):
     """What the server's books hold for this charger when the run ends. Evidence."""
 
     entries: list[tuple[int, int, int, int | None, int | None]]
-    """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking."""
+    """(charger's transaction number, start stamp, start register, stop stamp, stop register), in the order of booking.
+
+    In the books of a server that is not ours, one that this charger never told of has a number below zero.
+    """
+    called: dict[int, str] = {}
+    """Number below zero → the transaction's id in those books, which may be empty."""
+
+
+class Books(Record, kw_only=True, tag="books"):
+    """Live, with a server of your own: its books were read, at the end of the run or after it. Explains."""
+
+    transactions: int
+    """How many transactions of the run's stations stand in them."""
+    left_out: int
+    """How many of these are of other times than the run's, and no station of the run told of them."""
+    zoneless: int = 0
+    """How many of these have a time without its offset from UTC, which was taken for UTC."""
 
 
 class Command(Record, kw_only=True, tag="command"):
@@ -334,5 +350,5 @@ class Settled(Record, kw_only=True, tag="settled"):
 
 AnyRecord = (
     PlugIn | Stay | Current | Power | Link | Attempts | Loss | Recovery | Return | Message | Failed | Discard | Transaction
-    | Ledger | Command | Action | Fault | Server | Moved | Proxied | Measured | Station | Finding | Settled | Unseen
+    | Ledger | Books | Command | Action | Fault | Server | Moved | Proxied | Measured | Station | Finding | Settled | Unseen
 )  # fmt: skip

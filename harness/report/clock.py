@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from harness.units import format_offset_s
 from harness.values import Scenario
 from harness.zones import zone
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_WEEK_MS = 6 * 86_400_000
+_DAY_MS = 86_400_000
+_WEEK_MS = 6 * _DAY_MS
 
 
 _SINCE_START = re.compile(r"\+(?:(\d+) d )?(\d\d):(\d\d):(\d\d)(?:\.(\d{3}))?")
@@ -25,10 +27,18 @@ class Clock:
     """
 
     def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
         self._start = datetime.fromisoformat(scenario.start)
         self._zone = zone(scenario.zone)
         self._dated = scenario.duration_ms > _WEEK_MS
         self._named = self._local(0).utcoffset() != self._local(scenario.duration_ms).utcoffset()
+
+    def introduction(self) -> str:
+        """Whose clocks tell the times, and from when on: ``Times are those of Asia/Tokyo (JST, UTC+09:00), from 2026-03-12 17:00:00.``"""
+        days = (*range(0, self._scenario.duration_ms, _DAY_MS), self._scenario.duration_ms)
+        offsets = ", then ".join(dict.fromkeys(_offset(self._local(t_ms)) for t_ms in days))
+        where = self._scenario.zone if self._scenario.zone == offsets else f"{self._scenario.zone} ({offsets})"
+        return f"Times are those of {where}, from {self._local(0):%Y-%m-%d %H:%M:%S}."
 
     def tell(self, t_ms: int) -> str:
         """``Thu 19:30:05``; thousandths only where there are any."""
@@ -61,3 +71,11 @@ class Clock:
         if self._dated:
             return f"{local.day} {_MONTHS[local.month - 1]}"
         return _WEEKDAYS[local.weekday()]
+
+
+def _offset(local: datetime) -> str:
+    """``CET, UTC+01:00``; without a name where the zone has none."""
+    offset = local.utcoffset() or timedelta()
+    told = f"UTC{format_offset_s(int(offset.total_seconds()))}" if offset else "UTC"
+    name = f"{local:%Z}"
+    return told if name == told or name[0] in "+-" else f"{name}, {told}"

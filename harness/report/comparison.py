@@ -52,16 +52,13 @@ class Agreement(Struct, kw_only=True):
 class Parity(Struct, kw_only=True):
     """What came of a comparison."""
 
+    holds: bool
+    """Whether the two agree; what is too close to tell is no disagreement."""
     chargers: int
     differences: list[Difference]
     lags: dict[str, Lag]
     """State that was entered, or outage's edge → how far apart; of the chargers that went the same way. ``all``: of all states."""
     checks: list[Agreement]
-
-    @property
-    def holds(self) -> bool:
-        """Whether the two agree; what is too close to tell is no disagreement."""
-        return not self.differences and all(check.agrees != "no" for check in self.checks)
 
 
 def compare(
@@ -83,11 +80,13 @@ def compare(
                 apart[state].append(abs(t - expected))
     every = [ms for all_ms in apart.values() for ms in all_ms]
     noise_s = _lag(every).p95_ms / 1000 if every else 0.0
+    checks = [_agreement(live_checks[name], simulated_checks[name], noise_s) for name in live_checks]
     return Parity(
+        holds=not differences and all(check.agrees != "no" for check in checks),
         chargers=len(names),
         differences=differences,
         lags={state: _lag(ms) for state, ms in [("all", every), *sorted(apart.items())] if ms},
-        checks=[_agreement(live_checks[name], simulated_checks[name], noise_s) for name in live_checks],
+        checks=checks,
     )
 
 

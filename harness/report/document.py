@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from harness.check.result import CheckResult, CheckVerdict, Margin, RunVerdict, Witness
+from harness.report.comparison import Parity
 from harness.report.outcome import Machine, Outcome
 from harness.values import LiveRun
 
@@ -55,6 +56,8 @@ class Result(Struct, kw_only=True):
     harness: Annotated[str, Meta(description="The version that ran it.")]
     scenario: Annotated[str, Meta(description="The scenario's name.")]
     title: str
+    start: Annotated[str, Meta(description="The run's start, from which records count their milliseconds: UTC, ISO 8601.")]
+    zone: Annotated[str, Meta(description="Whose local times the other reports tell.")]
     seed: int
     verdict: RunVerdict
     exit_code: int
@@ -67,6 +70,7 @@ class Result(Struct, kw_only=True):
     command: Annotated[str, Meta(description="The command that repeats the run, or judges its journal again; empty where there is none.")]
     complete: Annotated[bool, Meta(description="The run came to its end; false: it was cut off, and this judges it as far as it went.")]
     live: Annotated[LiveRun | None, Meta(description="How a live run was made; null for a simulated one.")]
+    parity: Annotated[Parity | None, Meta(description="What came of comparing it with the simulated run; null where it was not compared.")]
     verified: Annotated[bool, Meta(description="It was run in two fresh processes, which wrote the same journal.")]
     journal: Journal
     machine: Machine | None
@@ -80,6 +84,8 @@ def render(outcome: Outcome, machine: Machine | None) -> bytes:
         harness=outcome.harness,
         scenario=outcome.scenario.name,
         title=outcome.scenario.title,
+        start=outcome.scenario.start,
+        zone=outcome.scenario.zone,
         seed=outcome.scenario.seed,
         verdict=judgement.verdict,
         exit_code=judgement.exit_code,
@@ -95,6 +101,7 @@ def render(outcome: Outcome, machine: Machine | None) -> bytes:
         command=outcome.command,
         complete=judgement.verdict != "interrupted",
         live=outcome.live,
+        parity=outcome.parity,
         verified=outcome.verified,
         journal=Journal(records=outcome.records, digest=outcome.digest),
         machine=machine,

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from harness.check.result import CheckResult
+from harness.report import parity
 from harness.report.clock import Clock
-from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, invalid_note, mark, stage_text
+from harness.report.comparison import Parity
+from harness.report.outcome import VERIFIED, Outcome, called, counts_text, cut_note, invalid_note, mark, stage_text, surroundings
 from harness.report.words import tell
+from harness.units import unit_for
+from harness.values import LiveRun
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -43,10 +47,13 @@ def _suite(outcome: Outcome) -> Element:
         *([("cut off", cut)] if (cut := cut_note(outcome)) else []),
         *([("verified", VERIFIED)] if outcome.verified else []),
         *([("live", stage)] if (stage := stage_text(outcome)) else []),
+        *surroundings(outcome).items(),
+        *([("parity", parity.verdict(outcome.parity))] if outcome.parity else []),
     ):
         SubElement(properties, "property", name=name, value=_clean(value))
     clock = Clock(outcome.scenario)
     cases = [_case(outcome, result, clock) for result in outcome.judgement.checks]
+    cases += [_parity_case(outcome, outcome.parity)] if outcome.parity else []
     cases.append(_run_case(outcome))
     suite.extend(cases)
     suite.set("tests", str(len(cases)))
@@ -60,21 +67,32 @@ def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
     kind = mark(result)
     if kind == "fail":
         message = clock.translate(result.witness.rule) if result.witness else result.says
-        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock))
+        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock, outcome.live))
     elif result.known and result.verdict == "fail":
         SubElement(case, "skipped", message=_clean(f"known failure: {result.known}"))
     elif kind == "unknown":
         SubElement(case, "skipped", message=_clean(f"unknown: {counts_text(result)}"))
     else:
-        note = f"warning: {_told(result, clock)}" if kind == "warn" else counts_text(result)
+        note = f"warning: {_told(result, clock, outcome.live)}" if kind == "warn" else counts_text(result)
         SubElement(case, "system-out").text = _clean(note)
+    return case
+
+
+def _parity_case(outcome: Outcome, found: Parity) -> Element:
+    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="parity")
+    told = _clean("\n".join("".join(text for text, _ in line) for line in parity.lines(found, outcome.scenario)))
+    if found.holds:
+        SubElement(case, "system-out").text = told
+    else:
+        SubElement(case, "failure", type="parity", message=_clean(parity.verdict(found))).text = told
     return case
 
 
 def _run_case(outcome: Outcome) -> Element:
     case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="the run")
     judgement = outcome.judgement
-    explained = judgement.verdict == "fail" and any(mark(result) == "fail" for result in judgement.checks)
+    differs = outcome.parity is not None and not outcome.parity.holds
+    explained = judgement.verdict == "fail" and (differs or any(mark(result) == "fail" for result in judgement.checks))
     if judgement.verdict == "pass" or explained:
         SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
     else:
@@ -83,13 +101,14 @@ def _run_case(outcome: Outcome) -> Element:
     return case
 
 
-def _told(result: CheckResult, clock: Clock) -> str:
+def _told(result: CheckResult, clock: Clock, live: LiveRun | None) -> str:
     rows = [result.says, counts_text(result)]
     if result.failing:
-        rows.append(f"chargers: {', '.join(result.failing)}")
-    if result.witness:
-        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {clock.translate(result.witness.rule)}")
-        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in result.witness.records]
+        rows.append(f"{unit_for(len(result.failing), 'chargers')}: {', '.join(called(name, live) for name in result.failing)}")
+    if witness := result.witness:
+        who = f" {called(witness.charger, live)}" if witness.charger else ""
+        rows.append(f"{clock.tell(witness.t)}{who}: {clock.translate(witness.rule)}")
+        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in witness.records]
     return "\n".join(rows)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness.check.result import BEHAVIOURS, CheckResult
+from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.outcome import (
     NO_COMMAND,
     VERIFIED,
     Outcome,
     behaviour_verdict,
+    called,
     counts_text,
     cut_note,
     difference_text,
@@ -23,12 +25,13 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
-    times,
-    unit_text,
+    surroundings,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import tell
+from harness.units import counted, times, unit_for
+from harness.values import LiveRun
 
 LARGEST_BYTES = 1_000_000
 """Under the 1 MiB that CI services take; what is beyond is cut, visibly."""
@@ -39,7 +42,7 @@ _RUN_MARKS = {"pass": "pass", "fail": "fail", "invalid": "fail", "unknown": "unk
 
 def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
     """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
-    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _travel, _foot)
+    parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _parity, _travel, _foot)
     text = "\n".join(line for part in parts for line in part(outcome))
     whole = text.encode()
     if len(whole) <= largest_bytes:
@@ -62,6 +65,8 @@ def _head(outcome: Outcome) -> Iterator[str]:
         yield from (f"> **{_text(note)}**", "")
     if stage := stage_text(outcome):
         yield from (f"_{_text(stage)}_", "")
+    for text in surroundings(outcome).values():
+        yield from (_text(text), "")
     yield _text(outcome.outline.sentence(outcome.scenario))
     if judgement.reasons:
         yield ""
@@ -110,7 +115,8 @@ def _chargers(outcome: Outcome) -> Iterator[str]:
             rows = [(crowd(share), "", got(share), "")]
         elif text := more(share, len(share.visits)):
             rows.append((text, "", "", ""))
-        name, without = f"{share.name} ({share.members})" if share.members else share.name, outages(share, stays, clock)
+        name = f"{share.name} ({share.members})" if share.members else called(share.name, outcome.live)
+        without = outages(share, stays, clock)
         for cells in rows or [("no car came", "", "", "")]:
             yield f"| {_text(name)} | {' | '.join(map(_text, cells))} | {without} |"
             name = without = ""
@@ -122,7 +128,7 @@ def _metrics(outcome: Outcome) -> Iterator[str]:
     yield from ("", "## Metrics", "", "Where two figures stand behind a value, it is their difference: what the faults changed.", "")
     yield from ("| metric | value | |", "|---|--:|---|")
     for name, metric in outcome.judgement.metrics.items():
-        unit = _text(unit_text(metric.value, metric.unit))
+        unit = _text(unit_for(metric.value, metric.unit))
         value = f"{number(metric.value)} {unit}" if metric.value is not None else "not measured"
         yield f"| {_text(name)} | {value} | {_text(difference_text(name, metric))} |"
 
@@ -133,19 +139,20 @@ def _failures(outcome: Outcome) -> Iterator[str]:
         yield from ("", "## Failures")
     clock = Clock(outcome.scenario)
     for result in failed:
-        yield from _failure(result, clock)
+        yield from _failure(result, clock, outcome.live)
 
 
-def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
+def _failure(result: CheckResult, clock: Clock, live: LiveRun | None) -> Iterator[str]:
     yield from ("", f"### {_MARKS[mark(result)]} {_text(result.name)}", "")
     counts = counts_text(result)
     yield f"{_text(sentence(result.says))} {_text(counts[:1].upper() + counts[1:])}."
     if result.failing:
-        yield from ("", f"Chargers: {_text(', '.join(result.failing[:20]))}{' and more' if len(result.failing) > 20 else ''}.")
+        who, more = unit_for(len(result.failing), "Chargers"), " and more" if len(result.failing) > 20 else ""
+        yield from ("", f"{who}: {_text(', '.join(called(name, live) for name in result.failing[:20]))}{more}.")
     witness = result.witness
     if witness is None:
         return
-    whose = f"{_text(witness.charger)}, " if witness.charger else ""
+    whose = f"{_text(called(witness.charger, live))}, " if witness.charger else ""
     yield from ("", f"**{whose}{clock.tell(witness.t)}**: {_text(clock.translate(witness.rule))}")
     if witness.records:
         told = [(clock.tell(record.t), record.who, tell(record, clock)) for record in witness.records]
@@ -153,6 +160,15 @@ def _failure(result: CheckResult, clock: Clock) -> Iterator[str]:
         yield from ("", "```text")
         yield from (f"{time:{times_wide}}  {who:{names_wide}}  {_plain(event)}" for time, who, event in told)
         yield "```"
+
+
+def _parity(outcome: Outcome) -> Iterator[str]:
+    found = outcome.parity
+    if found is None:
+        return
+    yield from ("", "## Parity", "", f"{_MARKS['pass' if found.holds else 'fail']} {parity.verdict(found)}.", "", "```text")
+    yield from (_plain("".join(text for text, _ in line)) for line in parity.lines(found, outcome.scenario))
+    yield "```"
 
 
 def _travel(outcome: Outcome) -> Iterator[str]:
@@ -171,7 +187,7 @@ def _foot(outcome: Outcome) -> Iterator[str]:
     yield from _repeat(outcome)
     yield ""
     digest = f", digest `{outcome.digest}`" if outcome.digest else ""
-    yield f"harness {outcome.harness}, seed {outcome.scenario.seed}, {outcome.records} records{digest}"
+    yield f"harness {outcome.harness}, seed {outcome.scenario.seed}, {counted(outcome.records, 'records')}{digest}"
     yield ""
 
 

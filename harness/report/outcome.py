@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,8 +10,10 @@ from msgspec import Meta, Struct
 
 from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
 from harness.report.clock import Clock
+from harness.report.comparison import Parity
 from harness.report.outline import Outline
 from harness.report.stays import Stays
+from harness.units import counted, times, unit_for
 from harness.values import LiveRun, Scenario
 
 
@@ -37,6 +40,8 @@ class Outcome:
     """It was run in two fresh processes, which wrote the same journal."""
     live: LiveRun | None = None
     """How a live run was made; None for a simulated one."""
+    parity: Parity | None = None
+    """What came of comparing a live run with the simulated one; None where they were not compared."""
 
 
 class Machine(Struct, frozen=True, kw_only=True):
@@ -94,7 +99,7 @@ def stage_text(outcome: Outcome) -> str:
     spoken = " and ".join(protocol.replace("ocpp", "OCPP ") for protocol in live.protocols)
     if live.peer == "log":
         told = "its outages follow from the frames" + (", and from what was told of them" if live.lost == "told" else "")
-        return f"Imported from a log of {live.frames} frames, {spoken}: {told}. What the frames do not show is unknown."
+        return f"Imported from a log of {counted(live.frames, 'frames')}, {spoken}: {told}. What the frames do not show is unknown."
     speed = "on the wall clock" if live.speed == 1 else f"{live.speed:g} times as fast as the wall clock"
     speed += ", idle time skipped" if live.skipped_idle else ""
     through = "through Toxiproxy" if live.through == "toxiproxy" else "without Toxiproxy, so without network faults"
@@ -106,7 +111,38 @@ def stage_text(outcome: Outcome) -> str:
         return f"Your chargers, {speed}: {spoken} over WebSockets to the embedded server, {through}.{made}{rest}"
     peer = f"your server ({live.target})" if live.target else f"the {live.peer}"
     books = "" if live.books else " Its books were not given: what it accounts for is not verifiable."
+    read = outcome.outline.books
+    if read is not None and read.zoneless:
+        many = counted(read.transactions, "transactions")
+        books = f" Of {many} in its books {read.zoneless} gave times without an offset from UTC, which were taken for UTC."
     return f"Live, {speed}: {spoken} over WebSockets to {peer}, {through}.{books}"
+
+
+def called(name: str, live: LiveRun | None) -> str:
+    """A charger as it is called in the scenario and, where that is another name, on the wire: ``anna (CP-0001)``."""
+    station = name if live is None else live.stations.get(name, name)
+    return name if station == name else f"{name} ({station})"
+
+
+def stations_text(live: LiveRun | None, names: Sequence[str]) -> str:
+    """Under which station ids these chargers were on the wire, in a sentence; empty where the ids are their names."""
+    ids = {} if live is None else live.stations
+    others = [name for name in names if ids.get(name, name) != name]
+    if not others:
+        return ""
+    told = [f"{name} is {ids[name]}" for name in others[:_STATIONS_NAMED]]
+    more = len(others) - _STATIONS_NAMED
+    return f"Station ids: {', '.join(told)}{f', and {more} more, all in result.json' if more > 0 else ''}."
+
+
+def surroundings(outcome: Outcome) -> dict[str, str]:
+    """What it takes to find a live run again in what the other end wrote down: ``stations``, where they have ids of their own, and by which
+    clocks ``times`` are told. Empty for a simulated run.
+    """
+    if outcome.live is None:
+        return {}
+    stations = stations_text(outcome.live, outcome.scenario.names())
+    return {**({"stations": stations} if stations else {}), "times": Clock(outcome.scenario).introduction()}
 
 
 NO_COMMAND = "run from Python, from a scenario loaded there: no command repeats it"
@@ -129,11 +165,6 @@ def invalid_note(outcome: Outcome) -> str:
     return "INVALID: the experiment did not happen. A step was to change something and did not, so nothing here tells of it."
 
 
-def times(count: int) -> str:
-    """``once``, ``twice``, ``14 times``."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
-
-
 def sentence(text: str) -> str:
     """The text with a full stop, where it ends with none."""
     text = text.strip()
@@ -145,11 +176,6 @@ def number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-
-def unit_text(value: float | None, unit: str) -> str:
-    """The unit as it stands behind a figure: ``1 message``, ``2 messages``."""
-    return unit.removesuffix("s") if value in (1, -1) and unit in {"messages", "drivers"} else unit
 
 
 def difference_text(name: str, metric: MetricValue) -> str:
@@ -172,8 +198,8 @@ def margin_text(result: CheckResult) -> str:
         return ""
     limit = ("at most " if " at most " in result.says else "at least ") if result.origin == "limit" else ""
     held = " of those that held" if result.failed and result.origin != "limit" else ""
-    of = f"{number(margin.bound)} {unit_text(margin.bound, margin.unit)}"
-    return f"worst{held} {number(margin.worst)} {unit_text(margin.worst, margin.unit)} of {limit}{of}"
+    of = f"{number(margin.bound)} {unit_for(margin.bound, margin.unit)}"
+    return f"worst{held} {number(margin.worst)} {unit_for(margin.worst, margin.unit)} of {limit}{of}"
 
 
 def counts_text(result: CheckResult) -> str:

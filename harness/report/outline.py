@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Fault, Loss, Measured, Recovery, Station
+from harness.journal.records import AnyRecord, Books, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
-from harness.units import format_duration_ms
+from harness.units import counted, format_duration_ms, times, unit_for
 from harness.values import Scenario
 
 _STEPS_NAMED = 2
@@ -40,6 +40,8 @@ class Outline:
     """Step of a network fault → what a probe met under it first."""
     stations: dict[str, str] = field(default_factory=dict)
     """Charger of somebody's own → what it said it is."""
+    books: Books | None = None
+    """How the books of somebody's own server could be read, where they were."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
 
@@ -62,7 +64,7 @@ class Outline:
         return " ".join(filter(None, (self._outage_told(scenario), self._measured_told())))
 
     def _outage_told(self, scenario: Scenario) -> str:
-        blips = f"{self.blips} blip{'s' if self.blips != 1 else ''}"
+        blips = counted(self.blips, "blips")
         if not self.outages:
             lost = f"No charger lost its server{f' for longer than a blip ({blips})' if self.blips else ''}."
             return " ".join([lost, *self._struck_told(scenario)])
@@ -70,10 +72,11 @@ class Outline:
         named = [self._told(step, kind, clock) for step, kind in list(self.causes.items())[:_STEPS_NAMED]]
         more = len(self.causes) - len(named)
         what = ", ".join(named) + (f" and {more} more" if more else "")
-        who = f"{len(self.chargers)} of {len(scenario.names())} chargers lost their server"
-        times = f" {self.outages} times" if self.outages > len(self.chargers) else ""
+        whose = "its" if len(self.chargers) == 1 else "their"
+        who = f"{len(self.chargers)} of {counted(len(scenario.names()), 'chargers')} lost {whose} server"
+        often = f" {times(self.outages)}" if self.outages > len(self.chargers) else ""
         end = f", {self.unrecovered} to the end" if self.unrecovered else ""
-        return f"{what}: {who}{times}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
+        return f"{what}: {who}{often}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t
@@ -99,6 +102,9 @@ class Outline:
     def _registered(self, record: Station) -> None:
         firmware = f" (firmware {record.firmware})" if record.firmware else ""
         self.stations[record.who] = f"{record.vendor} {record.model}{firmware}".strip()
+
+    def _read_books(self, record: Books) -> None:
+        self.books = record
 
     def _step(self, record: Fault) -> None:
         if not record.do.startswith("driver."):
@@ -131,14 +137,14 @@ class Outline:
             if kind in self.causes.values():
                 continue  # told already: it is where the blips came from
             count = how_often.get(step)
-            often = "" if count is None else " once" if count == 1 else " twice" if count == 2 else f" {count} times"
+            often = "" if count is None else f" {times(count)}"
             by_kind.setdefault(kind, []).extend(f"{name}{often}" for name in names)
         told = []
         for kind, whom in list(by_kind.items())[:_STRUCK_NAMED]:
             more = " and more" if len(whom) > _STRUCK_NAMED else ""
             told.append(f"{kind} struck {', '.join(whom[:_STRUCK_NAMED])}{more}." if whom else f"{kind} acted.")
         beyond = len(by_kind) - _STRUCK_NAMED
-        return [*told, f"So did {beyond} more kinds of fault."] if beyond > 0 else told
+        return [*told, f"So did {beyond} more {unit_for(beyond, 'kinds')} of fault."] if beyond > 0 else told
 
     def _count(self, who: str, outage_ms: int) -> None:
         self.outages += 1
@@ -174,4 +180,5 @@ _COUNTED: dict[type[AnyRecord], Callable[[Outline, Any], None]] = {
     Fault: Outline._step,
     Measured: Outline._took_measure,
     Station: Outline._registered,
+    Books: Outline._read_books,
 }

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness.report.clock import Clock
 from harness.report.comparison import Lag, Parity
-from harness.report.terminal import Line
+from harness.units import counted, times
 from harness.values import Scenario
+
+if TYPE_CHECKING:
+    from harness.report.terminal import Line
 
 _TOLD = 5
 """So many chargers that went another way are told; parity.json has them all."""
 
 
+def verdict(parity: Parity) -> str:
+    """Whether the two agree, in a sentence without its full stop."""
+    if parity.holds:
+        return "live and simulated agree"
+    differ = sum(check.agrees == "no" for check in parity.checks)
+    counts = {"chargers": (len(parity.differences), parity.chargers), "checks": (differ, len(parity.checks))}
+    told = [f"in {count} of {counted(of, things)}" for things, (count, of) in counts.items() if count]
+    return f"live and simulated differ {' and '.join(told)}"
+
+
 def lines(parity: Parity, scenario: Scenario) -> Iterator[Line]:
-    """What the terminal shows of it."""
+    """What the terminal shows of it, with :func:`verdict` before."""
     clock = Clock(scenario)
-    style = "pass" if parity.holds else "fail"
-    yield ()
-    yield ((("✓" if parity.holds else "✗") + " parity", style), (f"  live and simulated {'agree' if parity.holds else 'differ'}", style))
     alike = parity.chargers - len(parity.differences)
-    yield (("", ""), (f"  chargers  {alike} of {parity.chargers} through the same states and outages for the same reasons", ""))
+    yield ((f"  chargers  {alike} of {parity.chargers} through the same states and outages for the same reasons", ""),)
     for difference in parity.differences[:_TOLD]:
         yield (
             (f"    {difference.charger} {clock.tell(difference.at_ms)}: simulated {difference.simulated}, live {difference.live}", "fail"),
@@ -42,10 +53,10 @@ def lines(parity: Parity, scenario: Scenario) -> Iterator[Line]:
 
 
 def _told(lag: Lag) -> str:
-    return f"{lag.count} times, p50 {lag.p50_ms} ms, p95 {lag.p95_ms} ms, at most {lag.max_ms} ms"
+    return f"{times(lag.count)}, p50 {lag.p50_ms} ms, p95 {lag.p95_ms} ms, at most {lag.max_ms} ms"
 
 
 def render(parity: Parity) -> bytes:
     """``parity.json``."""
-    document = {"schema": 1, "holds": parity.holds, **msgspec.to_builtins(parity)}
+    document = {"schema": 1, **msgspec.to_builtins(parity)}
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

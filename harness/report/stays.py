@@ -12,7 +12,7 @@ from typing import Any
 from harness.journal.records import AnyRecord, Current, Loss, PlugIn, Reason, Recovery, Stay
 from harness.report.clock import Clock
 from harness.report.words import REASONS
-from harness.units import format_duration_ms
+from harness.units import counted, format_duration_ms, times, unit_for
 from harness.values import Scenario
 
 _STAYS_KEPT = 10
@@ -191,7 +191,7 @@ def left(visit: Visit, clock: Clock) -> str:
 
 def outages(share: Share, stays: Stays, clock: Clock) -> str:
     """When a charger, or how often a crowd, was without its server."""
-    blips = f"{share.blips} blip{'s' if share.blips != 1 else ''}" if share.blips else ""
+    blips = counted(share.blips, "blips") if share.blips else ""
     lost = [_crowd_outages(share) if share.members else _own_outages(share, stays, clock)] if share.losses else []
     return ", ".join(filter(None, [*lost, blips])) or "never"
 
@@ -199,7 +199,7 @@ def outages(share: Share, stays: Stays, clock: Clock) -> str:
 def _crowd_outages(share: Share) -> str:
     longest = f", at the longest for {format_duration_ms(_rounded(share.longest_ms))}" if share.recoveries else ""
     gone = share.losses - share.recoveries
-    return f"{_times(share.losses)} in all{longest}" + (f", {gone} to the end" if gone else "")
+    return f"{times(share.losses)} in all{longest}" + (f", {gone} to the end" if gone else "")
 
 
 def _own_outages(share: Share, stays: Stays, clock: Clock) -> str:
@@ -212,13 +212,13 @@ def _own_outages(share: Share, stays: Stays, clock: Clock) -> str:
         text = f"{first} to {last}"
     else:
         longest = format_duration_ms(_rounded(share.longest_ms))
-        text = f"{_times(share.recoveries)} between {first} and {last}, at the longest for {longest}"
+        text = f"{times(share.recoveries)} between {first} and {last}, at the longest for {longest}"
     return ", ".join(filter(None, (text, gone)))
 
 
 def crowd(share: Share) -> str:
     """A crowd's stays in one line: ``17 stays, 6 left short, 3 full``."""
-    parts = [f"{share.stays} stay{'s' if share.stays != 1 else ''}"]
+    parts = [counted(share.stays, "stays")]
     parts += [f"{share.short} left short"] if share.short else []
     parts += [f"{share.full} full"] if share.full else []
     return ", ".join(parts)
@@ -227,7 +227,7 @@ def crowd(share: Share) -> str:
 def more(share: Share, told: int) -> str:
     """What is said of a named charger's stays beyond the ``told`` ones; empty where there are none."""
     beyond = share.stays - told
-    return f"and {beyond} more stays; all {share.stays}: {got(share)}, {share.short} left short" if beyond > 0 else ""
+    return f"and {beyond} more {unit_for(beyond, 'stays')}; all {share.stays}: {got(share)}, {share.short} left short" if beyond > 0 else ""
 
 
 def _longest(waits: dict[Reason, int]) -> Reason | None:
@@ -241,7 +241,3 @@ def _rounded(ms: int) -> int:
 
 def _kwh(wh: int) -> str:
     return f"{wh / 1000:.2f}".rstrip("0").rstrip(".")
-
-
-def _times(count: int) -> str:
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -7,12 +7,14 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from harness.check.result import BEHAVIOURS, CheckResult, Witness
+from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.outcome import (
     NO_COMMAND,
     VERIFIED,
     Outcome,
     behaviour_verdict,
+    called,
     counts_text,
     cut_note,
     difference_text,
@@ -24,10 +26,12 @@ from harness.report.outcome import (
     repeat_label,
     sentence,
     stage_text,
-    unit_text,
+    surroundings,
 )  # fmt: skip
 from harness.report.stays import Share, charged, crowd, got, left, more, outages
 from harness.report.words import tell
+from harness.units import unit_for
+from harness.values import LiveRun
 
 Span = tuple[str, str]
 """Text and its style: a key of :data:`COLOURS`, or empty."""
@@ -65,6 +69,7 @@ def lines(outcome: Outcome, *, width: int = 80) -> list[Line]:
         *_failures(outcome, width),
         *_chargers(outcome, width),
         *_metrics(outcome, width),
+        *_parity(outcome),
         *_foot(outcome, width),
     ]
 
@@ -82,8 +87,8 @@ def brief(outcome: Outcome, *, width: int = 80) -> list[Line]:
         (f"  {told}", "quiet"),
     )
     if judgement.verdict == "pass":
-        return [head, *_places(outcome)]
-    return [head, *_reasons(outcome, width), *_repeat(outcome)]
+        return [head, *_parity(outcome), *_places(outcome)]
+    return [head, *_parity(outcome), *_reasons(outcome, width), *_repeat(outcome)]
 
 
 def missing(source: str) -> Line:
@@ -120,6 +125,7 @@ def _head(outcome: Outcome, width: int) -> Iterator[Line]:
     yield from _beside(((name, "title"),), outcome.scenario.title, len(name) + 2, width)
     yield from (((line, "unknown"),) for line in _wrapped(cut_note(outcome) or invalid_note(outcome), width))
     yield from (((line, "title"),) for line in _wrapped(stage_text(outcome), width))
+    yield from (((line, "quiet"),) for text in surroundings(outcome).values() for line in _wrapped(text, width, "  "))
     yield from (((line, ""),) for line in _wrapped(outcome.outline.sentence(outcome.scenario), width))
 
 
@@ -162,22 +168,22 @@ def _failures(outcome: Outcome, width: int) -> Iterator[Line]:
             continue
         style = mark(result)
         yield ()
-        yield from _beside(((f"{MARKS[style]} {result.name}", style),), _whose(result), len(result.name) + 4, width)
+        yield from _beside(((f"{MARKS[style]} {result.name}", style),), _whose(result, outcome.live), len(result.name) + 4, width)
         yield from (((f"  {line}", ""),) for line in _wrapped(sentence(result.says), width - 2))
         if result.witness:
-            yield from _rule(result.witness, clock, width)
+            yield from _rule(result.witness, clock, outcome.live, width)
             before = next((other.name for other in shown if other.witness and other.witness.records == result.witness.records), "")
             yield from [((f"    the events of {before}", "quiet"),)] if before else _events(result.witness, clock, width)
             shown.append(result)
 
 
-def _whose(result: CheckResult) -> str:
+def _whose(result: CheckResult, live: LiveRun | None) -> str:
     names = result.failing
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(called(name, live) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _rule(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
-    where = f"{clock.tell(witness.t)}{f'  {witness.charger}' if witness.charger else ''}: "
+def _rule(witness: Witness, clock: Clock, live: LiveRun | None, width: int) -> Iterator[Line]:
+    where = f"{clock.tell(witness.t)}{f'  {called(witness.charger, live)}' if witness.charger else ''}: "
     yield from (((f"  {line}", "title"),) for line in _wrapped(where + clock.translate(witness.rule), width - 2, "  "))
 
 
@@ -189,7 +195,7 @@ def _events(witness: Witness, clock: Clock, width: int) -> Iterator[Line]:
     hidden = len(told) - _WITNESS_LINES
     if hidden > 0:
         # The beginning says how it came about, the end shows the violation.
-        told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more events, all in result.json")]
+        told[_WITNESS_LINES // 2 : -(_WITNESS_LINES // 2)] = [("", "", f"… {hidden} more {unit_for(hidden, 'events')}, all in result.json")]
     column = max((len(time) for time, _, _ in told), default=0)
     for time, who, event in told:
         yield from _beside(((f"    {time}", "quiet"),), who + event, column + 6, width)
@@ -204,17 +210,19 @@ def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
     single = [share for share in shares if not share.members]
     shown = [share for share in shares if share.members or share in single[:_CHARGERS_NAMED]]
     yield ()
-    column = min(max(len(_share_name(share)) for share in shown), width // 3)
+    names = {share.name: f"{share.name} ({share.members})" if share.members else called(share.name, outcome.live) for share in shown}
+    column = min(max(map(len, names.values())), width // 3)
     for share in shown:
         told = _told(share, clock)
         without = outages(share, outcome.stays, clock)
         told += [f"without its server: {without}"] if without != "never" else []
-        lead: Line = ((f"  {_share_name(share)}", "title"),)
+        lead: Line = ((f"  {names[share.name]}", "title"),)
         for text in told:
             yield from _beside(lead, text, column + 4, width, indent="  ")
             lead = ()
-    if len(single) > _CHARGERS_NAMED:
-        yield ((f"  and {len(single) - _CHARGERS_NAMED} more chargers, in report.md", "quiet"),)
+    beyond = len(single) - _CHARGERS_NAMED
+    if beyond > 0:
+        yield ((f"  and {beyond} more {unit_for(beyond, 'chargers')}, in report.md", "quiet"),)
 
 
 def _told(share: Share, clock: Clock) -> list[str]:
@@ -228,10 +236,6 @@ def _told(share: Share, clock: Clock) -> list[str]:
     return told or ["no car came"]
 
 
-def _share_name(share: Share) -> str:
-    return f"{share.name} ({share.members})" if share.members else share.name
-
-
 def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
     metrics = {name: metric for name, metric in outcome.judgement.metrics.items() if metric.value is not None}
     if not metrics:
@@ -241,12 +245,23 @@ def _metrics(outcome: Outcome, width: int) -> Iterator[Line]:
     figures = {name: number(metric.value) for name, metric in metrics.items()}
     right = max(map(len, figures.values()))
     for name, metric in metrics.items():
-        figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_text(metric.value, metric.unit)}"
+        figure = f"  {name:{column}}  {figures[name]:>{right}} {unit_for(metric.value, metric.unit)}"
         difference = difference_text(name, metric)
         if difference:
             yield from _beside(((figure, ""),), f"({difference})", len(figure) + 2, width, style="quiet")
         else:
             yield ((figure, ""),)
+
+
+def _parity(outcome: Outcome) -> Iterator[Line]:
+    """With ``--parity``: whether the live run agrees with the simulated one."""
+    found = outcome.parity
+    if found is None:
+        return
+    style = "pass" if found.holds else "fail"
+    yield ()
+    yield ((f"{MARKS[style]} parity", style), (f"  {parity.verdict(found)}", style))
+    yield from parity.lines(found, outcome.scenario)
 
 
 def _foot(outcome: Outcome, width: int) -> Iterator[Line]:

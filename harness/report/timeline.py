@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.journal.records import AnyRecord, Fault
 from harness.report.clock import Clock
+from harness.report.outcome import stations_text
 from harness.report.words import tell
-from harness.values import Scenario
+from harness.values import LiveRun, Scenario
 
 _TIME_COLUMN = 16
 
@@ -25,6 +26,13 @@ def whose(scenario: Scenario, wanted: Iterable[str]) -> list[str]:
             raise KeyError(name)
         found += entries.get(name, [name])
     return found or [entry.name for entry in scenario.chargers if not entry.count]
+
+
+def head(scenario: Scenario, live: LiveRun | None, names: Sequence[str]) -> Iterator[str]:
+    """By which clocks the times are told, and under which station ids these chargers were on the wire, where those are not their names."""
+    yield Clock(scenario).introduction()
+    if stations := stations_text(live, names):
+        yield stations
 
 
 def lines(scenario: Scenario, records: Iterable[AnyRecord], names: Iterable[str]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.journal import records as r
 from harness.report.clock import Clock
-from harness.units import format_current, format_duration_ms, format_energy
+from harness.units import counted, format_current, format_duration_ms, format_energy, times
 
 REASONS: dict[r.Reason, str] = {
     "no-car": "no car is connected",
@@ -100,8 +100,7 @@ def _link(record: r.Link, clock: Clock) -> str:
 
 
 def _attempts(record: r.Attempts, clock: Clock) -> str:
-    times = "once" if record.count == 1 else f"{record.count} times"
-    return f"has tried {times} to reach the server, {clock.tell(record.first)} to {clock.tell(record.last)}"
+    return f"has tried {times(record.count)} to reach the server, {clock.tell(record.first)} to {clock.tell(record.last)}"
 
 
 def _loss(record: r.Loss, clock: Clock) -> str:
@@ -125,7 +124,7 @@ def _message(record: r.Message, clock: Clock) -> str:
     notes += [f"event of {clock.tell(record.at)}{by}"] if record.at and record.at != record.t else []
     notes += [f"stamped {format_duration_ms(record.stamp - record.at)} off"] if record.at and record.stamp != record.at else []
     notes += [f"{_ordinal(record.number)} transmission"] if record.number > 1 else []
-    notes += [f"{record.count} readings"] if record.count > 1 else []
+    notes += [counted(record.count, "readings")] if record.count > 1 else []
     notes += ["marked offline"] if record.offline else []
     notes += ["recognised as a repeat"] if record.repeat else []
     notes += [f"reason {record.reason}"] if record.reason else []
@@ -152,8 +151,24 @@ def _transaction(record: r.Transaction, clock: Clock) -> str:
 def _ledger(record: r.Ledger, clock: Clock) -> str:
     if not record.entries:
         return "the server's ledger holds no transaction"
-    booked = [f"{number} ({_register(start)} to {_register(stop)})" for number, _, start, _, stop in record.entries]
-    return f"the server's ledger holds transaction {', '.join(booked)}"
+    known = [f"{number} ({_register(start)} to {_register(stop)})" for number, _, start, _, stop in record.entries if number >= 0]
+    unknown = [
+        f"{_unknown(record.called.get(number, ''))} (of {clock.tell(at)}, {_register(start)} to {_register(stop)})"
+        for number, at, start, _, stop in record.entries if number < 0
+    ]  # fmt: skip
+    parts = [f"transaction {', '.join(known)}"] if known else []
+    parts += [f"{', '.join(unknown)}, which this charger never began"] if unknown else []
+    return f"the server's ledger holds {', and '.join(parts)}"
+
+
+def _books(record: r.Books, clock: Clock) -> str:
+    notes = [f", {record.left_out} from outside of the run"] if record.left_out else []
+    notes += [f", {record.zoneless} with times without an offset from UTC, taken for UTC"] if record.zoneless else []
+    return f"your server's books are read: {counted(record.transactions, 'transactions')} of these stations{''.join(notes)}"
+
+
+def _unknown(id_: str) -> str:
+    return f"the books' {id_}" if id_ else "one without an id"
 
 
 def _command(record: r.Command, clock: Clock) -> str:
@@ -268,6 +283,7 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Discard: _discard,
     r.Transaction: _transaction,
     r.Ledger: _ledger,
+    r.Books: _books,
     r.Command: _command,
     r.Action: _action,
     r.Fault: _fault,

@@ -2,7 +2,7 @@
 
 :func:`load` reads a file, or a shipped scenario by name; :func:`loads` reads a text. What a file says is overruled by ``overrides`` in
 their order (``--set``), and those by ``seed``. :func:`lint` gives errors and warnings without raising, :func:`schema` is the JSON Schema of
-scenario, model and target files, :func:`new` a commented text to start from.
+scenario, model, target and bench files, :func:`new` a commented text to start from.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
 
 
 def lint(path: str | Path) -> list[Problem]:
-    """All that is wrong with a scenario, model or target file, and doubtful (``severity`` ``warn``), in the order of the file."""
+    """All that is wrong with a scenario, model, target or bench file, and doubtful (``severity`` ``warn``), in the order of the file."""
     from harness.scenario.linting import lint_file
 
     try:
@@ -65,15 +65,16 @@ def doubts(source: str | Path, overrides: Sequence[str] = (), seed: int | None =
     return [problem for problem in resolution.problems.in_order() if problem.severity == "warn"]
 
 
-def schema(kind: Literal["scenario", "model", "target"]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of scenario, model or target files, with the texts that editors show."""
+def schema(kind: Literal["scenario", "model", "target", "bench"]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of scenario, model, target or bench files, with the texts that editors show."""
     from harness.scenario.jsonschema import json_schema
 
     return json_schema(kind)
 
 
-def new(kind: Literal["scenario", "model", "target"], name: str) -> str:
-    """A commented file to start from: a scenario that runs, a charger model that it could use, or what tells of a server of your own.
+def new(kind: Literal["scenario", "model", "target", "bench"], name: str) -> str:
+    """A commented file to start from: a scenario that runs, a charger model that it could use, or what tells of a server of your own, or of
+    a bench with your own chargers.
 
     Raises ValueError for a bad name.
     """

@@ -160,8 +160,32 @@ station: CP-{{number:04}}                         # the ids of its stations: CP-
 """
 
 
-def beginning(kind: Literal["scenario", "model", "target"], name: str) -> str:
+_BENCH = """\
+# A bench with chargers of your own. Check this file with `harness lint {name}.yaml`, and put a server and its outages in front of them
+# with `harness serve my-outage.yaml --bench {name}.yaml`. docs/your-chargers.md tells of each key.
+harness: 1                                      # version of the format
+listen: 127.0.0.1:9000                          # where chargers connect: an address of this machine that they can reach
+# patience: 5 min                               # how long to wait for all of them before the start; 10 min by default
+
+# stations:                                     # the station ids of chargers whose names in the scenario are not their ids
+#   anna: CP-0017
+
+# password: '{{station}}-secret'                  # basic authentication (security profile 1)
+# certificate: server.pem                       # beside this file: with it chargers speak TLS (security profile 2)
+# key: server.key
+
+# commands:                                     # what does at the bench what you would be asked to do; leave out what nothing can
+#   plug-in: [vehicle-simulator, connect, '{{station}}']
+#   unplug: [vehicle-simulator, disconnect, '{{station}}']
+#   swipe: [card-robot, '{{charger}}']
+#   power-off: [relay, 'off', '{{charger}}']
+#   power-on: [relay, 'on', '{{charger}}']
+#   restart: [relay, cycle, '{{charger}}']
+"""
+
+
+def beginning(kind: Literal["scenario", "model", "target", "bench"], name: str) -> str:
     """The text to start from. Raises ValueError for a name that no file of ours could have."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name of letters, digits, `-` and `_`")
-    return {"scenario": _SCENARIO, "model": _MODEL, "target": _TARGET}[kind].format(name=name)
+    return {"scenario": _SCENARIO, "model": _MODEL, "target": _TARGET, "bench": _BENCH}[kind].format(name=name)

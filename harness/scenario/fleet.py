@@ -18,7 +18,7 @@ from harness.scenario.problems import Problems, listed, nearest
 from harness.scenario.roster import EVERYONE, Roster
 from harness.scenario.tariff import TariffRules, lay_out
 from harness.shipped import ModelKind
-from harness.units import WallTime, format_current, format_duration_ms
+from harness.units import WallTime, counted, format_current, format_duration_ms
 from harness.values import (
     MOST_CHARGERS,
     ChargerModel,
@@ -271,7 +271,7 @@ class FleetReader:
         voltage_v = supply.voltage_v if supply is not None else 0
         if car is not None and voltage_v and car.ac_w * 1000 // (car.phases * voltage_v) < car.minimum_ma:
             self.problems.add(
-                part.node, f"`{car.name}` cannot charge from {voltage_v} V", found=f"{car.ac_w} W on {car.phases} phases",
+                part.node, f"`{car.name}` cannot charge from {voltage_v} V", found=f"{car.ac_w} W on {counted(car.phases, 'phases')}",
                 expected=f"at least its least current, {format_current(car.minimum_ma)}",
             )  # fmt: skip
 

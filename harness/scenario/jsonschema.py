@@ -1,4 +1,4 @@
-"""JSON Schema of scenario and model files, from the same forms that read them."""
+"""JSON Schema of scenario, model, target and bench files, from the same forms that read them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, Literal
 from harness.scenario.forms import Choice, Either, Field, Form, ListOf, MapOf, Raw, Record, Scalar
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import STRUCTS, file_fields, model_form
-from harness.scenario.target import TARGET
+from harness.scenario.target import BENCH, TARGET
 from harness.shipped import ModelKind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KINDS: tuple[ModelKind, ...] = (*STRUCTS, "tariff")
 
 
-def json_schema(kind: Literal["scenario", "model", "target"]) -> dict[str, Any]:
-    """The schema of scenario files, of model files of all kinds, or of target files. Raises ValueError for anything else."""
-    if kind == "target":
-        return {"$schema": DIALECT, "title": "A target of harness", **_of(TARGET)}
+def json_schema(kind: Literal["scenario", "model", "target", "bench"]) -> dict[str, Any]:
+    """The schema of scenario files, of model files of all kinds, of target or of bench files. Raises ValueError for anything else."""
+    if kind in ("target", "bench"):
+        return {"$schema": DIALECT, "title": f"A {kind} of harness", **_of(TARGET if kind == "target" else BENCH)}
     if kind == "scenario":
         changes = {name: _changes(name) for name in KINDS}
         return {"$schema": DIALECT, "title": "A scenario of harness", **_of(SCENARIO), "$defs": changes}

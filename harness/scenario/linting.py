@@ -16,7 +16,7 @@ from harness.scenario.nodes import Node, read_file
 from harness.scenario.plan import PlanReader
 from harness.scenario.problems import Problem, Problems, listed, nearest
 from harness.scenario.resolve import DEFAULT_SEED, Resolution
-from harness.scenario.target import is_target, load_target
+from harness.scenario.target import is_bench, is_target, load_bench, load_target
 from harness.shipped import ModelKind
 from harness.units import format_clock_s, format_current, format_duration_ms
 from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenario, Step
@@ -55,14 +55,17 @@ _NEEDS_TOU = frozenset(
 
 
 def lint_file(path: Path, shown: str) -> list[Problem]:
-    """Errors and warnings of a file; a map with ``kind`` is a model, one with ``url`` a target, anything else a scenario. Raises
-    :class:`ScenarioError` where the file is not even YAML."""
+    """Errors and warnings of a file; a map with ``kind`` is a model, one with ``url`` a target, one with a bench's keys a bench, anything
+    else a scenario. Raises :class:`ScenarioError` where the file is not even YAML."""
     root = read_file(path, shown)
     if is_target(root):
         load_target(path)
         return []
     if is_model(root):
         return _lint_model(root, path)
+    if is_bench(root):
+        load_bench(path)
+        return []
     resolution = Resolution(root, path.stem, path.parent)
     warn(resolution, seeded=False)
     return resolution.problems.in_order()

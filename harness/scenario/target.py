@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from harness.scenario.forms import DURATION, FAILED, TEXT, Field, Form, ListOf, MapOf, Record, Scalar
 from harness.scenario.forms import read as read_form
+from harness.scenario.layout import SCENARIO
 from harness.scenario.models import VERSION
 from harness.scenario.nodes import Node, read_file
 from harness.scenario.problems import Problem, Problems, ScenarioError
@@ -141,8 +142,12 @@ TARGET = Record(
 )  # fmt: skip
 
 
-DEEDS = ("plug-in", "unplug", "swipe", "power-off", "power-on", "restart", "out-of-service", "in-service")
-"""What is done at a bench."""
+DEEDS = {
+    "plug-in": "Connects a car.", "unplug": "Disconnects it.", "swipe": "Shows the driver's tag.",
+    "power-off": "Takes the station off mains.", "power-on": "Gives it mains again.", "restart": "Restarts the station.",
+    "out-of-service": "Takes the station out of service.", "in-service": "Puts it back into service.",
+}  # fmt: skip
+"""What is done at a bench, by the bench's own commands or by the person there."""
 
 BENCH = Record(
     "the bench",
@@ -156,11 +161,15 @@ BENCH = Record(
               attribute="certificate"),
         Field("key", TEXT, "The private key of `certificate`, a PEM file beside this one.", attribute="key"),
         Field("patience", DURATION, "How long to wait for all chargers before the start; 10 min by default.", attribute="patience_ms"),
-        Field("commands", MapOf(_words(("charger", "station")), "a deed", lambda: DEEDS), "What does it in the place of a person.",
-              attribute="commands"),
+        Field("commands", _each(DEEDS, "commands", ("charger", "station")), "What does it in the place of a person.", attribute="commands"),
     ),
     dict,
 )  # fmt: skip
+
+
+def is_bench(root: Node) -> bool:
+    """Whether a file tells of a bench: it has more of a bench's keys than of a scenario's."""
+    return sum((BENCH.field(key) is not None) - (SCENARIO.field(key) is not None) for key in root.entries) > 0
 
 
 def load_bench(path: str | Path) -> Bench:
@@ -212,4 +221,4 @@ def load_target(path: str | Path) -> Target:
     return Target(name=path.stem, file=path.as_posix(), **given)
 
 
-__all__ = ["COMMANDS", "OPERATIONS", "Problem", "is_target", "load_target"]
+__all__ = ["COMMANDS", "OPERATIONS", "Problem", "is_bench", "is_target", "load_bench", "load_target"]

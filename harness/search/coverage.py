@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from harness.check.result import CheckResult
+from harness.units import counted
 from harness.values import Scenario
 
 Pair = tuple[str, str]
@@ -43,7 +44,7 @@ class Coverage:
         rows = [["check", *(str(number) for number in range(1, len(kinds) + 1))]]
         rows += [[check, *(self._cell(check, kind) for kind in kinds)] for check in self.checks()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        key = [f"{number:3}  {kind} ({self.plans[kind]} plans)" for number, kind in enumerate(kinds, 1)]
+        key = [f"{number:3}  {kind} ({counted(self.plans[kind], 'plans')})" for number, kind in enumerate(kinds, 1)]
         return "\n".join([*("  ".join(_padded(row, widths)) for row in rows), "", *key])
 
     def _cell(self, check: str, kind: str) -> str:

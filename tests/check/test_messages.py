@@ -91,6 +91,22 @@ def test_a_full_queue_may_not_drop_an_older_start():
     assert line.judged("1 00:00") == {"transactions-accounted": "1 met, 1 failed"}
 
 
+@pytest.mark.parametrize(
+    ("number", "called", "at", "told"),
+    [
+        (7, {}, "12:00", "transaction 7"),
+        (-1, {-1: "4711"}, "12:00", "transaction 4711 of the books, begun at +12:00:00 at 11 Wh,"),
+        (-1, {-1: ""}, "12:00", "a transaction, begun at +12:00:00 at 11 Wh,"),
+        (-1, {-1: "4711"}, -30_000, "transaction 4711 of the books, begun at 30 s before the start at 11 Wh,"),
+    ],
+)
+def test_a_booking_that_no_charger_told_of_is_told_as_the_books_have_it(number, called, at, told):
+    line = one_transaction()
+    line.at("1 00:00").ledger((1, START, 500, END, 10_500), (number, ms(at), 11, None, None), called=called)
+    witness = line.results("1 00:00")["transactions-accounted"].witness
+    assert witness.rule == f"{told} is in the ledger and never was"
+
+
 def test_the_ledger_s_order_and_the_energy_of_a_stay():
     def booked(*entries, wh):
         line = only("transactions-accounted")

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from timeline import DAY, Timeline, ms, scenario
 
-from harness.check.metrics import METRICS, Meter, Totals, metrics
+from harness.check.metrics import METRICS, Meter, Shown, Totals, metrics
 from harness.journal import records as r
+from harness.values import Expect, Limit
 
 
 def totals(line: Timeline, end: str = "2 00:00", *, batch: int = 5) -> Totals:
@@ -105,6 +106,48 @@ def test_messages_lost_doubled_late_and_the_queue_s_drain():
     values = figures(line)
     expected = {"messages_lost": 3, "messages_doubled": 1, "messages_late": 1, "queue_drain_time": 60.0}
     assert {name: values[name] for name in expected} == expected
+
+
+def shown(line: Timeline, **most: float) -> Shown:
+    """What shows that limits are broken: metric → its maximum."""
+    limits = tuple(Limit(metric=metric, maximum=maximum) for metric, maximum in most.items())
+    line.scenario = msgspec.structs.replace(line.scenario, expect=Expect(limits=limits))
+    meter = Meter(line.scenario)
+    meter.feed(line.in_order())
+    return meter.shown
+
+
+@pytest.mark.parametrize(
+    ("metric", "maximum", "clock"),
+    [
+        ("messages_lost", 0, "12:03"), ("messages_lost", 3, "12:04"), ("messages_lost", 4, ""),
+        ("messages_doubled", 0, "12:01"), ("messages_late", 0, "12:00:30"), ("messages_late", 1, ""),
+        ("queue_drain_time", 45, "12:01"), ("queue_drain_time", 60, ""), ("time_to_recover_max", 4, "12:00:05"),
+        ("time_to_notice_max", 300, "10:05:01"), ("peak_reconnects", 0, "12:00:05"), ("peak_reconnects", 1, ""),
+    ],
+)  # fmt: skip
+def test_the_record_with_which_a_count_passes_its_limit_is_kept(metric, maximum, clock):
+    line = Timeline(scenario())
+    line.at("10:00").crash()
+    line.at("10:05:01").offline()
+    line.at("12:00").back()
+    line.at("12:00:05").recovers().online().add(r.Return(t=ms("12:00:05"), who="anna", by="request"))
+    line.at("12:00:30").message("transaction-start", tx=1, at="11:00")
+    line.at("12:01").message("transaction-start", tx=1, at="11:00", repeat=True)
+    line.at("12:01:05").message("transaction-end", tx=1, at="11:30", repeat=True)
+    line.at("12:03").add(r.Discard(t=ms("12:03"), who="anna", action="meter-values", why="queue-full", count=3))
+    line.at("12:04").add(r.Discard(t=ms("12:04"), who="anna", action="transaction-end", tx=1, why="attempts"))
+    if (metric, maximum) == ("queue_drain_time", 60):
+        line.records = [record for record in line.records if record.t != ms("12:01:05")]
+    record = shown(line, **{metric: maximum}).passed.get(metric)
+    assert (None if record is None else (record.t, record.who)) == ((ms(clock), "anna") if clock else None)
+
+
+def test_who_was_short_is_kept_only_where_that_has_a_limit():
+    line = evening(("anna", 12_000, False, "unplugged"), ("ben", 20_000, True, "unplugged"))
+    assert list(shown(line, drivers_short=0).short) == ["anna"]
+    assert list(shown(line, undelivered_energy=0).short) == ["anna"]
+    assert shown(line, messages_lost=0).short == {}
 
 
 def test_uptime_excludes_the_loss_of_mains_and_counts_the_boot():

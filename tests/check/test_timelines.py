@@ -758,7 +758,7 @@ def test_a_fault_under_which_it_is_not_promised():
     assert line.judged() == {"can-always-charge": "1 cancelled", "charging-continues": "1 failed"}
     exempt = line.results()["can-always-charge"]
     assert (exempt.exempt, exempt.verdict) == (1, "unknown")
-    assert exempt.why == "a fault under which it is not promised ended 1 of 1 triggers"
+    assert exempt.why == "a fault under which it is not promised ended 1 of 1 trigger"
 
 
 def test_nothing_is_judged_after_an_exempt_fault():

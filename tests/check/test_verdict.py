@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 from timeline import scenario
 
-from harness.check.metrics import Totals
+from harness.check.metrics import Shown, Totals
 from harness.check.result import CheckResult, Judgement
 from harness.check.verdict import judgement
+from harness.journal import records as r
 from harness.values import Expect, KnownFailure, Limit
 
 
@@ -149,6 +150,44 @@ def test_a_limit_says_by_how_much():
     assert (check.margin.worst, check.margin.bound, check.margin.unit) == (3.0, 0.5, "kWh")
     assert check.witness.charger == "anna"
     assert check.witness.rule == "undelivered energy per driver is at most 0.5 kWh; it is 3 kWh"
+
+
+@pytest.mark.parametrize(
+    ("lost", "most", "rule"),
+    [
+        (1, 0, "messages lost is at most 0 messages; it is 1 message"),
+        (2, 1, "messages lost is at most 1 message; it is 2 messages"),
+    ],
+)
+def test_a_limit_on_what_is_counted_is_told_in_good_grammar(lost, most, rule):
+    check = judge(totals=replace(TWO, lost=lost), limits=(Limit(metric="messages_lost", maximum=most),)).checks[-1]
+    assert check.witness.rule == rule
+
+
+SHORT = {
+    who: r.Stay(t=t, who=who, plug_in=1, ended="unplugged", wh=0, needs_wh=3000, full=False) for who, t in (("anna", 9_000), ("ben", 7_000))
+}  # fmt: skip
+LOST = r.Discard(t=5_000, who="ben", action="transaction-end", tx=2, why="attempts")
+
+
+@pytest.mark.parametrize(
+    ("limit", "twin_short", "witness"),
+    [
+        (Limit(metric="messages_lost", maximum=0), [0, 0], ("ben", 5_000, [LOST])),
+        (Limit(metric="drivers_short", maximum=0), [0, 0], ("ben", 7_000, [SHORT["ben"]])),
+        (Limit(metric="drivers_short", maximum=0), [0, 200], ("anna", 9_000, [SHORT["anna"]])),
+        (Limit(metric="undelivered_energy", maximum=0), [0, 200], ("anna", 9_000, [SHORT["anna"]])),
+        (Limit(metric="undelivered_energy", maximum=0, per="driver"), [0, 0], ("anna", 9_000, [SHORT["anna"]])),
+        (Limit(metric="undelivered_energy", maximum=0, per="driver"), [3000, 0], ("ben", 7_000, [SHORT["ben"]])),
+        (Limit(metric="drivers_short", minimum=3), [0, 0], ("", 172_800_000, [])),
+        (Limit(metric="port_uptime", maximum=90), [0, 0], ("", 172_800_000, [])),
+    ],
+)
+def test_a_broken_limit_shows_who_and_when_where_a_record_does(limit, twin_short, witness):
+    shown = Shown(passed={"messages_lost": LOST}, short=SHORT)
+    judged = judge(totals=replace(RUN, lost=3), twin=replace(TWO, short_wh=twin_short), limits=(limit,), how={"shown": shown})
+    found = judged.checks[-1].witness
+    assert (found.charger, found.t, found.records) == witness
 
 
 def test_a_limit_that_only_warns():

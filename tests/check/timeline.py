@@ -290,5 +290,5 @@ class Moment:
         plug_in = self.line._plug_ins[self.who]
         return self.add(r.Message(t=self.t, who=self.who, action=action, tx=tx, at=happened, plug_in=plug_in, **given))
 
-    def ledger(self, *entries: tuple[int, int, int, int | None, int | None]) -> Moment:
-        return self.add(r.Ledger(t=self.t, who=self.who, entries=list(entries)))
+    def ledger(self, *entries: tuple[int, int, int, int | None, int | None], called: dict[int, str] | None = None) -> Moment:
+        return self.add(r.Ledger(t=self.t, who=self.who, entries=list(entries), called=called or {}))

@@ -270,8 +270,8 @@ def test_several_names_are_explained_one_after_the_other(call):
     assert call("explain", "charging", "continues")[0] == 0  # a name of two words
 
 
-def test_a_new_scenario_and_model_are_written_once_and_pass_lint(call, tmp_path):
-    for kind in ("scenario", "model"):
+def test_what_is_new_is_written_once_and_passes_lint(call, tmp_path):
+    for kind in ("scenario", "model", "target", "bench"):
         code, out, _ = call("new", kind, f"my-{kind}")
         assert (code, out) == (0, f"wrote my-{kind}.yaml; check it with `harness lint my-{kind}.yaml`\n")
         assert call("lint", f"my-{kind}.yaml")[0] == 0
@@ -299,7 +299,7 @@ def test_a_run_warns_of_what_lint_would_and_goes_on(call):
     assert out.startswith("faq-walkthrough  ")
 
 
-@pytest.mark.parametrize("kind", ["scenario", "model", "result"])
+@pytest.mark.parametrize("kind", ["scenario", "model", "target", "bench", "result"])
 def test_schemas_are_json(call, kind):
     code, out, _ = call("schema", kind)
     assert code == 0

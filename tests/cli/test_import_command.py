@@ -53,13 +53,16 @@ def test_the_timeline_of_an_import(call):
     call("import", "log.jsonl", "--out", "here")
     code, out, err = call("timeline", "here", "CP1")
     assert (code, err) == (0, "")
+    first, second, *rest = out.splitlines()
+    assert (first, second) == ("Times are those of UTC, from 2026-03-12 10:00:00.", "")
+    assert rest
     assert "a car is plugged in" in out
 
 
 def test_an_outage_that_is_told(call):
     code, out, _ = call("import", "log.jsonl", "--lost", "2026-03-12T10:30Z..2026-03-12T10:50Z", "--lost", "inferred")
     assert "and from what was told of them" in out
-    assert "told: 1 of 1 chargers lost their server" in out
+    assert "told: 1 of 1 charger lost its server" in out
     assert code == 5
 
 

@@ -89,6 +89,25 @@ def test_the_command_repeats_all_that_decides_the_run():
     assert run.outcome.command == "harness run answer-lost --seed 3 --set 'duration=30 h' --no-twin --simulate-all --strict"
 
 
+def test_the_command_of_a_compared_run_compares_again():
+    from harness.api import repeat_command
+
+    scenario = harness.load("answer-lost")
+    live = harness.Live(skip_idle=True, direct=True, speed=2)
+    assert repeat_command("answer-lost", scenario, [], live=live, parity=True) == (
+        "harness run answer-lost --seed 4 --parity --speed 2 --direct"
+    )
+    assert repeat_command("answer-lost", scenario, [], live=live) == (
+        "harness run answer-lost --seed 4 --live --speed 2 --skip-idle --direct"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("live", [None, harness.Live(target="mine.yaml"), harness.Live(bench="bench.yaml")])
+def test_only_a_live_run_with_both_ends_of_ours_is_compared(live):
+    with pytest.raises(ValueError, match="parity is of live runs whose chargers and server are both ours"):
+        harness.run("answer-lost", live=live, parity=True)
+
+
 def test_a_run_is_never_overwritten(tmp_path):
     run = harness.run("answer-lost", out=tmp_path)
     before = run.journal.read_bytes()

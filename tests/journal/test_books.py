@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.journal.books import BooksError, Start, ledgers, read
+from harness.journal.books import BooksError, Start, read, records_of
 
 START = "2026-03-12T12:00:00Z"
 HEAD = "station,transaction,start,start_wh,stop,stop_wh\n"
@@ -13,8 +13,8 @@ STATIONS = {"anna": "CP-1", "ben": "CP-2"}
 
 def booked(lines, *starts):
     """What stands in the books of anna, who told of ``starts``."""
-    found = ledgers(read(HEAD + lines, "books.csv"), {"anna": starts}, STATIONS, START, 90_000)
-    return {ledger.who: ledger.entries for ledger in found}
+    _, *ledgers = records_of(read(HEAD + lines, "books.csv"), {"anna": starts}, STATIONS, START, 90_000)
+    return {ledger.who: ledger.entries for ledger in ledgers}
 
 
 def test_a_transaction_is_known_by_its_id():
@@ -29,6 +29,12 @@ def test_or_by_its_start_to_the_second():
 
 def test_one_that_nobody_told_of_is_unknown_and_not_taken_for_another():
     assert booked("CP-1,8,2026-03-12T12:00:02Z,11,,\n", Start(3, 2_000, 10, "7")) == {"anna": [(-1, 2_000, 11, None, None)]}
+
+
+def test_what_the_books_call_one_that_nobody_told_of_is_kept_for_each_charger():
+    lines = "CP-1,8,2026-03-12T12:00:02Z,11,,\nCP-2,A-7,2026-03-12T12:00:02Z,0,,\nCP-1,,2026-03-12T12:00:04Z,12,,\n"
+    _, *ledgers = records_of(read(HEAD + lines, "books.csv"), {"anna": [Start(3, 2_000, 10, "7")]}, STATIONS, START, 90_000)
+    assert {ledger.who: ledger.called for ledger in ledgers} == {"anna": {-1: "8", -2: ""}, "ben": {-1: "A-7"}}
 
 
 @pytest.mark.parametrize(
@@ -81,3 +87,15 @@ def test_what_no_books_can_hold_is_told(row, says):
 
 def test_a_byte_order_mark_is_no_column():
     assert len(read(f"\ufeff{HEAD}CP-1,7,2026-03-12T12:00:02Z,0,,\n", "books.csv")) == 1
+
+
+def test_how_the_books_could_be_read_is_told():
+    lines = (
+        "CP-1,7,2026-03-12T12:00:02,0,,", "CP-2,8,2026-03-12T12:00:02Z,0,2026-03-12 12:00:09,5", "CP-2,9,2026-03-12T13:00:02+01:00,0,,",
+        "CP-1,5,2026-03-11 12:00:00,0,,", "CP-9,6,2026-03-12 12:00:02,0,,",
+    )  # fmt: skip
+    books, *ledgers = records_of(read(HEAD + "\n".join(lines), "books.csv"), {"anna": [Start(3, 2_000, 0, "7")]}, STATIONS, START, 90_000)
+    assert (books.transactions, books.left_out, books.zoneless) == (4, 1, 3)
+    assert [ledger.entries for ledger in ledgers] == [
+        [(3, 2_000, 0, None, None)], [(-1, 2_000, 0, 9_000, 5), (-2, 2_000, 0, None, None)],
+    ]  # fmt: skip

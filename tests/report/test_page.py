@@ -275,7 +275,9 @@ def renamed(text: str) -> bytes:
     plan = tuple(msgspec.structs.replace(step, id=f"{text}{place}") for place, step in enumerate(loaded.plan))
     tariffs = {key: msgspec.structs.replace(tariff, name=text) for key, tariff in loaded.tariffs.items()}
     models = {
-        key: msgspec.structs.replace(model, title=text, claims={f"{text}{place}": claim for place, claim in enumerate(model.claims.values())})
+        key: msgspec.structs.replace(
+            model, title=text, claims={f"{text}{place}": claim for place, claim in enumerate(model.claims.values())}
+        )
         for key, model in loaded.models.items()
     }  # fmt: skip
     given_ = msgspec.structs.replace(

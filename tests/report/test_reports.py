@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, Witness
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
-from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, unit_text
+from harness.report.comparison import Agreement, Difference, Parity
+from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, stage_text, stations_text, surroundings
 from harness.report.outline import Outline
 from harness.report.stays import Stays
+from harness.values import LiveRun
 
 WITNESS = Witness(
     charger="anna",
@@ -68,8 +70,9 @@ def outcome(*, verdict="fail", checks=CHECKS, reasons=("unplug-clears-schedule f
     )
     given = {
         "harness": "0.1.0", "records": len(RECORDS), "digest": "ab" * 32, "command": "harness run tiny --seed 7", "folder": "out",
+        "outline": outline, "stays": stays,
     }  # fmt: skip
-    return Outcome(scenario=scenario, judgement=judgement, outline=outline, stays=stays, **{**given, **changes})
+    return Outcome(scenario=scenario, judgement=judgement, **{**given, **changes})
 
 
 def told(lines):
@@ -140,6 +143,21 @@ def test_the_terminal_shows_it_all_in_eighty_columns():
 def test_no_line_is_wider_than_the_terminal_but_for_names_and_commands(width):
     for line in told(terminal.lines(outcome(), width=width)).splitlines():
         assert len(line) <= width or line.startswith(("repeat", "reports", "  messages_")), line
+
+
+def test_one_of_anything_is_no_plural():
+    one = msgspec.structs.replace(WITNESS, records=RECORDS[:1] * 25)
+    failed = msgspec.structs.replace(CHECKS[1], witness=one)
+    single = outcome(checks=[failed], records=1)
+    assert "… 1 more event, all in result.json" in told(terminal.lines(single))
+    assert ", 1 record, digest" in markdown.render(single)
+    assert "\nCharger: anna.\n" in markdown.render(single)
+    assert "charger: anna\n" in junit.render([single]).decode()
+    crowded = msgspec.structs.replace(
+        SCENARIO, chargers=tuple(msgspec.structs.replace(SCENARIO.chargers[0], name=f"c{place}") for place in range(13))
+    )
+    many = outcome(checks=CHECKS[:1], stays=Stays(crowded))
+    assert "  and 1 more charger, in report.md" in told(terminal.lines(many))
 
 
 def test_a_long_witness_keeps_its_beginning_and_its_end():
@@ -304,6 +322,17 @@ def test_the_outline_counts_outages_blips_and_those_without_an_end():
     )
 
 
+def test_one_charger_loses_its_server_and_several_theirs():
+    from harness.journal.records import Loss, Recovery
+
+    outline = Outline()
+    for start in (HOUR, 3 * HOUR):
+        outline.feed([Loss(t=start, who="anna", cause="link"), Recovery(t=start + HOUR, who="anna", since=start)])
+    assert outline.sentence(SCENARIO) == "link: 1 of 2 chargers lost its server twice, at the longest for 1 h."
+    alone = msgspec.structs.replace(SCENARIO, chargers=SCENARIO.chargers[:1])
+    assert outline.sentence(alone) == "link: 1 of 1 charger lost its server twice, at the longest for 1 h."
+
+
 def test_faults_that_take_no_server_away_say_whom_they_struck():
     from harness.journal.records import Fault
 
@@ -396,7 +425,6 @@ def test_a_difference_is_told_by_its_two_figures():
     said = "83.76 with the faults, 85.855 without"
     assert difference_text("undelivered_energy", metric) == f"{said}: 2.095 kWh more delivered than without them"
     assert difference_text("peak_energy", metric) == said
-    assert [unit_text(count, "messages") for count in (0, 1, 2)] == ["messages", "message", "messages"]
 
 
 def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
@@ -421,6 +449,96 @@ def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
     assert outages(single, stays, clock) == "from Thu 18:00 to the end"
     assert len(single.visits) == 10
     assert more(single, 10) == "and 10 more stays; all 20: 40 of 40 kWh, 0 left short"
+
+
+AGREES = Parity(holds=True, chargers=2, differences=[], lags={}, checks=[Agreement(check="c", simulated="pass", live="pass", agrees="yes")])
+
+
+def test_a_run_that_agrees_with_the_simulated_one_says_so_in_every_report():
+    run = outcome(verdict="pass", checks=CHECKS[:1], reasons=[], parity=AGREES)
+    shown = told(terminal.lines(run))
+    assert "\n✓ parity  live and simulated agree\n  chargers  2 of 2 through the same states" in shown
+    assert "✓ parity  live and simulated agree" in told(terminal.brief(run))
+    assert "## Parity\n\n✅ live and simulated agree.\n\n```text\n  chargers  2 of 2" in markdown.render(run)
+    document_ = junit.render([run])
+    properties = {entry.get("name"): entry.get("value") for entry in ElementTree.fromstring(document_).iter("property")}
+    assert properties["parity"] == "live and simulated agree"
+    assert cases(document_)["parity"].find("system-out").text.startswith("  chargers  2 of 2")
+    assert json.loads(document.render(run, None))["parity"]["holds"] is True
+    assert json.loads(document.render(outcome(), None))["parity"] is None
+
+
+def test_a_run_that_differs_from_the_simulated_one_is_a_failure_of_its_own():
+    at = Difference(charger="anna", at_ms=HOUR, simulated="Charging (vehicle)", live="nothing more")
+    checks = [*AGREES.checks, Agreement(check="d", simulated="pass", live="fail", agrees="no")]
+    differs = msgspec.structs.replace(AGREES, holds=False, differences=[at], checks=checks)
+    run = outcome(checks=CHECKS[:1], reasons=["parity: …"], parity=differs)
+    assert "✗ parity  live and simulated differ in 1 of 2 chargers and in 1 of 2 checks\n" in told(terminal.lines(run))
+    failure = cases(junit.render([run]))["parity"].find("failure")
+    assert failure.get("message") == "live and simulated differ in 1 of 2 chargers and in 1 of 2 checks"
+    assert "anna Thu 18:00:00: simulated Charging (vehicle), live nothing more" in failure.text
+    assert cases(junit.render([run]))["the run"].find("error") is None
+
+
+AT_YOUR_SERVER = LiveRun(
+    speed=1, skipped_idle=False, through="toxiproxy", peer="your server", target="mine", stations={"anna": "CP-0001", "ben": "ben"},
+)  # fmt: skip
+
+
+def test_a_live_run_names_the_stations_and_whose_clocks_tell_its_times():
+    run = outcome(live=AT_YOUR_SERVER)
+    stations = "Station ids: anna is CP-0001."
+    times = "Times are those of America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00."
+    shown = told(terminal.lines(run, width=120))
+    assert shown.splitlines()[1:4] == [stage_text(run), stations, times]
+    assert "✗ unplug-clears-schedule  anna (CP-0001)\n" in shown
+    assert "Thu 19:30:40  anna (CP-0001): anna's station was unplugged" in shown
+    assert "\n  anna (CP-0001)  in Thu 18:00, charges" in shown
+    assert "\n  ben             no car came" in shown
+    text = markdown.render(run)
+    assert "\n\n{}\n\n{}\n\nserver.upgrade".format(stations, times.replace("_", "\\_")) in text
+    assert "\nCharger: anna (CP-0001).\n\n**anna (CP-0001), Thu 19:30:40**" in text
+    assert "| anna (CP-0001) | Thu 18:00 |" in text
+    document_ = junit.render([run])
+    properties = {entry.get("name"): entry.get("value") for entry in ElementTree.fromstring(document_).iter("property")}
+    assert (properties["stations"], properties["times"]) == (stations, times)
+    assert "charger: anna (CP-0001)\nThu 19:30:40 anna (CP-0001): " in cases(document_)["unplug-clears-schedule"].find("failure").text
+    read = json.loads(document.render(run, None))
+    assert (read["start"], read["zone"], read["live"]["stations"]["anna"]) == ("2026-03-13T00:00:00Z", "America/Los_Angeles", "CP-0001")
+
+
+def test_times_in_the_books_that_were_taken_for_utc_are_told_in_every_report():
+    from harness.journal.records import Books
+
+    outline = Outline()
+    outline.feed([*RECORDS, Books(t=12 * HOUR, transactions=12, left_out=0, zoneless=1)])
+    run = outcome(live=AT_YOUR_SERVER, outline=outline)
+    note = "Of 12 transactions in its books 1 gave times without an offset from UTC, which were taken for UTC."
+    assert note in told(terminal.lines(run, width=300))
+    assert note in markdown.render(run)
+    assert note in junit.render([run]).decode()
+    assert "offset from UTC" not in stage_text(outcome(live=AT_YOUR_SERVER))
+
+
+def test_a_simulated_run_needs_neither():
+    assert surroundings(outcome()) == {}
+    assert "Times are those" not in told(terminal.lines(outcome())) + markdown.render(outcome())
+
+
+def test_of_many_stations_the_first_are_named():
+    names = [f"homes-{number:03}" for number in range(1, 201)]
+    live = msgspec.structs.replace(AT_YOUR_SERVER, stations={name: f"CP-{name[-3:]}" for name in names})
+    text = stations_text(live, names)
+    assert text.startswith("Station ids: homes-001 is CP-001, homes-002 is CP-002, ")
+    assert text.endswith("homes-008 is CP-008, and 192 more, all in result.json.")
+    assert stations_text(live, ["homes-199"]) == "Station ids: homes-199 is CP-199."
+    assert stations_text(msgspec.structs.replace(live, stations={name: name for name in names}), names) == ""
+
+
+def test_a_timeline_says_first_what_it_takes_to_read_it():
+    times = "Times are those of America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00."
+    assert list(timeline.head(SCENARIO, None, ["anna", "ben"])) == [times]
+    assert list(timeline.head(SCENARIO, AT_YOUR_SERVER, ["anna", "ben"])) == [times, "Station ids: anna is CP-0001."]
 
 
 def test_a_timeline_tells_a_charger_and_the_world_in_order():

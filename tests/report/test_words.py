@@ -51,6 +51,16 @@ SAID = [
     (r.Ledger(t=0, entries=[]), "the server's ledger holds no transaction"),
     (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (2, 6, 1500, None, None)]),
      "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), 2 (1.5 kWh to open)"),
+    (r.Ledger(t=0, entries=[(1, 0, 0, 5, 1500), (-1, 2000, 11, 9000, 64)], called={-1: "4711"}),
+     "the server's ledger holds transaction 1 (0 Wh to 1.5 kWh), and the books' 4711"
+     " (of Thu 17:00:02, 11 Wh to 64 Wh), which this charger never began"),
+    (r.Ledger(t=0, entries=[(-1, 2000, 11, None, None), (-2, 2000, 11, None, None)], called={-1: "", -2: "A-7"}),
+     "the server's ledger holds one without an id (of Thu 17:00:02, 11 Wh to open),"
+     " the books' A-7 (of Thu 17:00:02, 11 Wh to open), which this charger never began"),
+    (r.Books(t=0, transactions=1, left_out=0), "your server's books are read: 1 transaction of these stations"),
+    (r.Books(t=0, transactions=12, left_out=3, zoneless=9),
+     "your server's books are read: 12 transactions of these stations, 3 from outside of the run,"
+     " 9 with times without an offset from UTC, taken for UTC"),
     (r.Command(t=0, command="hold", sent=0, plug_in=2, duration_ms=HOUR, result="ignored"),
      "acknowledges a hold: do not charge for 1 h, until Thu 18:00:00 (plug-in 2), and ignores it"),
     (r.Command(t=0, command="amperage", sent=0), "acknowledges the amperage (no limit)"),
@@ -120,3 +130,25 @@ def test_in_a_night_of_changing_clocks_the_zone_is_named():
     clock = Clock(msgspec.structs.replace(SCENARIO, start="2026-11-01T07:30:00Z"))
     assert clock.brief(HOUR) == "Sun 01:30 PDT"
     assert clock.brief(2 * HOUR) == "Sun 01:30 PST"
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "hours", "clocks"),
+    [
+        ("America/Los_Angeles", "2026-03-13T00:00:00Z", 12, "America/Los_Angeles (PDT, UTC-07:00), from 2026-03-12 17:00:00"),
+        ("America/Sao_Paulo", "2026-03-13T00:00:00Z", 12, "America/Sao_Paulo (UTC-03:00), from 2026-03-12 21:00:00"),
+        ("Asia/Kolkata", "2026-03-13T00:00:00Z", 12, "Asia/Kolkata (IST, UTC+05:30), from 2026-03-13 05:30:00"),
+        ("UTC", "2026-03-13T00:00:00Z", 12, "UTC, from 2026-03-13 00:00:00"),
+        (
+            "Europe/Amsterdam", "2026-10-24T22:00:00Z", 12,
+            "Europe/Amsterdam (CEST, UTC+02:00, then CET, UTC+01:00), from 2026-10-25 00:00:00",
+        ),
+        (
+            "Europe/Amsterdam", "2026-01-01T00:00:00Z", 8_760,
+            "Europe/Amsterdam (CET, UTC+01:00, then CEST, UTC+02:00), from 2026-01-01 01:00:00",
+        ),
+    ],
+)  # fmt: skip
+def test_whose_clocks_tell_the_times(zone, start, hours, clocks):
+    scenario = msgspec.structs.replace(SCENARIO, zone=zone, start=start, duration_ms=hours * HOUR)
+    assert Clock(scenario).introduction() == f"Times are those of {clocks}."

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from small_scenario import GOOD, SMALL
 
-from harness import cli, scenario, shipped
+from harness import api, cli, scenario, shipped
 from harness.journal import books
+from harness.journal.format import PLAIN_NAME
 from harness.scenario.forms import Record
-from harness.scenario.target import TARGET
+from harness.scenario.nodes import read_file
+from harness.scenario.target import BENCH, TARGET
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -51,6 +53,14 @@ def test_models_on_the_page(tmp_path, text):
     assert faults(path) == []
 
 
+def test_each_file_that_a_run_leaves_is_on_the_page():
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([\w.]+)` \|", page[page.index("## What a run leaves") :], re.M))
+    unreadable = f"{api.FRAMES_NAME}.unreadable.txt"
+    assert {PLAIN_NAME, api.FRAMES_NAME, unreadable, api.PARITY_NAME, *api.REPORTS} == {name for name in told if "." in name}
+    assert api.FRAMES_NAME in YOUR_SERVER
+
+
 YOUR_SERVER = (DOCS / "your-server.md").read_text(encoding="utf-8")
 
 
@@ -68,6 +78,16 @@ def test_targets_on_the_page(tmp_path, text):
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     assert faults(path) == []
+
+
+@pytest.mark.parametrize("text", blocks("your-chargers.md"))
+def test_benches_on_the_page(tmp_path, text):
+    for name in ("server.pem", "server.key"):
+        (tmp_path / name).touch()
+    path = tmp_path / "bench.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert faults(path) == []
+    assert {field.key for field in BENCH.fields} == set(read_file(path, "bench.yaml").entries)
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

@@ -10,7 +10,7 @@ from harness import scenario, shipped
 from harness.fault import KINDS
 from harness.scenario.nodes import read_file, read_text
 
-SCHEMAS = {kind: scenario.schema(kind) for kind in ("scenario", "model", "target")}
+SCHEMAS = {kind: scenario.schema(kind) for kind in ("scenario", "model", "target", "bench")}
 
 
 def as_json(node):

@@ -163,3 +163,20 @@ def test_other_shown_quantities_are_read_back(value):
     assert units.parse_current_ma(units.format_current(value)) == value
     assert units.parse_energy_wh(units.format_energy(value)) == value
     assert units.parse_power_w(units.format_power(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "messages", "messages"), (1, "messages", "message"), (2, "messages", "messages"), (-1, "drivers", "driver"),
+        (1.0, "drivers", "driver"), (1.5, "drivers", "drivers"), (None, "messages", "messages"),
+        (1, "s", "s"), (1, "per s", "per s"), (1, "kWh", "kWh"), (1, "GBP", "GBP"), (1, "%", "%"),
+    ],
+)  # fmt: skip
+def test_a_unit_behind_its_figure(value, unit, text):
+    assert units.unit_for(value, unit) == text
+
+
+def test_what_is_counted_has_its_number():
+    assert [units.counted(count, "chargers") for count in (0, 1, 2)] == ["0 chargers", "1 charger", "2 chargers"]
+    assert [units.times(count) for count in (1, 2, 3)] == ["once", "twice", "3 times"]

@@ -43,8 +43,8 @@ def test_the_table_shows_met_failed_and_what_was_not_put_to_the_test():
         "charging-continues  12    ·\n"
         "clock-sane           ·  3/1\n"
         "\n"
-        "  1  network.cut (1 plans)\n"
-        "  2  server.crash (1 plans)"
+        "  1  network.cut (1 plan)\n"
+        "  2  server.crash (1 plan)"
     )
 
 

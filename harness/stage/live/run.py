@@ -71,8 +71,9 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
     given_ms, least_ms, whose = min(limits, key=lambda limit: limit[0] / limit[1])
     most = given_ms / least_ms
     if speed > most:
+        fast = f" at {speed:g} times the speed" if speed != 1 else ""
         raise StageError(
-            f"{whose} of {format_duration_ms(given_ms)} at {speed:g} times the speed is under {least_ms} ms; "
+            f"{whose} of {format_duration_ms(given_ms)}{fast} is under {least_ms} ms; "
             f"the most for this scenario is --speed {int(most) if most >= 1 else most:g}"
         )
 

@@ -33,6 +33,7 @@ from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
 from harness.stage.seen.trace import TraceWriter
+from harness.units import counted
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
@@ -149,9 +150,8 @@ class TargetStage(ChargerSide):
         for class_ in dict.fromkeys(self._classes):
             port = next(ports, 0)
             if self.target.ports and not port:
-                raise ExperimentError(
-                    f"the target's range of {len(range(*self.target.ports)) + 1} ports is too small for this plan's targets"
-                )
+                range_ = counted(len(range(*self.target.ports)) + 1, "ports")
+                raise ExperimentError(f"the target's range of {range_} is too small for this plan's targets")
             made = self.toxiproxy.create(f"{self._proxy_names[0]}-{class_}", upstreams[0], listen=f"{listen}:{port}")
             self._proxies[class_, 0] = f"{reach}:{made.rpartition(':')[2]}"
 
@@ -250,8 +250,8 @@ class TargetStage(ChargerSide):
                 who: [books.Start(tx, told.stamp, told.wh, self._charger_ends[self.place_of[who]].id_of(tx)) for tx, told in of.items()]
                 for who, of in self._starts.items()
             }
-            for ledger in books.ledgers(books.read(text, shown), starts, stations, self.scenario.start, end):
-                self.recorder.emit(self.place_of[ledger.who], ledger)
+            for record in books.records_of(books.read(text, shown), starts, stations, self.scenario.start, end):
+                self.recorder.emit(self.place_of.get(record.who, -1), record)
         except books.BooksError as problem:
             raise ExperimentError(f"the books cannot be read: {problem}") from None
 

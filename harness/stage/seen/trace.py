@@ -20,6 +20,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple, TextIO, cast
 
 import msgspec
 
+from harness.units import counted
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 """No log of OCPP is of another year."""
 SCHEMA_VERSION = "1.1"
@@ -287,9 +289,9 @@ class _Reader:
         if self._cut_at:
             yield f"{self._path}:{self._cut_at}: the last line is cut off and was left out"
         if self._soap:
-            yield f"{self._path}: {self._soap} frames of OCPP over SOAP were left out"
+            yield f"{self._path}: {counted(self._soap, 'frames')} of OCPP over SOAP, left out"
         if self._zoneless:
-            yield f"{self._path}: {self._zoneless} times have no zone and are taken as UTC"
+            yield f"{self._path}: {counted(self._zoneless, 'timestamps')} without a zone, taken for UTC"
 
     def frame(self, number: int, line: bytes, *, whole: bool) -> Seen | None:
         """The frame of a line; None where it is to be passed over."""

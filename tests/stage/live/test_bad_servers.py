@@ -462,7 +462,14 @@ def test_books_that_are_exported_later(served, tmp_path, capsys):
     assert main(["check", str(kept), "--ledger", str(books)]) == 0
     assert f"harness check {kept} --ledger {books}" in capsys.readouterr().out
     books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{line}", encoding="utf-8")
-    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger 2 times")
+    assert harness.judge(kept, ledger=books).checks["transactions-accounted"].witness.rule.endswith("stands in the ledger twice")
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line.replace('Z,', ',')}", encoding="utf-8")
+    assert main(["check", str(kept), "--ledger", str(books)]) == 0
+    assert "1 gave times without an offset from UTC, which were taken for UTC" in " ".join(capsys.readouterr().out.split())
+    other = line.replace(",7,", ",4711,").replace(",0,", ",9,")
+    books.write_text(f"station,transaction,start,start_wh,stop,stop_wh\n{line}{other}", encoding="utf-8")
+    told = harness.judge(kept, ledger=books).checks["transactions-accounted"].witness
+    assert told.rule == "transaction 4711 of the books, begun at +00:00:00 at 9 Wh, is in the ledger and never was"
 
 
 def test_books_of_a_run_that_had_its_own_server(tmp_path, capsys):

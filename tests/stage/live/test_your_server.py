@@ -56,4 +56,5 @@ def test_two_hundred_chargers_through_an_outage(street, ocpp_rpc, toxiproxy, tmp
     assert len(repeats) == 20  # their answers were lost, so they were sent again
     header = run.outcome.live
     assert header is not None
+    assert "ben is CP-0002" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
     assert (header.peer, header.target, header.books, header.stations["ben"]) == ("your server", "theirs", True, "CP-0002")

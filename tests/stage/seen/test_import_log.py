@@ -276,7 +276,7 @@ def test_a_repeated_start_that_the_server_books_twice_is_found(judged):
     log = Log().at("09:59").boot().at("10:00").start(0, 7).at("10:01").start(0, 8, "10:00").at("10:30").stop(900, 8)
     run = judged(log.at("10:30:01").status("Available").beats("10:32", "10:50"))
     assert [record.repeat for record in of(run, r.Message) if record.action == "transaction-start"] == [False, True]
-    assert "stands in the ledger 2 times" in run.checks["transactions-accounted"].witness.rule
+    assert "stands in the ledger twice" in run.checks["transactions-accounted"].witness.rule
 
 
 def test_an_end_without_an_id_and_without_a_start_cannot_be_decided(judged):

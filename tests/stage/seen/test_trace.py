@@ -245,5 +245,5 @@ def test_what_is_left_out_is_said(tmp_path):
     path.write_text("\n".join([line(transport="soap"), line(timestamp=AT[:-1]), line()]) + "\n")
     warnings = []
     assert [frame.at for frame in read_trace(path, warn=warnings.append)] == [AT_MS, AT_MS]
-    assert "1 frames of OCPP over SOAP were left out" in warnings[0]
-    assert "1 times have no zone" in warnings[1]
+    assert "1 frame of OCPP over SOAP, left out" in warnings[0]
+    assert "1 timestamp without a zone, taken for UTC" in warnings[1]
