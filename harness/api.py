@@ -195,7 +195,7 @@ def run(
             raise stop from None
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.of(journal_so_far.scenario).judged_from(journal_so_far)) from None
-    return _compared(recorded) if parity else recorded
+    return _compared(recorded, html=html) if parity else recorded
 
 
 def _recorded_live(case: _Case, scenario: Scenario, live: Live, *, twin: bool, progress: Progress | None) -> Run:
@@ -319,7 +319,7 @@ def parity(live_run: Run) -> Parity:
     return compare(live_run.scenario.names(), live_run.records(), simulated.records(), live_run.checks, simulated.checks)
 
 
-def _compared(run: Run) -> Run:
+def _compared(run: Run, *, html: bool) -> Run:
     """A live run with what came of comparing it, told in its reports."""
     from harness.report import parity as shown
 
@@ -332,7 +332,7 @@ def _compared(run: Run) -> Run:
     run = replace(run, outcome=replace(run.outcome, judgement=judgement, parity=found))
     if run.outcome.folder:
         _write(Path(run.outcome.folder) / PARITY_NAME, shown.render(found))
-        _write_reports(run, Path(run.outcome.folder))
+        _write_reports(run, Path(run.outcome.folder), html=html)
     return run
 
 

@@ -132,6 +132,8 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
     doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
     doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
+    doctor.add_argument("--station", metavar="ID", help="with --target: the station that is tried; by default that of a charger anna")
+    doctor.add_argument("--bench", metavar="FILE", help="look at the bench of your chargers, too, which this file tells of")
     lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
@@ -516,8 +518,11 @@ def _doctor(arguments: argparse.Namespace) -> int:
     from harness import doctor
     from harness.report.terminal import MARKS
 
+    if arguments.station and not arguments.target:
+        raise _UsageError("--station is tried at your server: say --target FILE, too")
     found = []
-    for one in doctor.diagnose(toxiproxy=arguments.toxiproxy, target=arguments.target):
+    looked_at = {"toxiproxy": arguments.toxiproxy, "target": arguments.target, "station": arguments.station, "bench": arguments.bench}
+    for one in doctor.diagnose(**looked_at):
         _print([((f"{MARKS[one.mark]} ", one.mark), (one.text, "")), *(((f"    {way}", ""),) for way in one.advice)])
         found.append(one)
     if doctor.can_run(found):

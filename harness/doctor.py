@@ -5,29 +5,34 @@ What is found is a plain value each, made by the probers at the end of this modu
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
+import shutil
 import socket
-import ssl
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from harness import __version__
 from harness.scenario.problems import ScenarioError
-from harness.scenario.target import load_target
+from harness.scenario.target import OF_A_CHARGER, OF_AN_OPERATION, load_bench, load_target
+from harness.stage.errors import ExperimentError
+from harness.stage.live import approach
+from harness.stage.live.approach import PATIENCE_S, NotAgreedError, Place
+from harness.stage.live.bench import tls as bench_tls
+from harness.stage.live.frames import OCPP16, OCPP201
 from harness.stage.live.run import FILES_BESIDE, FILES_PER_CHARGER, MOST_CHARGERS
 from harness.stage.live.toxics import BINARY, INSTALL, VERSION, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.units import counted
-from harness.values import Target
+from harness.values import Bench, Target
 
 OLDEST_PYTHON = (3, 11)
-PATIENCE_S = 5.0
-"""How long your server may take for a connection or an answer."""
+_SOMEBODY = "anna"
+"""The charger that is tried where the target file names stations after chargers: the first of most scenarios that are shipped."""
 _RELEASE = f"https://github.com/Shopify/toxiproxy/releases/download/v{VERSION}"
 _IMAGE = f"ghcr.io/shopify/toxiproxy:{VERSION}"
 _BUILT_BY_GO = "git"
@@ -55,9 +60,11 @@ class Where:
     container: bool
 
 
-def diagnose(*, toxiproxy: str | None = None, target: str | None = None) -> Iterator[Diagnosis]:
-    """Look at all there is to live runs: a Toxiproxy that runs at the URL ``toxiproxy`` instead of one that is started, and your server
-    by its target file."""
+def diagnose(
+    *, toxiproxy: str | None = None, target: str | None = None, station: str | None = None, bench: str | None = None
+) -> Iterator[Diagnosis]:  # fmt: skip
+    """Look at all there is to live runs: a Toxiproxy that runs at the URL ``toxiproxy`` instead of one that is started, your server by its
+    target file, at which ``station`` is tried, and the bench of your chargers by its file."""
     here = where()
     yield of_python(sys.version_info[:3])
     if toxiproxy is None:
@@ -68,7 +75,9 @@ def diagnose(*, toxiproxy: str | None = None, target: str | None = None) -> Iter
     yield of_loopback(loopback_problem())
     yield of_schemas(schema_problem())
     if target is not None:
-        yield from of_target(target)
+        yield from of_target(target, station)
+    if bench is not None:
+        yield from of_bench(bench)
 
 
 def can_run(found: Iterable[Diagnosis]) -> bool:
@@ -162,20 +171,70 @@ def of_schemas(problem: str) -> Diagnosis:
     return Diagnosis("pass", "OCPP schemas: 1.6 and 2.0.1 load")
 
 
-def of_target(file: str) -> Iterator[Diagnosis]:
-    """Your server, by its target file: whether that can be used, the password is there, and the server can be reached and is ready."""
+def of_target(file: str, station: str | None = None) -> Iterator[Diagnosis]:
+    """Your server, by its target file: whether that can be used, the password and the programs are there, and the server can be reached,
+    lets a station in and is ready."""
     try:
         target = load_target(file)
     except ScenarioError as refusal:
-        for problem in refusal.problems:
-            yield Diagnosis("fail", str(problem), ("mend the target file, or give the path of another",))
+        yield from _of_problems(refusal, "target")
         return
     yield Diagnosis("pass", f"target {file}: readable")
+    password = not target.password_from or bool(os.environ.get(target.password_from))
     if target.password_from:
-        yield of_password(target.password_from, given=bool(os.environ.get(target.password_from)))
-    yield of_server(target, connection_problem(target))
+        yield of_password(target.password_from, given=password)
+    yield from of_programs(programs_of(target))
+    problem = connection_problem(target)
+    yield of_server(target, problem)
+    if password and not problem:
+        place = place_of(target, station)
+        found = {schemas.version: handshake_problem(target, place, schemas.subprotocol) for schemas in (OCPP16, OCPP201)}
+        yield of_handshakes(place.station, found)
     if target.ready:
         yield of_readiness(target.ready, readiness_problem(target.ready))
+
+
+def of_bench(file: str) -> Iterator[Diagnosis]:
+    """The bench of your chargers, by its file: whether that can be used, its certificate and programs are there, its address is free."""
+    try:
+        bench = load_bench(file)
+    except ScenarioError as refusal:
+        yield from _of_problems(refusal, "bench's")
+        return
+    yield Diagnosis("pass", f"bench {file}: readable")
+    if bench.certificate:
+        yield of_certificate(bench, certificate_problem(bench))
+    yield from of_programs({f"commands.{name}": words[0] for name, words in bench.commands.items()})
+    yield of_address(bench.listen, listening_problem(bench.listen))
+
+
+def _of_problems(refusal: ScenarioError, whose: str) -> Iterator[Diagnosis]:
+    for problem in refusal.problems:
+        yield Diagnosis("fail", str(problem), (f"mend the {whose} file, or give the path of another",))
+
+
+def of_programs(programs: Mapping[str, str]) -> Iterator[Diagnosis]:
+    """The programs that a file's commands run: what names one → that program."""
+    missing = {name: program for name, program in programs.items() if shutil.which(program) is None}
+    for name, program in missing.items():
+        advice = f"install {program}, or mend its path, which counts from the folder in which `harness` is called"
+        yield Diagnosis("fail", f"{name}: there is no program {program}", (advice,))
+    if programs and not missing:
+        yield Diagnosis("pass", f"commands: {', '.join(dict.fromkeys(programs.values()))} can be run")
+
+
+def of_certificate(bench: Bench, problem: str) -> Diagnosis:
+    """The certificate that a bench shows to its chargers."""
+    if problem:
+        return Diagnosis("fail", f"certificate: {problem}", ("give the chain and its key as PEM files: `certificate` and `key`",))
+    return Diagnosis("pass", f"certificate: {bench.certificate} and its key load")
+
+
+def of_address(listen: str, problem: str) -> Diagnosis:
+    """Where chargers of a bench connect."""
+    if problem:
+        return Diagnosis("fail", f"listening on {listen}: {problem}", ("free that port, or give an address of this machine as `listen`",))
+    return Diagnosis("pass", f"listening on {listen}: the address is free")
 
 
 def of_password(variable: str, *, given: bool) -> Diagnosis:
@@ -190,10 +249,35 @@ def of_server(target: Target, problem: str) -> Diagnosis:
     how = "TLS" if target.url.startswith("wss:") else "TCP"
     if not problem:
         return Diagnosis("pass", f"your server: {target.url} takes {how} connections")
+    text = f"your server: {target.url}: {problem}"
+    if target.elsewhere:
+        return Diagnosis("unknown", text, ("by `toxiproxy` this machine need not reach it, but Toxiproxy must: see that it does",))
     advice = ["start your server, or mend `url`"]
     if how == "TLS":
         advice.append("where its certificate is of your own authority, give that as `ca`")
-    return Diagnosis("fail", f"your server: {target.url}: {problem}", tuple(advice))
+    return Diagnosis("fail", text, tuple(advice))
+
+
+def of_handshakes(station: str, found: Mapping[str, BaseException | None]) -> Diagnosis:
+    """Whether the server lets a station in: version of OCPP → why not, None where it does."""
+    refused = {version: problem for version, problem in found.items() if problem is not None}
+    spoken = [version for version in found if version not in refused]
+    reasons: dict[str, list[str]] = {}
+    for version, problem in refused.items():
+        reasons.setdefault(approach.reason(problem), []).append(version)
+    why = "; ".join(f"OCPP {' or '.join(versions)}: {reason}" for reason, versions in reasons.items())
+    if not refused:
+        return Diagnosis("pass", f"handshake: {station} is let in with OCPP {' and '.join(spoken)}")
+    if spoken:
+        other = "ocpp16-strict" if "1.6" in spoken else "ocpp201"
+        return Diagnosis(
+            "unknown", f"handshake: {station} is let in with OCPP {spoken[0]}, and not with another ({why})",
+            (f"run with --ocpp {spoken[0]}, and have models that say another extend {other}: --set models.NAME.extends={other}",),
+        )  # fmt: skip
+    helps = dict.fromkeys(approach.advice(problem) or "see what your server's log says" for problem in refused.values())
+    hidden = all(isinstance(problem, NotAgreedError) for problem in refused.values())  # one that names none may speak all the same
+    advice = (*helps, "or try another station by --station ID")
+    return Diagnosis("unknown" if hidden else "fail", f"handshake: {station} is not let in ({why})", advice)
 
 
 def of_readiness(url: str, problem: str) -> Diagnosis:
@@ -269,23 +353,50 @@ def schema_problem() -> str:
     return ", ".join(missing)
 
 
+def place_of(target: Target, station: str | None) -> Place:
+    """The charger that is tried at a target."""
+    return Place(charger=_SOMEBODY, number=1, station=station or target.stations([_SOMEBODY])[_SOMEBODY])
+
+
+def programs_of(target: Target) -> dict[str, str]:
+    """The programs that a target's commands, operations and books run, by what names them."""
+    filled = dict.fromkeys(OF_AN_OPERATION, "") | dict.fromkeys(OF_A_CHARGER, _SOMEBODY) | {"number": 1}
+    calls = {f"commands.{name}": words for name, words in target.commands.items()}
+    calls |= {f"operations.{name}": words for name, words in target.operations.items()}
+    calls |= {"books": target.books}
+    return {name: words[0].format(**filled) for name, words in calls.items() if words}
+
+
 def connection_problem(target: Target) -> str:
     """Why the target's server takes no connection; empty: it does. Where TLS is spoken, its certificate is looked at, too."""
-    from harness.stage.live.target import reason, tls
-
-    parts = urlsplit(target.url.replace("{", "").replace("}", ""))
-    secured = parts.scheme == "wss"
     try:
-        with socket.create_connection((parts.hostname, parts.port or (443 if secured else 80)), timeout=PATIENCE_S) as connection:
-            if secured:
-                with tls(target).wrap_socket(connection, server_hostname=parts.hostname):
-                    pass
-    except ssl.SSLError as problem:
-        return reason(problem) if isinstance(problem, ssl.SSLCertVerificationError) else f"no TLS: {problem.reason or problem}"
-    except UnicodeError:
-        return "its name is none that can be resolved"
+        asyncio.run(approach.touch(target, approach.tls(target)))
+    except (OSError, UnicodeError) as problem:
+        return approach.reason(problem)
+    return ""
+
+
+def handshake_problem(target: Target, place: Place, subprotocol: str) -> BaseException | None:
+    """Why the target's server does not let a station in; None: it does."""
+    return asyncio.run(approach.knock(target, approach.tls(target), place, subprotocol))
+
+
+def certificate_problem(bench: Bench) -> str:
+    """Why a bench's certificate cannot be used; empty: it can."""
+    try:
+        bench_tls(bench)
+    except (ExperimentError, OSError) as problem:
+        return str(problem)
+    return ""
+
+
+def listening_problem(listen: str) -> str:
+    """Why nothing can listen at an address; empty: something can."""
+    host, _, port = listen.rpartition(":")
+    try:
+        socket.create_server((host, int(port))).close()
     except OSError as problem:
-        return reason(problem)
+        return approach.reason(problem)
     return ""
 
 

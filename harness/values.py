@@ -527,6 +527,11 @@ class Target(Value, frozen=True, kw_only=True):
     books: tuple[str, ...] = ()
     """The command that prints the transactions in the server's books."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Toxiproxy is somewhere else, and reaches the server from there; this machine need not."""
+        return bool(self.upstream or self.listen or self.reach or self.ports)
+
     def stations(self, chargers: Sequence[str]) -> dict[str, str]:
         """Charger → the id of its station, for all chargers of a scenario in their order."""
         return {name: self.station.format(charger=name, number=number) for number, name in enumerate(chargers, start=1)}

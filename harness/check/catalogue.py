@@ -34,7 +34,7 @@ NAMES: dict[str, str] = {
     "transactions-in-order": "The messages of each charger's transactions arrive in the order of their events.",
     "offline-flag": "A transaction message says that it is from offline exactly when its event happened offline.",
     "no-sequence-gap": "The sequence numbers of a transaction's messages have no gap but a discarded message.",
-    "frames-valid": "What the far end of a live run sends is valid OCPP, and a server answers what is valid without an error.",
+    "frames-valid": "What the far end of a live run sends is valid OCPP; a server answers what is valid without an error, its clock right.",
 }
 """Name → what the check demands, in one line."""
 
@@ -255,9 +255,10 @@ EXPLANATIONS: dict[str, Explanation] = {
         "a live run's far end, your server, sends a frame",
         "it is an OCPP-J array, and its payload is valid by the official schema of its action. Such a run is judged by this check "
         "whatever the scenario says; each message that the server answered validly counts as met, and one that it answered with a "
-        "CALLERROR as failed: all that chargers send here is valid, and of the core that every server has to know",
-        "the frames that came in",
-        "none",
+        "CALLERROR as failed: all that chargers send here is valid, and of the core that every server has to know. A `currentTime` that "
+        "is farther than the bound from the clock of the machine fails once for each charger",
+        "the frames that came in, and the machine's clock",
+        "10 s, for the clock",
         "OCPP-J 1.6 §4; the schemas of OCPP 1.6 and 2.0.1",
     ),
 }

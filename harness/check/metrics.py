@@ -86,6 +86,8 @@ class Totals(Struct, kw_only=True):
     """Steps of the plan that never fired."""
     no_effect: list[str] = []
     """Steps that changed nothing."""
+    contradicted: list[str] = []
+    """What was said to be done at a bench, and what contradicts it."""
 
 
 class Shown(Struct, kw_only=True):
@@ -261,6 +263,9 @@ class Meter:
         if record.who:
             if record.edge == "end" and not record.do.startswith("driver."):
                 self._lifted[record.who] = record.t
+            elif record.edge == "contradicted":
+                of = f" (step {record.step})" if record.step else ""
+                self._totals.contradicted.append(f"{record.who} was said to be unplugged, and {record.with_['why']}{of}")
         elif record.edge == "never-fired":
             self._totals.never_fired.append(record.step)
         elif record.edge == "no-effect" and record.step not in self._totals.no_effect:

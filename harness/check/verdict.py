@@ -63,6 +63,7 @@ def _verdict(
     unknown = [f"{check.name}: {check.why}" for check in checks if check.verdict == "unknown" and check.origin != "contract"]
     judged = {check.name for check in checks}
     unknown += [f"{name}: no contract holds it and nothing judged it" for name in scenario.expect.exercised if name not in judged]
+    unknown += totals.contradicted
     if not any(check.met or check.failed or check.cancelled or check.pending for check in checks if check.origin != "limit"):
         unknown.append("nothing was triggered at all")
     reasons = [*invalid, *passed, *failed, *unknown, *notes]

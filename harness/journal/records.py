@@ -275,14 +275,16 @@ class Action(Record, kw_only=True, tag="action"):
 
 
 class Fault(Record, kw_only=True, tag="step"):
-    """A step of the plan began or ended, never fired, or changed nothing; or a message fault struck a message of this charger. Evidence.
-    One record per charger concerned (``who``), and one with an empty ``who`` for the step itself."""
+    """A step of the plan began or ended, never fired, or changed nothing; or a message fault struck a message of this charger; or somebody
+    at a bench said that a car was unplugged, and its charger contradicts that. Evidence. One record per charger concerned (``who``), and
+    one with an empty ``who`` for the step itself."""
 
     step: str
+    """Empty where it is not of the plan: the end of one of the scenario's sessions, at a bench."""
     do: str
-    edge: Literal["start", "struck", "end", "recovered", "never-fired", "no-effect"]
+    edge: Literal["start", "struck", "end", "recovered", "never-fired", "no-effect", "contradicted"]
     with_: dict[str, int | str | bool | list[str]] = {}
-    """The step's arguments; of a strike, ``delay_ms`` where it delays."""
+    """The step's arguments; of a strike, ``delay_ms`` where it delays; of a contradiction, ``why``."""
 
 
 class Server(Record, kw_only=True, tag="server"):
@@ -336,7 +338,8 @@ class Station(Record, kw_only=True, tag="station"):
 
 
 class Finding(Record, kw_only=True, tag="finding"):
-    """Live: what came in from the far end is no valid OCPP; without ``who``: what was to be the server's books cannot be read. Evidence."""
+    """Live: what came in from the far end is no valid OCPP, or tells of a clock that is wrong; without ``who``: what was to be the server's
+    books cannot be read. Evidence."""
 
     what: str
     """What is wrong with it, and where."""

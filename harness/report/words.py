@@ -203,6 +203,9 @@ def _action(record: r.Action, clock: Clock) -> str:
 
 
 def _fault(record: r.Fault, clock: Clock) -> str:
+    if record.edge == "contradicted":
+        of = f" (step {record.step})" if record.step else ""
+        return f"its car was said to be unplugged{of}, and the charger contradicts that: {record.with_['why']}"
     edge = {
         "start": "begins",
         "end": "ends",
@@ -250,7 +253,7 @@ def _station(record: r.Station, clock: Clock) -> str:
 def _finding(record: r.Finding, clock: Clock) -> str:
     if not record.who:
         return record.what
-    return f"what came over the wire is no valid OCPP: {record.what}"
+    return f"what came over the wire is wrong: {record.what}"
 
 
 def _settled(record: r.Settled, clock: Clock) -> str:

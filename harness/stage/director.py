@@ -18,7 +18,7 @@ from harness.stage.clock import LAST, PLAN, Timekeeper
 from harness.stage.plan import Cast, Timeline
 from harness.stage.port import Ongoing
 from harness.stage.recorder import Recorder
-from harness.values import Moment, Scenario, Step
+from harness.values import ChargerModel, Moment, Scenario, Step
 
 
 class Carrier(Protocol):
@@ -73,7 +73,7 @@ class Director:
         self._settles = 0
         self._changes = [scenario.duration_ms]
         """When the plan is to do something, and the end: a heap."""
-        self._retries_ms = max(_retries_ms(scenario, name) for name in {entry.model for entry in scenario.chargers})
+        self._retries_ms = max(retries_ms(scenario.models[name]) for name in {entry.model for entry in scenario.chargers})
 
     # What the stage tells.
 
@@ -324,9 +324,8 @@ class Director:
                 self.recorder.emit(place, Fault(t=now, who=name, step=step.id, do=step.do, edge=edge))  # type: ignore[arg-type]
 
 
-def _retries_ms(scenario: Scenario, model: str) -> int:
+def retries_ms(model: ChargerModel) -> int:
     """How long a charger of this model may go on retrying a message."""
-    charger = scenario.models[model]
-    rules = charger.queue
+    rules = model.queue
     waits = rules.interval_ms * (rules.attempts * (rules.attempts - 1) // 2 if rules.attempts else 1)
-    return waits + max(1, rules.attempts) * charger.link.answer_timeout_ms + charger.link.keepalive_ms
+    return waits + max(1, rules.attempts) * model.link.answer_timeout_ms + model.link.keepalive_ms

@@ -80,6 +80,11 @@ def test_a_step_that_never_fired_is_reported():
     assert (judged.verdict, judged.reasons) == ("pass", ["step late: never fired"])
 
 
+def test_what_a_charger_contradicts_leaves_the_run_unknown():
+    judged = judge(totals=replace(TWO, contradicted=["anna was said to be unplugged, and it reports Charging"]))
+    assert (judged.verdict, judged.reasons) == ("unknown", ["anna was said to be unplugged, and it reports Charging"])
+
+
 KNOWN = (KnownFailure(check="can-always-charge", charger="ben", reason="a bug we know", link="https://example.org/1"),)
 
 

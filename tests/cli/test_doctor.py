@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import sys
@@ -12,11 +13,18 @@ from pathlib import Path
 
 import pytest
 import trustme
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
+from websockets.typing import Subprotocol
 
 from harness import doctor
 from harness.cli import main
 from harness.doctor import Where
+from harness.stage.live.approach import NotAgreedError
 from harness.stage.live.toxics import BINARY, INSTALL, VERSION
+from harness.values import Target
 
 MACHINES = {
     "Linux": (Where("Linux", "x86_64", False), ["toxiproxy-server-linux-amd64", "docker run --rm --network host", INSTALL, "--direct"]),
@@ -38,6 +46,21 @@ def test_how_to_get_toxiproxy_on(name):
     assert doctor.of_binary(None, "", "", here).advice == doctor.how_to_get_toxiproxy(here)
 
 
+ELSEWHERE = Target(name="t", file="t.yaml", url="ws://localhost:9000/{station}", upstream="csms:9000")
+
+
+def refusal(status: int) -> InvalidStatus:
+    return InvalidStatus(Response(status, "", Headers()))
+
+
+@pytest.mark.parametrize(
+    ("status", "way"),
+    [(302, "no redirect is followed"), (400, "log"), (401, "`password`"), (403, "admit the station"), (404, "`url`"), (503, "is ready")],
+)
+def test_what_helps_against_a_refusal(status, way):
+    assert any(way in line for line in doctor.of_handshakes("CP1", {"1.6": refusal(status)}).advice)
+
+
 @pytest.mark.parametrize(
     ("diagnosis", "mark", "says"),
     [
@@ -56,6 +79,20 @@ def test_how_to_get_toxiproxy_on(name):
         (doctor.of_loopback("operation not permitted"), "fail", "loopback: operation not permitted"),
         (doctor.of_schemas(""), "pass", "1.6 and 2.0.1 load"),
         (doctor.of_schemas("OCPP 1.6 lacks its own"), "fail", "OCPP 1.6 lacks its own"),
+        (doctor.of_handshakes("CP1", {"1.6": None, "2.0.1": None}), "pass", "CP1 is let in with OCPP 1.6 and 2.0.1"),
+        (
+            doctor.of_handshakes("CP1", {"1.6": None, "2.0.1": refusal(400)}),
+            "unknown",
+            "in with OCPP 1.6, and not with another (OCPP 2.0.1: HTTP 400)",
+        ),
+        (
+            doctor.of_handshakes("CP1", {"1.6": refusal(401), "2.0.1": refusal(401)}),
+            "fail",
+            "CP1 is not let in (OCPP 1.6 or 2.0.1: HTTP 401)",
+        ),
+        (doctor.of_handshakes("CP1", {"1.6": refusal(400), "2.0.1": refusal(404)}), "fail", "(OCPP 1.6: HTTP 400; OCPP 2.0.1: HTTP 404)"),
+        (doctor.of_handshakes("CP1", {"1.6": NotAgreedError()}), "unknown", "(OCPP 1.6: no subprotocol was agreed on)"),
+        (doctor.of_server(ELSEWHERE, "connection refused"), "unknown", "connection refused"),
         (doctor.of_password("SECRET", given=True), "pass", "SECRET is set"),
         (doctor.of_password("SECRET", given=False), "fail", "SECRET is not set"),
     ],
@@ -144,15 +181,111 @@ def target(tmp_path, monkeypatch):
     return written
 
 
-def test_your_server_is_there(capsys, answering, target):
-    file = target(f"ws://{answering}", f"ready: http://{answering}/health\npassword_from: THEIR_SECRET\n")
+class Csms:
+    """A server that knows one station with its password and speaks this version; in a thread of its own."""
+
+    def __init__(self, version: str, tls: ssl.SSLContext | None = None) -> None:
+        self.came: list[str] = []
+        self.left: list[int] = []
+        self._door = serve(
+            self._speak, "127.0.0.1", 0, subprotocols=[Subprotocol(version)], ssl=tls, process_request=self._knock, ping_interval=None
+        )  # fmt: skip
+        self.address = f"127.0.0.1:{self._door.socket.getsockname()[1]}"
+        threading.Thread(target=self._door.serve_forever, daemon=True).start()
+
+    def _knock(self, connection: ServerConnection, request: Request) -> Response | None:
+        if request.path == "/health":
+            return connection.respond(200, "")
+        if request.path != "/CP-0001":
+            return connection.respond(404, "")
+        wanted = "Basic " + base64.b64encode(b"CP-0001:a secret of the test").decode()
+        return None if request.headers.get("Authorization") == wanted else connection.respond(401, "")
+
+    def _speak(self, connection: ServerConnection) -> None:
+        self.came.append(str(connection.subprotocol))
+        for _ in connection:
+            """Nothing is said."""
+        self.left.append(connection.close_code or 0)
+
+    def stop(self) -> None:
+        self._door.shutdown()
+
+
+@pytest.fixture
+def csms() -> Iterator[Csms]:
+    one = Csms("ocpp1.6")
+    yield one
+    one.stop()
+
+
+STATION = "station: CP-{number:04}\n"
+
+
+def test_your_server_is_there(capsys, answering, target, csms):
+    file = target(f"ws://{csms.address}", f"{STATION}ready: http://{csms.address}/health\npassword_from: THEIR_SECRET\n")
     code, told = lines(capsys, "--toxiproxy", answering, "--target", file)
     assert code == 0
-    assert told[-5:-1] == [
+    assert told[-7:-1] == [
         f"✓ target {file}: readable", "✓ password: the environment variable THEIR_SECRET is set",
-        f"✓ your server: ws://{answering}/{{station}} takes TCP connections",
-        f"✓ readiness: http://{answering}/health says that it is ready",
+        f"✓ your server: ws://{csms.address}/{{station}} takes TCP connections",
+        "? handshake: CP-0001 is let in with OCPP 1.6, and not with another (OCPP 2.0.1: HTTP 400)",
+        "    run with --ocpp 1.6, and have models that say another extend ocpp16-strict: --set models.NAME.extends=ocpp16-strict",
+        f"✓ readiness: http://{csms.address}/health says that it is ready",
     ]  # fmt: skip
+    assert (csms.came, csms.left) == (["ocpp1.6"], [1000])
+
+
+@pytest.mark.parametrize(("more", "words", "why"), [
+    (STATION, (), "CP-0001 is not let in (OCPP 1.6 or 2.0.1: HTTP 401)"),
+    ("password_from: THEIR_SECRET\n", (), "anna is not let in (OCPP 1.6 or 2.0.1: HTTP 404)"),
+    (STATION, ("--station", "CP-9"), "CP-9 is not let in (OCPP 1.6 or 2.0.1: HTTP 404)"),
+])  # fmt: skip
+def test_your_server_lets_nobody_in(capsys, answering, target, csms, more, words, why):
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", target(f"ws://{csms.address}", more), *words)
+    assert code == 6
+    assert f"✗ handshake: {why}" in told
+
+
+def test_programs_that_are_not_there(capsys, answering, target, csms, tmp_path):
+    more = f"""password: a secret of the test
+commands: {{stop: [no-such-program, csms], start: ['{sys.executable}', -m, csms]}}
+operations: {{override: [./no-such-app, '{{station}}']}}
+"""
+    code, told = lines(capsys, "--toxiproxy", answering, "--target", target(f"ws://{csms.address}", STATION + more))
+    assert code == 6
+    assert [line for line in told if line.startswith("✗")] == [
+        "✗ commands.stop: there is no program no-such-program", "✗ operations.override: there is no program ./no-such-app",
+    ]  # fmt: skip
+
+
+# The bench of your chargers.
+
+
+def test_a_bench(capsys, answering, tmp_path):
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "server.pem"))
+    issued.private_key_pem.write_to_path(str(tmp_path / "server.key"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        file = tmp_path / "bench.yaml"
+        file.write_text(
+            f"harness: 1\nlisten: {address}\ncertificate: server.pem\nkey: server.key\ncommands: {{unplug: ['{sys.executable}']}}\n"
+        )
+        code, told = lines(capsys, "--toxiproxy", answering, "--bench", str(file))
+    assert code == 6
+    assert f"✗ listening on {address}: address already in use" in told
+    assert f"✓ commands: {sys.executable} can be run" in told
+    code, told = lines(capsys, "--toxiproxy", answering, "--bench", str(file))
+    assert (code, f"✓ listening on {address}: the address is free" in told) == (0, True)
+    (tmp_path / "server.key").write_text("no key")
+    code, told = lines(capsys, "--toxiproxy", answering, "--bench", str(file))
+    assert code == 6
+    assert [line for line in told if line.startswith("✗ certificate: ") and "are no certificate with its key" in line]
+
+
+def test_a_station_is_tried_at_a_server(capsys):
+    assert main(["doctor", "--station", "CP-1"]) == 4
+    assert "--station is tried at your server: say --target FILE, too" in capsys.readouterr().err
 
 
 def test_your_server_is_not_there_nor_its_password(capsys, answering, target, monkeypatch):
@@ -190,19 +323,10 @@ def test_a_server_that_speaks_tls(capsys, answering, target, tmp_path, ca, code,
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with socket.create_server(("127.0.0.1", 0)) as door:
-
-        def greet() -> None:
-            try:
-                with context.wrap_socket(door.accept()[0], server_side=True):
-                    return
-            except OSError:
-                return
-
-        thread = threading.Thread(target=greet)
-        thread.start()
-        found, told = lines(capsys, "--toxiproxy", answering, "--target", target(f"wss://127.0.0.1:{door.getsockname()[1]}", ca))
-        socket.create_connection(door.getsockname()).close()  # where nobody knocked
-        thread.join()
+    one = Csms("ocpp1.6", tls=context)
+    file = target(f"wss://{one.address}", f"{STATION}password_from: THEIR_SECRET\n{ca}")
+    found, told = lines(capsys, "--toxiproxy", answering, "--target", file)
+    one.stop()
     assert found == code
     assert [line for line in told if says in line]
+    assert bool([line for line in told if "CP-0001 is let in with OCPP 1.6" in line]) == (code == 0)

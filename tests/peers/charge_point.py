@@ -67,6 +67,9 @@ class Charger:
     def unplug(self) -> None:
         asyncio.run_coroutine_threadsafe(self._unplug(), self._loop).result(10)
 
+    def report(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._link.call(self._status()), self._loop).result(10)
+
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._done.set)
         self._thread.join(10)

@@ -22,9 +22,8 @@ from harness.report.outcome import (
     number,
     sentence,
     stage_text,
-    unit_text,
 )  # fmt: skip
-from harness.units import format_duration_ms
+from harness.units import format_duration_ms, unit_for
 
 FILE_NAME = "report.html"
 _SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?", "warn": "!", "invalid": "✗", "interrupted": "…"}
@@ -178,7 +177,7 @@ def _lasts(seconds: float | None) -> str:
 
 
 def _difference(metric: MetricValue, words: str) -> str:
-    unit = unit_text(metric.value, metric.unit)
+    unit = unit_for(metric.value, metric.unit)
     if metric.value is None:
         return _figure(number(metric.run), unit, words, "in this run; there is none without the faults to compare with")
     both = f"{number(metric.run)} with the faults, {number(metric.twin)} without them"

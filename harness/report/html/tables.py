@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from harness.report.clock import Clock
 from harness.report.html.gather import Course, Gatherer
 from harness.report.html.text import listed, name, say, table, tag
-from harness.report.outcome import NO_COMMAND, Outcome, difference_text, is_shown, margin_text, mark, number, repeat_label, unit_text
+from harness.report.outcome import NO_COMMAND, Outcome, difference_text, is_shown, margin_text, mark, number, repeat_label
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import REASONS
-from harness.units import format_duration_ms, format_energy
+from harness.units import format_duration_ms, format_energy, unit_for
 from harness.values import Claim, Clause, Moment, Scenario, Step
 
 MOST_ROWS = 250
@@ -148,7 +148,7 @@ def _whom(step: Step) -> str:
 def metrics(outcome: Outcome) -> str:
     """All metrics; those compared with the twin with both figures."""
     rows = [
-        [say(key), say(number(metric.value)), say(unit_text(metric.value, metric.unit)), say(difference_text(key, metric))]
+        [say(key), say(number(metric.value)), say(unit_for(metric.value, metric.unit)), say(difference_text(key, metric))]
         for key, metric in outcome.judgement.metrics.items() if metric.value is not None or metric.run is not None
     ]  # fmt: skip
     return table(("metric", "value", "unit", "the run and its twin"), rows, "All metrics", aligned="lrll")

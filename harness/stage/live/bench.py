@@ -15,8 +15,8 @@ import hmac
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from harness.journal.records import Fault, Finding, Message, PlugIn, Power, Reco
 from harness.journal.records import Link as LinkRecord
 from harness.stage.base import Progress
 from harness.stage.clock import ARRIVAL
+from harness.stage.director import retries_ms
 from harness.stage.errors import ExperimentError
 from harness.stage.live import commands, frames
 from harness.stage.live.clock import LiveClock
@@ -38,8 +39,9 @@ from harness.stage.live.stage import HOST
 from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
-from harness.stage.seen.observer import Observer
+from harness.stage.seen.observer import TOLERANCE_MS, Observer
 from harness.stage.seen.trace import TraceWriter
+from harness.units import format_duration_ms
 from harness.values import Bench, Scenario, Step
 from harness.world.charger import Charger
 from harness.world.link import NEVER
@@ -60,6 +62,17 @@ DEEDS = {
 POWER_ON = "power-on"
 _UNDO = {"power-off": POWER_ON, "out-of-service": "in-service"}
 """What is done, and what is done at the step's end."""
+
+
+@dataclass(slots=True)
+class Unplugging:
+    """Somebody at the bench says that a car is unplugged: between when that was asked for and when it was said to be done."""
+
+    asked: int
+    done: int
+    step: str
+    doubted: bool = False
+    """The person has been told that the charger contradicts it."""
 
 
 class Shadow(Charger):
@@ -124,6 +137,8 @@ class BenchStage(ServerSide):
             port.exact += 1
         self._pulling: set[int] = set()
         """Where somebody is taking a station off mains."""
+        self._unplugged: dict[int, Unplugging] = {}
+        """Place → the last unplugging of its car, until another is plugged in."""
         self._met = asyncio.Event()
         """Every charger is connected."""
 
@@ -141,7 +156,7 @@ class BenchStage(ServerSide):
         if self.toxiproxy is None:
             self._door_host, self._door_ports[0] = host, int(port)
         if self.bench.certificate:
-            self._tls = _tls(self.bench)
+            self._tls = tls(self.bench)
         await self._open_door(0)
         await self._put_proxies([f"{HOST}:{self._door_ports[0]}"], "harness")
         self._open = True
@@ -180,6 +195,7 @@ class BenchStage(ServerSide):
         """The run is over: have the observers tell."""
         end = self.scenario.duration_ms
         for port, observer in zip(self.ports, self._observers, strict=True):
+            self._look_back(port, end)
             if port.lost_at is not None:
                 self._losses[port.place].append((port.lost_at, end))
             for since, until in self._losses[port.place]:
@@ -225,12 +241,19 @@ class BenchStage(ServerSide):
     def _unasked(self, port: Port, text: str | bytes) -> None:
         self._finds(port, "an answer to a call that was not made, or is answered already", text)
 
+    def _shown(self, port: Port) -> str:
+        """A charger by its name, and its make once it has told of that."""
+        observer = self._observers[port.place]
+        make = f"{observer.vendor} {observer.model}".strip()
+        return f"{port.charger.name} ({make})" if make else port.charger.name
+
     def _came(self, port: Port, desk: Line) -> None:
         now = self.live_clock.catch_up()
         port.charger.link.state = "online"
         port.charger.power = "on"
         self._emit(port.place, LinkRecord(t=now, who=port.charger.name, state="online", cause="connected"))
         self._observers[port.place].connected(now)
+        self._say(f"{self._shown(port)}: connected")
         self.after(port, now)
         if all(each.charger.link.online for each in self.ports):
             self._met.set()
@@ -244,6 +267,7 @@ class BenchStage(ServerSide):
         port.charger.link.state = "waiting" if port.charger.power == "on" else "off"
         self._emit(port.place, LinkRecord(t=now, who=port.charger.name, state="offline", cause="closed"))
         self._observers[port.place].disconnected(now)
+        self._say(f"{self._shown(port)}: disconnected")
         self.after(port, now)
 
     def _heard(self, port: Port, now: int, processed_at: int) -> None:
@@ -262,8 +286,6 @@ class BenchStage(ServerSide):
     # What they say, and what is said to them.
 
     def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
-        if not self.live_clock.started:
-            self.calendar.epoch_ms = int(time.time() * 1000)  # no time of the scenario passes yet: it is now
         self._keep(port, text, up=True)
         super()._takes(port, desk, text)
 
@@ -281,6 +303,7 @@ class BenchStage(ServerSide):
             self._emit(port.place, Station(
                 t=now, who=observer.name, vendor=observer.vendor, model=observer.model, firmware=observer.firmware
             ))  # fmt: skip
+        self._tell_of(port, now, frame.action, request)
         if request is None:
             self._background(port, desk, frame)
             return None
@@ -293,6 +316,21 @@ class BenchStage(ServerSide):
         for _ in range(copies):
             self.clock.at(now + delay_ms, ARRIVAL, port.place, self._book, port, desk, frame, sent)
         return None
+
+    def _tell_of(self, port: Port, now: int, action: str, request: Request | None) -> None:
+        """Tell the person at the bench of what a charger has just told."""
+        if action == "BootNotification":
+            firmware = self._observers[port.place].firmware
+            self._say(f"{self._shown(port)}: registers{', firmware ' if firmware else ''}{firmware}")
+        if request is not None and request.number == 1 and request.action in ("transaction-start", "transaction-end"):
+            edge = "starts" if request.action == "transaction-start" else "ends"
+            late_ms = (now - request.stamp) // 1000 * 1000
+            ago = f", {format_duration_ms(late_ms)} ago" if TOLERANCE_MS < late_ms <= now else ""
+            self._say(f"{self._shown(port)}: transaction {request.tx or 'unknown'} {edge}{ago}")
+        said = self._unplugged.get(port.place)
+        if said is not None and not said.doubted and (why := self._denial(port, said, patient=False)):
+            said.doubted = True
+            self._say(f"{self._shown(port)}: its car is said to be unplugged, and {why}")
 
     def _book(self, port: Port, desk: Line, frame: Frame, sent: Sent) -> None:
         told = sent.request.stamp, sent.request.wh
@@ -362,6 +400,9 @@ class BenchStage(ServerSide):
         if deed == "power-off":
             self._pulling.add(port.place)
         command = self.bench.commands.get(deed)
+        asked = self.live_clock.catch_up()
+        if deed == "plug-in":
+            self._look_back(port, asked)
         if command is not None:
             words = [word.format(charger=name, station=station) for word in command]
             ended = await commands.run(words, commands.COMMAND_S)
@@ -370,6 +411,7 @@ class BenchStage(ServerSide):
             done = True
         else:
             async with self._asking:
+                asked = self.live_clock.catch_up()
                 done = await self._person(f"{name}: {_WORDS[deed]}")
         now = self.live_clock.catch_up()
         self._pulling.discard(port.place)
@@ -377,10 +419,27 @@ class BenchStage(ServerSide):
             if step is not None:
                 self._emit(-1, Fault(t=now, step=step.id, do=step.do, edge="never-fired"))
             self._say(f"{name}: skipped")
+        elif deed == "unplug":
+            self._unplugged[port.place] = Unplugging(asked, now, step.id if step is not None else "")
         elif deed == "power-off" and port.charger.power == "on":
             self._mains_gone(port, now)
         elif deed == POWER_ON:
             self._observers[port.place].mains(now, on=True)
+
+    def _denial(self, port: Port, said: Unplugging, *, patient: bool) -> str:
+        """What of the charger's words contradicts that its car was unplugged; empty: nothing."""
+        return self._observers[port.place].denies_unplugging(said.asked, said.done, patient=patient)
+
+    def _look_back(self, port: Port, now: int) -> None:
+        """Another car comes, or the run is over: journal it where the charger contradicts that its last car was unplugged."""
+        said = self._unplugged.pop(port.place, None)
+        if said is None:
+            return
+        lately = max([said.done, *(until for _, until in self._losses[port.place])])
+        patient = port.lost_at is None and port.charger.link.online and now - lately >= retries_ms(port.charger.model)
+        if why := self._denial(port, said, patient=patient):
+            who = port.charger.name
+            self._emit(port.place, Fault(t=now, who=who, step=said.step, do="driver.unplug", edge="contradicted", with_={"why": why}))
 
     def _mains_gone(self, port: Port, now: int) -> None:
         port.charger.power = "off"
@@ -406,6 +465,18 @@ class BenchStage(ServerSide):
 
     # Faults.
 
+    def begin(self, ongoing: Ongoing) -> None:
+        """A fault begins to act, and the person at the bench is told, who else is asked to do it."""
+        if ongoing.step.do not in DEEDS:
+            self._say(f"step {ongoing.step.id} ({ongoing.step.do}) begins")
+        super().begin(ongoing)
+
+    def lift(self, ongoing: Ongoing) -> None:
+        """A fault is lifted."""
+        if ongoing.step.do not in DEEDS:
+            self._say(f"step {ongoing.step.id} ({ongoing.step.do}) ends")
+        super().lift(ongoing)
+
     def _network_reset(self, ongoing: Ongoing, by: int) -> None:
         lines = [desk for place in ongoing.places if (desk := self._desks[place]) is not None and not desk.gone]
         if lines:
@@ -414,7 +485,8 @@ class BenchStage(ServerSide):
             self.director.no_effect(ongoing.step)
 
 
-def _tls(bench: Bench) -> ssl.SSLContext:
+def tls(bench: Bench) -> ssl.SSLContext:
+    """How a bench speaks TLS. Raises :class:`ExperimentError` where its certificate and key are none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

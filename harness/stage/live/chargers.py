@@ -37,6 +37,13 @@ def _connector() -> Any:
     return Connect
 
 
+async def connect(url: str, subprotocol: str, headers: dict[str, str], **options: Any) -> Any:
+    """Open the WebSocket of a charger, and wait for it as long as it takes: whoever calls gives it up."""
+    from websockets.typing import Subprotocol
+
+    return await _connector()(url, **_CLIENT, subprotocols=[Subprotocol(subprotocol)], additional_headers=headers, **options)
+
+
 class ChargerSide(LiveStage):
     """A live run whose chargers are ours."""
 
@@ -51,8 +58,8 @@ class ChargerSide(LiveStage):
 
     # What depends on whose the server is.
 
-    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
-        """Where the charger finds its server: a URL, and what else opening a connection takes."""
+    def _where(self, port: Port) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """Where the charger finds its server: a URL, headers, and what else opening a connection takes."""
         raise NotImplementedError
 
     def _recall(self, port: Port, line: Line, frame: frames.Frame, order: Command) -> str:
@@ -72,12 +79,9 @@ class ChargerSide(LiveStage):
     # Connecting.
 
     async def _connect(self, port: Port, epoch: int) -> Any:
-        from websockets.typing import Subprotocol
-
-        subprotocol = Subprotocol(self._charger_ends[port.place].frames.subprotocol)
-        url, options = self._where(port)
-        headers = {EPOCH_HEADER: str(epoch), **options.pop("additional_headers", {})}
-        return await _connector()(url, **_CLIENT, subprotocols=[subprotocol], additional_headers=headers, **options)
+        url, headers, options = self._where(port)
+        subprotocol = self._charger_ends[port.place].frames.subprotocol
+        return await connect(url, subprotocol, {EPOCH_HEADER: str(epoch), **headers}, **options)
 
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)

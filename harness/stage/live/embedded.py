@@ -57,16 +57,18 @@ class Embedded(ChargerSide, ServerSide):
         async with some:
             web_socket = await self._connect(port, 0)
             action, payload = end.boot()
-            await web_socket.send(end.frames.call("0", action, payload))
+            call = end.frames.call("0", action, payload)
+            self._keep(port, call, up=True, greeting=True)
+            await web_socket.send(call)
             end.frames.check_result(action, frames.read(await web_socket.recv()).payload)
         self._hold_line(port, Line(web_socket, 0, up=True))
 
     # What each side asks of the other.
 
-    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
+    def _where(self, port: Port) -> tuple[str, dict[str, str], dict[str, Any]]:
         shard = port.account.shard
         address = self._proxies.get((self._classes[port.place], shard)) or f"{HOST}:{self._door_ports[shard]}"
-        return f"ws://{address}/ocpp/{port.charger.name}", {}
+        return f"ws://{address}/ocpp/{port.charger.name}", {}, {}
 
     def _finds(self, port: Port, problem: str, text: str | bytes) -> None:
         raise FrameError(f"the embedded server: {problem}: {text!r}")  # both ends are ours: a defect

@@ -18,7 +18,7 @@ from harness.stage.live import bench, embedded, target, yours
 from harness.stage.live.options import Live
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
-from harness.stage.seen.trace import TraceWriter
+from harness.stage.seen.trace import TraceWriter, beside
 from harness.units import format_duration_ms
 from harness.values import Scenario
 
@@ -106,6 +106,9 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, begin: Begin, frames: Path
     Raises :class:`ExperimentError` where the surroundings fail. Whatever happens, listeners, connections and proxies are gone
     afterwards, and a Toxiproxy that was started for the run is stopped.
     """
+    if frames is not None:
+        for left in (frames, beside(frames)):  # by a try that did not come to its start
+            left.unlink(missing_ok=True)
     own = None if how.direct or how.toxiproxy else OwnServer(_binary())
     try:
         proxies = None if how.direct else Toxiproxy(own.url if own else how.toxiproxy)

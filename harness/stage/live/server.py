@@ -14,12 +14,15 @@ from harness.stage.clock import ARRIVAL
 from harness.stage.errors import ExperimentError
 from harness.stage.live import frames, ocpp16, ocpp201
 from harness.stage.live.codec import Payload, ServerEnd
+from harness.stage.live.doorstep import REQUEST_S, Doorstep
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Ordered, Sent
 from harness.stage.live.stage import HOST, LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
 from harness.stage.port import Port
 from harness.world.messages import ACCEPTED, Answer, Command, Request
 
+STRANGERS = 100
+"""How many connections, beside two for each charger, may be open that have not asked for anything yet."""
 _SUBPROTOCOLS: Any = ("ocpp2.0.1", "ocpp1.6")
 
 
@@ -40,6 +43,7 @@ class ServerSide(LiveStage):
         self._doors: list[Any] = [None] * self.scenario.server.shards
         """What listens for each shard; None while nothing does."""
         self._at_the_door = asyncio.Lock()
+        self._doorstep = Doorstep(2 * len(self.ports) + STRANGERS, self._may_hold)
         self._door_host = HOST
         self._tls: ssl.SSLContext | None = None
         self._door_ports = [0] * self.scenario.server.shards
@@ -104,15 +108,22 @@ class ServerSide(LiveStage):
                     f"the embedded server cannot listen on {self._door_host}:{self._door_ports[shard]}: {problem.strerror}"
                 ) from None
             self._door_ports[shard] = sock.getsockname()[1]
+            options: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls, "ssl_handshake_timeout": REQUEST_S}
+            # The time that an attempt takes is the world's to say: the doorstep is for those who ask for nothing.
+            options |= {"open_timeout": None, "create_connection": self._doorstep.connection}
             door = await serve(
                 partial(self._serve, shard), sock=sock, process_request=partial(self._let_knock, shard), subprotocols=_SUBPROTOCOLS,
-                select_subprotocol=self._agree, compression=None, ping_interval=None, open_timeout=None, close_timeout=1,
-                max_size=LARGEST_FRAME, server_header=None, logger=QUIET, ssl=self._tls,
+                select_subprotocol=self._agree, compression=None, ping_interval=None, close_timeout=1, max_size=LARGEST_FRAME,
+                server_header=None, logger=QUIET, **options,
             )  # fmt: skip
             if self.down[shard]:
                 door.close(close_connections=False)
             else:
                 self._doors[shard] = door
+
+    def _may_hold(self) -> bool:
+        """Whether a proxy may hold what somebody said on a new connection."""
+        return bool(self._chores) or any(ongoing.step.do.startswith("network.") for ongoing in self.director.ongoing.values())
 
     def _agree(self, connection: Any, offered: Sequence[Any]) -> Any:
         """A charger's connection speaks what its model does."""
@@ -195,7 +206,9 @@ class ServerSide(LiveStage):
         frame = frames.read(await web_socket.recv())
         end = self._server_ends[port.place]
         payload = end.result(Request("registration", 0), frame.payload, ACCEPTED, 0)
-        await web_socket.send(end.frames.result(frame.id, frame.action, cast("Payload", payload)))
+        answer = end.frames.result(frame.id, frame.action, cast("Payload", payload))
+        self._keep(port, answer, up=False, greeting=True)
+        await web_socket.send(answer)
 
     def _takes(self, port: Port, desk: Line, text: str | bytes) -> None:
         if desk.gone or desk.epoch != port.epoch:

@@ -209,12 +209,18 @@ class LiveStage(Stage):
                 return None
         return frame
 
-    def _keep(self, port: Port, text: str | bytes, *, up: bool) -> None:
+    def _keep(self, port: Port, text: str | bytes, *, up: bool, greeting: bool = False) -> None:
         """Write a frame into the log of frames, as it is sent by an end of ours or comes in from one that is not."""
+        self._tell_time()
         if self.trace is not None:
             raw = text if isinstance(text, str) else text.decode(errors="replace")
             version: Version = "2.0.1" if port.charger.model.protocol == "ocpp2.0.1" else "1.6"
-            self.trace.write(self.calendar.text(self.clock.now), port.charger.name, version, UP if up else DOWN, raw)
+            self.trace.write(self.calendar.text(self.clock.now), port.charger.name, version, UP if up else DOWN, raw, greeting=greeting)
+
+    def _tell_time(self) -> None:
+        """No time of the scenario passes before its start: by the wall clock, where that is its time, it is now."""
+        if not self.own_time and not self.live_clock.started:
+            self.calendar.epoch_ms = int(time.time() * 1000)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(work)

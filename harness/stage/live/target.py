@@ -7,25 +7,22 @@ itself are the target file's commands, what drivers do in the app are its operat
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
 
 from harness.journal import books
 from harness.journal.records import Command as CommandRecord
 from harness.journal.records import Finding, Proxied, Return
 from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError
-from harness.stage.live import commands, frames, ocpp201
+from harness.stage.live import approach, commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
+from harness.stage.live.codec import Payload
 from harness.stage.live.frames import Frame, FrameError
 from harness.stage.live.lines import Line, Sent
 from harness.stage.live.options import Live
@@ -33,7 +30,7 @@ from harness.stage.live.toxics import Toxiproxy
 from harness.stage.port import Ongoing, Port
 from harness.stage.recorder import Sink
 from harness.stage.seen.trace import TraceWriter
-from harness.units import counted
+from harness.units import counted, format_duration_ms
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
@@ -43,8 +40,8 @@ _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
 _GOODBYE_S = 2.0
 _LONGEST_WAIT_S = 10
-_HOPELESS = (301, 302, 303, 307, 308, 400, 401, 403, 404)
-"""HTTP statuses that do not change by waiting."""
+CLOCK_TOLERANCE_MS = 10_000
+"""How far a server's clock may be from this machine's."""
 _RESTARTS = ("server.crash", "server.upgrade")
 _UNDOES = {"stop": "start", "pause": "resume"}
 _TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
@@ -75,25 +72,6 @@ class Elsewhere(Server):
         request.taken_in = answer.result == "accepted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """How one charger of a run is called at the target."""
-
-    charger: str
-    number: int
-    station: str
-
-    def fill(self, pattern: str, **more: Any) -> str:
-        """A pattern of the target file for this charger."""
-        return pattern.format(charger=self.charger, number=self.number, station=self.station, **more)
-
-
-def places(target: Target, scenario: Scenario) -> list[Place]:
-    """How the chargers of a scenario are called at a target, in their order."""
-    stations = target.stations(scenario.names())
-    return [Place(charger=name, number=number, station=stations[name]) for number, name in enumerate(stations, start=1)]
-
-
 class TargetStage(ChargerSide):
     """A live run against your server."""
 
@@ -107,7 +85,7 @@ class TargetStage(ChargerSide):
         super().__init__(scenario, sink, clock, toxiproxy=toxiproxy, trace=trace, progress=progress)
         self.target = target
         self.ledger_file = ledger
-        self.places = places(target, scenario)
+        self.places = approach.places(target, scenario)
         self._starts: dict[str, dict[int, Request]] = {}
         """Charger → transaction → the request that told of its start, by which the books are read."""
         self._wanted: list[dict[str, int]] = [{} for _ in self.ports]
@@ -116,7 +94,12 @@ class TargetStage(ChargerSide):
         """Whether the charger has a new connection, and no answer yet."""
         self._owed = ""
         """The command that undoes what was last done to the server's process; empty: it runs."""
-        self._ssl = tls(target) if target.url.startswith("wss:") else None
+        self._clocks_found: set[int] = set()
+        """The places of chargers whose server's clock was found wrong."""
+        try:
+            self._ssl = approach.tls(target)
+        except ssl.SSLError as problem:
+            raise ExperimentError(f"{target.ca} is no authority's certificate: {approach.reason(problem)}") from None
         for port, place in zip(self.ports, self.places, strict=True):
             end = self._charger_ends[port.place]
             end.tag = port.charger.kit.tag or place.fill(target.tag)
@@ -128,11 +111,12 @@ class TargetStage(ChargerSide):
     async def prepare(self) -> None:
         """Wait until the server is ready, put the proxies before it, and have every charger connected and accepted."""
         target = self.target
+        host, port = approach.address(target)
+        if self.toxiproxy is None or not target.elsewhere:
+            await self._reach_it(f"{host}:{port}")
         if target.ready:
             await self._wait_ready()
-        parts = urlsplit(target.url.replace("{", "").replace("}", ""))
-        upstream = target.upstream or f"{parts.hostname}:{parts.port or (443 if self._ssl else 80)}"
-        await self._put_proxies([upstream], f"harness-{target.name}")
+        await self._put_proxies([target.upstream or f"{host}:{port}"], f"harness-{target.name}")
         some = asyncio.Semaphore(_GREETINGS_AT_ONCE)
         greetings = [asyncio.ensure_future(self._greet(port, some)) for port in self.ports]
         try:
@@ -142,6 +126,18 @@ class TargetStage(ChargerSide):
                 greeting.cancel()
         self._open = True
         self._spawn(self.watch())
+
+    async def _reach_it(self, address: str) -> None:
+        """Wait until the server takes a connection that goes straight to it. Behind a proxy all that goes wrong looks like a close."""
+        until = self._loop.time() + self.target.ready_timeout_ms / 1000
+        while True:
+            try:
+                await approach.touch(self.target, self._ssl)
+                return
+            except (OSError, UnicodeError) as problem:
+                if approach.hopeless(problem) or self._loop.time() + _AGAIN_S > until:
+                    raise ExperimentError(f"your server cannot be reached at {address}: {approach.reason(problem)}") from None
+            await asyncio.sleep(_AGAIN_S)
 
     def _make_proxies(self, upstreams: list[str]) -> None:
         assert self.toxiproxy is not None
@@ -171,7 +167,7 @@ class TargetStage(ChargerSide):
 
     async def _greet(self, port: Port, some: asyncio.Semaphore) -> None:
         """The charger's connection from before the start: the server has accepted it."""
-        from websockets.exceptions import InvalidStatus, WebSocketException
+        from websockets.exceptions import WebSocketException
 
         until = self._loop.time() + self.target.ready_timeout_ms / 1000
         end = self._charger_ends[port.place]
@@ -180,17 +176,15 @@ class TargetStage(ChargerSide):
             wait_s, line, hopeless = _AGAIN_S, None, False
             try:
                 async with some, asyncio.timeout(self.target.ready_timeout_ms / 1000):
-                    web_socket = await self._connect(port, 0)
-                    line = Line(web_socket, 0, up=True)
+                    line = Line(await self._connect(port, 0), 0, up=True)
                     self._all_lines.add(line)
-                    answered = await _ask(web_socket, end, "b1", *end.boot())
+                    answered = await self._register(port, line)
                     if end.status(answered) == "Accepted":
                         break
                     why = f"its BootNotification is answered {end.status(answered)}"
                     wait_s = max(float(min(answered.get("interval", 0), _LONGEST_WAIT_S)), _AGAIN_S)
             except (OSError, EOFError, WebSocketException, TimeoutError) as problem:
-                why = reason(problem)
-                hopeless = isinstance(problem, InvalidStatus) and problem.response.status_code in _HOPELESS
+                why, hopeless = self._why_not(port, line, problem)
             except (FrameError, ValueError) as problem:
                 why = f"its BootNotification is answered with no valid frame: {problem}"
             if line is not None:
@@ -203,6 +197,41 @@ class TargetStage(ChargerSide):
             await asyncio.sleep(wait_s)
         self._hold_line(port, line)
         port.charger.out.append(Request("status", 0))
+
+    async def _register(self, port: Port, line: Line) -> Payload:
+        """Send a BootNotification and wait for its answer; other frames meanwhile are left unanswered. Raises :class:`FrameError`."""
+        end, id_ = self._charger_ends[port.place], "b1"
+        action, payload = end.boot()
+        call = end.frames.call(id_, action, payload)
+        self._keep(port, call, up=True, greeting=True)
+        sent_s = self._loop.time()
+        await line.socket.send(call)
+        while True:
+            text = await line.socket.recv()
+            self._keep(port, text, up=False, greeting=True)
+            frame = frames.read(text)
+            if frame.id == id_ and frame.kind == frames.CALLERROR:
+                raise FrameError(f"CALLERROR {frame.error}")
+            if frame.id == id_ and frame.kind == frames.CALLRESULT:
+                end.frames.check_result(action, frame.payload)
+                self._look_at_clock(port, action, frame, int((self._loop.time() - sent_s) * 1000), text)
+                return frame.payload
+
+    def _why_not(self, port: Port, line: Line | None, problem: BaseException) -> tuple[str, bool]:
+        """Why a charger did not get in, with what may help, and whether waiting does not."""
+        from websockets.exceptions import ConnectionClosed
+
+        if line is not None and (not isinstance(problem, ConnectionClosed) or line.socket.subprotocol is not None):
+            return approach.reason(problem), False
+        refusal = problem if line is None else approach.NotAgreedError()
+        why, helps = approach.reason(refusal), approach.advice(refusal)
+        if approach.may_speak_another(refusal):
+            spoken, model = self._charger_ends[port.place].frames.version, port.charger.model.name
+            other = "1.6" if spoken == "2.0.1" else "2.0.1"
+            helps = f"if it does not speak OCPP {spoken}: --ocpp {other}, or another model for the chargers that have {model}"
+        elif not helps and self.toxiproxy is not None and self.target.elsewhere:
+            helps = f"see whether Toxiproxy reaches it{' at ' if self.target.upstream else ''}{self.target.upstream}"
+        return f"{why}; {helps}" if helps else why, approach.hopeless(refusal)
 
     def open(self) -> None:
         """The run begins: what the chargers tell a server that has accepted them goes out."""
@@ -257,21 +286,14 @@ class TargetStage(ChargerSide):
 
     # What the chargers' side asks.
 
-    def _where(self, port: Port) -> tuple[str, dict[str, Any]]:
-        place = self.places[port.place]
-        options: dict[str, Any] = {"additional_headers": {}}
-        if self._ssl is not None:
-            options["ssl"] = self._ssl
-        password = os.environ.get(self.target.password_from, "") if self.target.password_from else place.fill(self.target.password)
-        if password:
-            secret = base64.b64encode(f"{place.station}:{password}".encode()).decode()
-            options["additional_headers"]["Authorization"] = f"Basic {secret}"
+    def _where(self, port: Port) -> tuple[str, dict[str, str], dict[str, Any]]:
+        url, headers = approach.door(self.target, self.places[port.place])
+        options: dict[str, Any] = {} if self._ssl is None else {"ssl": self._ssl}
         proxy = self._proxies.get((self._classes[port.place], 0))
         if proxy is not None:
             host, _, number = proxy.rpartition(":")
             options |= {"host": host, "port": int(number)}
-        quoted = replace(place, charger=quote(place.charger, safe=""), station=quote(place.station, safe=""))
-        return quoted.fill(self.target.url), options
+        return url, headers, options
 
     def _send(self, port: Port, request: Request, *, attempt: bool = False) -> None:
         if request.action == "transaction-start":
@@ -328,7 +350,20 @@ class TargetStage(ChargerSide):
         sent: Sent | None = line.sent.get(frame.id)
         if sent is not None and frame.kind == frames.CALLERROR:
             self._finds(port, f"{sent.action} is valid, and answered with the error {frame.error}", text)
+        if sent is not None and frame.kind == frames.CALLRESULT and sent.action in ("BootNotification", "Heartbeat"):
+            with suppress(FrameError):  # what is no time is found all the same
+                self._look_at_clock(port, sent.action, frame, self.clock.now - sent.processed_at, text)
         super()._hears_answer(port, line, frame, text)
+
+    def _look_at_clock(self, port: Port, action: str, frame: Frame, waited_ms: int, text: str | bytes) -> None:
+        """Find, once for each charger, that the server's clock is wrong: its time is that of some moment since the call was sent."""
+        ahead_ms = self.calendar.ms(frame.payload.get("currentTime", "")) - self.clock.now
+        off_ms = max(ahead_ms, min(ahead_ms + waited_ms, 0))
+        if abs(off_ms) > CLOCK_TOLERANCE_MS and port.place not in self._clocks_found:
+            self._clocks_found.add(port.place)
+            way = "ahead of" if off_ms > 0 else "behind"
+            off = format_duration_ms(abs(off_ms) // 1000 * 1000)
+            self._finds(port, f"{action}: the server's clock is {off} {way} this machine's", text)
 
     def _answer_came(self, port: Port, request: Request, answer: Answer) -> None:
         now = self.clock.now
@@ -411,53 +446,6 @@ class TargetStage(ChargerSide):
         else:
             self._wanted[port.place].pop(deed.action, None)
             self.server.refused(now, port.place, deed)
-
-
-async def _ask(web_socket: Any, end: Any, id_: str, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Send a CALL and wait for its answer; other frames meanwhile are left unanswered. Raises :class:`FrameError`."""
-    await web_socket.send(end.frames.call(id_, action, payload))
-    while True:
-        frame = frames.read(await web_socket.recv())
-        if frame.id == id_ and frame.kind == frames.CALLERROR:
-            raise FrameError(f"CALLERROR {frame.error}")
-        if frame.id == id_ and frame.kind == frames.CALLRESULT:
-            end.frames.check_result(action, frame.payload)
-            return frame.payload
-
-
-def tls(target: Target) -> ssl.SSLContext:
-    """How to speak TLS with a target's server: whom to trust. Raises :class:`ssl.SSLError` where its authority's file is none."""
-    context = ssl.create_default_context(cafile=target.ca or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def reason(problem: BaseException) -> str:
-    """Why a connection did not come about, in words."""
-    import socket
-
-    from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus, NegotiationError
-
-    if isinstance(problem, InvalidStatus):
-        return f"HTTP {problem.response.status_code}"
-    if isinstance(problem, ssl.SSLCertVerificationError):
-        return f"its certificate is not good: {problem.verify_message}"
-    if isinstance(problem, ssl.SSLError):
-        return f"no TLS: {problem.reason or problem.__class__.__name__}"
-    if isinstance(problem, socket.gaierror):
-        return "its name cannot be resolved"
-    if isinstance(problem, TimeoutError):
-        return "no answer in time"
-    if isinstance(problem, NegotiationError):
-        return f"the subprotocol is not agreed on: {problem}"
-    if isinstance(problem, (InvalidMessage, EOFError)):
-        return "the connection was closed, or what answers is no WebSocket"
-    if isinstance(problem, ConnectionClosed):
-        return "the connection was closed"
-    if isinstance(problem, OSError):
-        told = os.strerror(problem.errno) if problem.errno else str(problem)  # asyncio puts its own words there
-        return told.lower() or "the connection was closed"
-    return str(problem) or type(problem).__name__
 
 
 async def play(

@@ -37,6 +37,8 @@ _STATES_201: dict[str, State] = {
     "Occupied": "Preparing", "Reserved": "Available", "EVConnected": "Preparing", "Idle": "Available",
 }  # fmt: skip
 """Words of OCPP 2.0.1, and OCPP 1.6's Reserved, for what has another name in the journal."""
+_WITH_A_CAR = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+"""The states in which a cable is in for sure; others may stay for a while when it is out."""
 _LATE_REMEMBERED = 256
 _COUNTED = frozenset({"transaction-start", "transaction-end", "authorise", "registration"})
 """Messages whose failure is told."""
@@ -124,6 +126,22 @@ class Observer:
     def knows(self, transaction: Any) -> bool:
         """Whether a transaction id is one of this charger's."""
         return _name(transaction) in self._by_id
+
+    def denies_unplugging(self, asked: int, done: int, *, patient: bool) -> str:
+        """What the charger tells that cannot be so if its car was unplugged between these two times, in words; empty: nothing.
+
+        ``patient``: it has had the time to tell of its transaction's end, so that one that goes on tells something, too.
+        """
+        facts = sorted(self._history.states, key=lambda fact: fact.at)
+        before = [fact.what for fact in facts if fact.at <= asked]
+        since = [fact.what for fact in facts if fact.at > asked]
+        transactions = self._history.transactions
+        if "Available" in (*before[-1:], *since) or any(tx.reason == "EVDisconnected" and tx.end_at >= asked for tx in transactions):
+            return ""
+        if facts and facts[-1].at > done and facts[-1].what in _WITH_A_CAR:
+            return f"it reports {facts[-1].what}"
+        goes_on = any(tx.at <= done and tx.end_at < 0 for tx in transactions)
+        return "its transaction goes on" if patient and goes_on else ""
 
     # The charger's calls.
 

@@ -32,6 +32,8 @@ DOWN: Direction = "csms-to-cp"
 CALL, CALLRESULT, CALLERROR = "CALL", "CALLRESULT", "CALLERROR"
 
 LONGEST_LINE_BYTES = 64 << 20
+GREETING = "greeting"
+"""In a record's ``meta``: it is of a virtual charger's registration before its run began, of which the run's journal has nothing."""
 UNNAMED = "charger"
 """The charger of records that name none."""
 HIDDEN = "***"
@@ -72,6 +74,8 @@ class Seen(NamedTuple):
     payload: dict[str, Any]
     error: str
     line: int
+    greeting: bool = False
+    """It is of a registration before the run began."""
 
 
 def parts_of(text: str) -> Parts | None:
@@ -121,12 +125,17 @@ def _hide(key: str, item: Any, *, setting: bool) -> Any:
     return {**redacted(item), "key": HIDDEN} if key == "vpn" and isinstance(item, dict) and "key" in item else redacted(item)
 
 
+def beside(log: Path) -> Path:
+    """Where the texts go that are no frames, and so cannot be in a log."""
+    return log.with_name(f"{log.name}.unreadable.txt")
+
+
 class TraceWriter:
     """Appends frames to a log. Use it as a context manager. Raises :class:`OSError` where the file cannot be written."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.unreadable_path = self.path.with_name(f"{self.path.name}.unreadable.txt")
+        self.unreadable_path = beside(self.path)
         self.written = 0
         """How many frames are in the log."""
         self.unreadable = 0
@@ -142,8 +151,9 @@ class TraceWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def write(self, time: str, charger: str, version: Version, direction: Direction, raw: str) -> None:
-        """Append a frame. ``time`` is ISO 8601 in UTC with milliseconds, ``raw`` the frame as it went over the wire."""
+    def write(self, time: str, charger: str, version: Version, direction: Direction, raw: str, *, greeting: bool = False) -> None:
+        """Append a frame. ``time`` is ISO 8601 in UTC with milliseconds, ``raw`` the frame as it went over the wire; ``greeting``: it is of
+        a registration before the run began."""
         parts = parts_of(raw)
         if parts is None:
             self._set_aside(time, charger, direction, raw)
@@ -171,6 +181,8 @@ class TraceWriter:
             record["error"] = error
         untouched = payload is parts.payload and error is parts.error
         record["raw"] = raw if untouched else _frame(parts, payload, error)
+        if greeting:
+            record["meta"] = {GREETING: True}
         with self._named():
             self._file.write(_ENCODE(record) + b"\n")
         self.written += 1
@@ -227,7 +239,8 @@ def _connector_of(payload: Any) -> int | None:
 
 
 def read_trace(path: str | Path, *, warn: Callable[[str], None] = lambda _: None) -> list[Seen]:
-    """All frames of a log, plain or gzip, in the order of their times; those of one time stay in the order of the file.
+    """All frames of a log, plain or gzip, in the order of their times; those of one time stay in the order of the file. Greetings are left
+    out, as the journal of their run has nothing of them, unless there is nothing else.
 
     ``warn`` is told, in a sentence each, what was passed over: a last line that was cut off, SOAP, times without a zone. Raises
     :class:`TraceError` for a line that is no record, or a file without any, and :class:`OSError`.
@@ -245,7 +258,7 @@ def read_trace(path: str | Path, *, warn: Callable[[str], None] = lambda _: None
         expected = f"a log in the OCPP trace format {SCHEMA_VERSION}, a JSON object on each line"
         raise TraceError(f"{path}:1:1: found no frame, expected {expected}")
     frames.sort(key=lambda seen: seen.at)
-    return frames
+    return [seen for seen in frames if not seen.greeting] or frames
 
 
 def _lines(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[int, bytes, bool]]:
@@ -349,7 +362,10 @@ class _Reader:
         code = str(error.get("code", "")) if kind == CALLERROR and isinstance(error, dict) else ""
         id_ = text("messageId") or (parts.id if parts is not None else "")
         at = self._time(number, line, text("timestamp"))
-        return Seen(at, text("chargePointId") or UNNAMED, cast("Version", version), up, kind, id_, action, payload or {}, code, number)
+        meta = record.get("meta")
+        greeting = isinstance(meta, dict) and meta.get(GREETING) is True
+        charger = text("chargePointId") or UNNAMED
+        return Seen(at, charger, cast("Version", version), up, kind, id_, action, payload or {}, code, number, greeting)
 
     def _time(self, number: int, line: bytes, text: str) -> int:
         try:

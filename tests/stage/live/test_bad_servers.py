@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -22,9 +23,14 @@ from harness.cli import main
 from harness.journal import records as r
 from harness.journal.reader import Journal
 from harness.stage.errors import ExperimentError
+from harness.stage.live import approach
+from harness.stage.live import target as targets
+from harness.stage.live.codec import Calendar
+from harness.stage.live.frames import Frame
 
 SCENARIO = HERE / "alone.yaml"
-NOW = "2026-11-26T12:00:00Z"
+NOW = "now"
+"""Stands for the time at which it is answered."""
 ACCEPTED = {"status": "Accepted", "currentTime": NOW, "interval": 300}
 GOOD = {
     "BootNotification": ACCEPTED, "Heartbeat": {"currentTime": NOW}, "StatusNotification": {}, "MeterValues": {}, "StopTransaction": {},
@@ -35,8 +41,11 @@ GOOD = {
 class Bad:
     """A server on a port of loopback, in a thread of its own, that answers as ``answers`` says."""
 
-    def __init__(self, answers=None, *, tls=None, status=None, location="", after=(), after_start=()):
+    def __init__(self, answers=None, *, tls=None, status=None, location="", first=(), after=(), after_start=(), speaks="ocpp1.6"):
         self.answers = {**GOOD, **(answers or {})}
+        self.first = first
+        self.speaks = speaks
+        """Its subprotocol; empty: it names none, and closes."""
         self.after = after
         self.after_start = after_start
         self.heard = []
@@ -53,7 +62,8 @@ class Bad:
     async def _run(self):
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        options = {"subprotocols": ["ocpp1.6"], "ssl": self._tls, "compression": None, "max_size": None, "process_request": self._knock}
+        spoken = [self.speaks] if self.speaks else None
+        options = {"subprotocols": spoken, "ssl": self._tls, "compression": None, "max_size": None, "process_request": self._knock}
         async with serve(self._speak, "127.0.0.1", 0, **options) as door:
             self.port = door.sockets[0].getsockname()[1]
             self._ready.set()
@@ -74,6 +84,10 @@ class Bad:
     async def _speak(self, socket):
         self._sockets.add(socket)
         with suppress(ConnectionClosed):
+            if not self.speaks:
+                await socket.close(1002)
+            for more in self.first:
+                await socket.send(more)
             await self._talk(socket)
         self._sockets.discard(socket)
 
@@ -85,7 +99,8 @@ class Bad:
                 continue
             answer = self.answers[action]
             if answer is not None:
-                await socket.send(answer if isinstance(answer, str) else json.dumps([3, id_, answer]))
+                told = json.dumps([3, id_, answer]).replace(json.dumps(NOW), json.dumps(datetime.now(UTC).isoformat()))
+                await socket.send(answer if isinstance(answer, str) else told)
             if action == "StartTransaction":
                 first, self.after_start = self.after_start, ()
                 for more in first:
@@ -112,14 +127,21 @@ def served():
         one.stop()
 
 
+LONG = "ready_timeout: 10 min\n"
+"""What goes wrong at once does not wait so long."""
+BARE = ("plan=[]", "duration=1 s", "expect.exercised=[]")
+"""A run of a second in which the server answers, and no more."""
+
+
 def target(folder, port, *, scheme="ws", host="127.0.0.1", more=""):
     file = folder / "mine.yaml"
-    file.write_text(f"harness: 1\nurl: {scheme}://{host}:{port}/{{station}}\nready_timeout: 1 s\n{more}", encoding="utf-8")
+    soon = "" if LONG in more else "ready_timeout: 1 s\n"
+    file.write_text(f"harness: 1\nurl: {scheme}://{host}:{port}/{{station}}\n{soon}{more}", encoding="utf-8")
     return file
 
 
-def against(file, *overrides, **options):
-    return harness.run(SCENARIO, live=harness.Live(target=file, direct=True, **options), overrides=overrides)
+def against(file, *overrides, out=None, **options):
+    return harness.run(SCENARIO, live=harness.Live(target=file, direct=True, **options), overrides=overrides, out=out)
 
 
 def test_a_good_one_passes(served, tmp_path):
@@ -152,7 +174,7 @@ def test_one_that_never_accepts(served, tmp_path, answer, why, capsys):
 
 
 def test_one_that_wants_a_password(served, tmp_path):
-    with pytest.raises(ExperimentError, match="before the start: HTTP 401"):
+    with pytest.raises(ExperimentError, match="before the start: HTTP 401; give the station's password"):
         against(target(tmp_path, served(status=HTTPStatus.UNAUTHORIZED).port))
 
 
@@ -161,14 +183,61 @@ def test_one_that_is_not_there(tmp_path):
         against(target(tmp_path, 9))
 
 
+def through(toxiproxy, file, *overrides):
+    return harness.run(SCENARIO, live=harness.Live(target=file, toxiproxy=f"{toxiproxy.host}:{toxiproxy.port}"), overrides=overrides)
+
+
 def test_one_that_is_not_there_behind_toxiproxy(toxiproxy, tmp_path):
-    with pytest.raises(ExperimentError, match="the connection was closed"):
-        harness.run(SCENARIO, live=harness.Live(target=target(tmp_path, 9), toxiproxy=f"{toxiproxy.host}:{toxiproxy.port}"))
+    with pytest.raises(ExperimentError, match=r"your server cannot be reached at 127\.0\.0\.1:9: connection refused"):
+        through(toxiproxy, target(tmp_path, 9))
 
 
-def test_one_whose_name_nobody_knows(tmp_path):
-    with pytest.raises(ExperimentError, match="its name cannot be resolved"):
-        against(target(tmp_path, 80, host="nowhere.invalid"))
+def test_one_whose_certificate_is_not_good_behind_toxiproxy(served, toxiproxy, tmp_path):
+    with pytest.raises(ExperimentError, match=r"cannot be reached at 127\.0\.0\.1:\d+: its certificate is not good"):
+        through(toxiproxy, target(tmp_path, secured(tmp_path, served), scheme="wss", more=LONG))
+
+
+@pytest.mark.parametrize(
+    ("host", "why"), [("nowhere.invalid", "its name cannot be resolved"), (f"{'a' * 70}.example", "its name is none that can be resolved")]
+)
+def test_one_whose_name_nobody_knows(toxiproxy, tmp_path, host, why):
+    with pytest.raises(ExperimentError, match=why):
+        through(toxiproxy, target(tmp_path, 80, host=host, more=LONG))
+
+
+def test_one_that_comes_up_late_is_waited_for(served, tmp_path, monkeypatch):
+    async def not_yet(*arguments):
+        if refusals:
+            raise refusals.pop()
+        await touch(*arguments)
+
+    refusals = [ConnectionRefusedError(), ConnectionResetError(), TimeoutError(), ssl.SSLEOFError()]
+    touch = approach.touch
+    monkeypatch.setattr(approach, "touch", not_yet)
+    monkeypatch.setattr(targets, "_AGAIN_S", 0.001)
+    assert findings(against(target(tmp_path, served().port), *BARE)) == []
+    assert refusals == []
+
+
+def test_one_that_only_toxiproxy_reaches(served, toxiproxy, tmp_path):
+    file = target(tmp_path, 9, more=f"toxiproxy: {{upstream: '127.0.0.1:{served().port}'}}\n")
+    assert findings(through(toxiproxy, file, *BARE)) == []
+    file = target(tmp_path, 9, more="toxiproxy: {upstream: '127.0.0.1:9'}\n")
+    with pytest.raises(ExperimentError, match=r"the connection was closed.*; see whether Toxiproxy reaches it at 127\.0\.0\.1:9"):
+        through(toxiproxy, file)
+
+
+def test_an_authority_that_is_none(tmp_path):
+    with pytest.raises(ExperimentError, match=r"mine\.yaml is no authority's certificate: no TLS: "):
+        against(target(tmp_path, 9, scheme="wss", more="ca: mine.yaml\n"))
+
+
+@pytest.mark.parametrize(("speaks", "ocpp"), [("ocpp1.6", "2.0.1"), ("ocpp2.0.1", "1.6"), ("", "1.6")])
+def test_one_that_speaks_another_version(served, tmp_path, speaks, ocpp):
+    other = "1.6" if ocpp == "2.0.1" else "2.0.1"
+    why = "HTTP 400" if speaks else "no subprotocol was agreed on"
+    with pytest.raises(ExperimentError, match=rf"{why}; if it does not speak OCPP {ocpp}: --ocpp {other}, or another model .* have box"):
+        against(target(tmp_path, served(speaks=speaks).port, more=LONG), ocpp=ocpp)
 
 
 def test_one_that_is_not_ready(served, tmp_path):
@@ -209,6 +278,37 @@ def test_one_that_has_expired_is_not(served, tmp_path):
 def test_one_of_an_unknown_authority_is_not(served, tmp_path):
     with pytest.raises(ExperimentError, match="its certificate is not good"):
         against(target(tmp_path, secured(tmp_path, served), scheme="wss"))
+
+
+# The frames from before the start.
+
+
+def kept(folder):
+    return [json.loads(line) for line in (folder / "frames.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_frames_of_the_greeting_are_kept_without_secrets(served, tmp_path):
+    secret = '[2, "k", "ChangeConfiguration", {"key": "AuthorizationKey", "value": "s3cret"}]'
+    run = against(target(tmp_path, served(first=(secret,)).port), *BARE, out=tmp_path / "run")
+    frames = kept(tmp_path / "run")
+    greeting = [(frame["action"], frame["messageType"]) for frame in frames if frame.get("meta") == {"greeting": True}]
+    assert greeting == [("BootNotification", "CALL"), ("ChangeConfiguration", "CALL"), ("BootNotification", "CALLRESULT")]
+    assert "s3cret" not in (tmp_path / "run" / "frames.jsonl").read_text(encoding="utf-8")
+    start = datetime.fromisoformat(run.scenario.start)
+    times = [datetime.fromisoformat(frame["timestamp"]) for frame in frames]
+    assert times == sorted(times)
+    assert all((moment < start) == ("meta" in frame) for moment, frame in zip(times, frames, strict=True))
+    imported = harness.import_log(tmp_path / "run" / "frames.jsonl", scenario=SCENARIO)
+    assert {check.name: check.failing for check in imported.checks.values() if check.failed} == {}
+    assert all(check.met <= run.checks[check.name].met for check in imported.checks.values() if check.name in run.checks)
+
+
+def test_those_of_a_run_that_did_not_begin_are_kept_until_the_next_try(served, tmp_path):
+    for status in ("Rejected", "Pending"):
+        file = target(tmp_path, served({"BootNotification": {**ACCEPTED, "status": status}}).port)
+        with pytest.raises(ExperimentError, match=status):
+            against(file, out=tmp_path / "run")
+        assert {frame["payload"].get("status") for frame in kept(tmp_path / "run")} == {None, status}
 
 
 # In the midst of a run: findings, and the run goes on.
@@ -289,7 +389,37 @@ def test_a_command_that_is_valid_and_cannot_be_obeyed_is_rejected(served, tmp_pa
 
 def test_a_leap_second_is_a_time(served, tmp_path):
     run = against(target(tmp_path, served({"Heartbeat": {"currentTime": "2026-06-30T23:59:60Z"}}).port), "plan=[]", "expect.exercised=[]")
-    assert findings(run) == []
+    assert ["the server's clock is" in found for found in findings(run)] == [True]  # and that it is of another day is all that is wrong
+
+
+LONG_AGO = {"currentTime": "2020-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize("action", ["BootNotification", "Heartbeat"])
+def test_a_server_whose_clock_is_wrong_is_found(served, tmp_path, action):
+    run = against(target(tmp_path, served({action: {**GOOD[action], **LONG_AGO}}).port), "plan=[]", "duration=2 s", "expect.exercised=[]")
+    (found,) = findings(run)  # once, however often it tells the time
+    assert found.startswith(f"{action}: the server's clock is ")
+    assert found.endswith(" behind this machine's")
+    assert (run.verdict, run.checks["frames-valid"].failing) == ("fail", ["anna"])
+
+
+@pytest.mark.parametrize(
+    ("told", "waited_s", "off"),
+    [
+        ("12:00:10", 0, ""), ("12:00:11.5", 0, "11 s ahead of"), ("11:59:50", 0, ""), ("11:59:49", 0, "11 s behind"),
+        ("11:59:30", 20, ""), ("11:59:29", 20, "11 s behind"),  # of any moment since it was asked
+    ],
+)  # fmt: skip
+def test_a_clock_may_be_ten_seconds_off(told, waited_s, off):
+    found = []
+    stage = SimpleNamespace(
+        calendar=Calendar("2026-03-12T11:00:00Z"), clock=SimpleNamespace(now=3_600_000), _clocks_found=set(),
+        _finds=lambda port, what, text: found.append(what),
+    )  # fmt: skip
+    answer = Frame(3, "1", "", {"currentTime": f"2026-03-12T{told}Z"})
+    targets.TargetStage._look_at_clock(stage, SimpleNamespace(place=0), "Heartbeat", answer, waited_s * 1000, "")
+    assert found == ([f"Heartbeat: the server's clock is {off} this machine's"] if off else [])
 
 
 def test_a_redirect_is_not_followed(served, tmp_path):

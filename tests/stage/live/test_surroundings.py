@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ class Server:
         from websockets.exceptions import ConnectionClosed
 
         self.met += 1
-        now = "2026-11-26T12:00:00Z"
+        now = datetime.now(UTC).isoformat()
         answers = {"BootNotification": {"status": "Accepted", "currentTime": now, "interval": 300}, "Heartbeat": {"currentTime": now}}
         with suppress(ConnectionClosed):
             if not self.reads and self.met > 1:

@@ -45,11 +45,16 @@ def free_port() -> int:
     return port
 
 
-def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -> harness.Run:
-    """A run with two chargers that do this wrong."""
+TOLD: dict[Path, list[str]] = {}
+"""What the person at the bench was told, by the folder of the run."""
+
+
+def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), lies: tuple[str, ...] = (), **options) -> harness.Run:
+    """A run with two chargers that do this wrong, and a person who ``skips`` this and ``lies`` about that, of which ben's charger tells."""
     port = free_port()
     chargers: dict[str, Charger] = {}
-    told: list[str] = []
+    out = folder / (wrong or "good")
+    told = TOLD[out] = []
 
     def say(text: str) -> None:
         told.append(text)
@@ -61,6 +66,10 @@ def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -
         name, what = text.split(": ")
         if what in skips:
             return False
+        if what in lies:
+            if name == "ben":
+                threading.Timer(0.5, chargers[name].report).start()
+            return True
         if what == "give the station mains again":
             chargers[name] = Charger(chargers[name].url, wrong=wrong)
         else:
@@ -70,7 +79,7 @@ def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), **options) -
 
     live = harness.Live(bench=Bench(listen=f"127.0.0.1:{port}"), ask=ask, say=say, direct=True)
     try:
-        return harness.run(SCENARIO, live=live, out=folder / (wrong or "good"), **options)
+        return harness.run(SCENARIO, live=live, out=out, **options)
     finally:
         for charger in chargers.values():
             charger.stop()
@@ -103,6 +112,18 @@ def test_their_make_is_in_the_report(runs):
     assert stations == {("anna", "Acme", "X1", "1.2"), ("ben", "Acme", "X1", "1.2")}
 
 
+def test_the_person_is_told_what_happens(runs):
+    told = [line for line in TOLD[runs[""].journal.parent] if not line.startswith(("waiting for", "all are"))]
+    assert [line for line in told if line.startswith("step")] == ["step crash (server.crash) begins", "step crash (server.crash) ends"]
+    bens = [line.removeprefix("ben").removeprefix(" (Acme X1)") for line in told if line.startswith("ben")]
+    assert [line for line in bens if "transaction 1 ends" not in line] == [
+        ": connected", ": registers, firmware 1.2", ": transaction 1 starts", ": disconnected", ": connected",
+    ]  # fmt: skip
+    (end,) = (line for line in bens if "transaction 1 ends" in line)
+    assert end in (": transaction 1 ends", *(f": transaction 1 ends, {seconds} s ago" for seconds in range(5, 15)))  # it was queued
+    assert told.index("ben: connected") < told.index("step crash (server.crash) begins") < told.index("ben (Acme X1): disconnected")
+
+
 def test_what_was_queued_and_forgotten_is_missing(runs):
     assert failing(runs["forgets"]) == {"transactions-accounted": ["ben"]}
 
@@ -132,9 +153,8 @@ SHORT = ("plan=[{id: pull, at: +1 s, do: station.power-cut, to: anna, for: 1 s}]
 def test_mains_is_known_from_what_was_done(tmp_path):
     run = serve(tmp_path, "", overrides=SHORT)
     records = list(run.records())
-    assert [(record.who, record.state) for record in records if isinstance(record, r.Power)] == [
-        ("anna", "off"), ("anna", "booting"), ("anna", "on"),
-    ]  # fmt: skip
+    states = [(record.who, record.state) for record in records if isinstance(record, r.Power) and record.t >= 1000]
+    assert states == [("anna", "off"), ("anna", "booting"), ("anna", "on")]  # before, it may still register as it came
     assert not [record for record in records if isinstance(record, r.Loss)]  # no outage: its own mains was away
     assert "anna is a Acme X1 (firmware 1.2)." in stage_text(run.outcome)
 
@@ -144,6 +164,22 @@ def test_what_was_skipped_never_happened(tmp_path):
     records = list(run.records())
     assert not [record for record in records if isinstance(record, r.Power) and record.state == "off"]
     assert "step pull: never fired" in run.judgement.reasons
+
+
+BRISK = "models.acme.link={keepalive: 1 s, offline_after: 3 s, answer_timeout: 1 s, backoff: {wait_minimum: 0.5 s}}"
+
+
+def test_an_unplugging_that_the_charger_contradicts_never_was(tmp_path):
+    plug_in = "{at: +1 s, do: driver.plug-in, to: [anna, ben], with: {needs: 9 kWh, stay: 1 h}}"
+    plan = f"plan=[{plug_in}, {{id: leave, at: +2 s, do: driver.unplug, to: [anna, ben]}}]"
+    run = serve(tmp_path, "", lies=("unplug the car",), overrides=[BRISK, plan, "duration=5 s", "expect.exercised=[]"])
+    contradictions = [record for record in run.records() if isinstance(record, r.Fault) and record.edge == "contradicted"]
+    assert [(record.who, record.step, record.with_["why"]) for record in contradictions] == [
+        ("anna", "leave", "its transaction goes on"), ("ben", "leave", "it reports Charging"),
+    ]  # fmt: skip
+    assert TOLD[run.journal.parent].count("ben (Acme X1): its car is said to be unplugged, and it reports Charging") == 1
+    assert run.verdict == "unknown"
+    assert "anna was said to be unplugged, and its transaction goes on (step leave)" in run.judgement.reasons
 
 
 async def talk(url: str, *frames: str, subprotocols=("ocpp1.6",)) -> list:

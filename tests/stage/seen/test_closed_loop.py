@@ -1,5 +1,6 @@
 """The frames of a live run, written down and imported, say of it what its own journal says, as far as frames can."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,13 @@ def test_transactions_and_stays_are_those_of_the_run(both, who):
 
     run, imported = both
     assert told(imported) == told(run)
+
+
+def test_how_chargers_registered_before_the_start_is_in_the_log_and_not_imported(both):
+    run, imported = both
+    frames = [json.loads(line) for line in (run.journal.parent / "frames.jsonl").read_text().splitlines()]
+    greetings = [frame for frame in frames if frame.get("meta") == {"greeting": True}]
+    for who in run.scenario.names():
+        own = [(frame["action"], frame["messageType"], frame["direction"]) for frame in greetings if frame["chargePointId"] == who]
+        assert own == [("BootNotification", "CALL", "cp-to-csms"), ("BootNotification", "CALLRESULT", "csms-to-cp")]
+    assert imported.outcome.live.frames == len(frames) - len(greetings)

@@ -233,3 +233,41 @@ def test_nothing_that_is_said_stops_the_watching(told):
     assert times == sorted(times)
     assert all(0 <= t <= 10 * HOUR for t in times)
     assert msgspec.json.Decoder(r.AnyRecord).decode_lines(msgspec.json.Encoder().encode_lines(records)) == records
+
+
+# A car that is said to be unplugged.
+
+PLUGGED = [
+    ("StatusNotification", {"connectorId": 1, "status": "Charging", "timestamp": iso(1 * MINUTE)}),
+    ("StartTransaction", start(1 * MINUTE, 0)),
+]
+TOLD_AFTER = {
+    "nothing": ([], "its transaction goes on"),
+    "charging": ([("StatusNotification", {"connectorId": 1, "status": "Charging", "timestamp": iso(12 * MINUTE)})], "it reports Charging"),
+    "waiting": ([("StatusNotification", {"connectorId": 1, "status": "SuspendedEV"})], "it reports SuspendedEV"),
+    "late news of before": (
+        [("StatusNotification", {"connectorId": 1, "status": "Charging", "timestamp": iso(10 * MINUTE)})], "its transaction goes on"
+    ),
+    "available": ([("StatusNotification", {"connectorId": 1, "status": "Available", "timestamp": iso(10 * MINUTE + 5_000)})], ""),
+    "the end": ([("StopTransaction", stop(9, 10 * MINUTE + 5_000, 100))], ""),
+    "an end of another kind": ([("StopTransaction", stop(9, 10 * MINUTE + 5_000, 100, "Local"))], ""),
+    "another car": (
+        [("StopTransaction", stop(9, 10 * MINUTE + 5_000, 100)),
+         ("StatusNotification", {"connectorId": 1, "status": "Charging", "timestamp": iso(12 * MINUTE)})], ""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TOLD_AFTER)
+def test_what_a_charger_tells_may_deny_that_its_car_was_unplugged(watched, name):
+    """It was asked for after ten minutes, and said to be done half a minute later; the charger tells of it in the thirteenth."""
+    observer, _ = watched
+    for action, payload in PLUGGED:
+        exchange(observer, MINUTE, action, payload, {"transactionId": 9, **ACCEPTED})
+    asked, done = 10 * MINUTE, 10 * MINUTE + 30_000
+    exchange(observer, done, "Heartbeat", {})
+    told, denial = TOLD_AFTER[name]
+    for action, payload in told:
+        exchange(observer, 12 * MINUTE + 30_000, action, payload)
+    assert observer.denies_unplugging(asked, done, patient=True) == denial
+    assert observer.denies_unplugging(asked, done, patient=False) == (denial if denial.startswith("it reports") else "")

@@ -132,6 +132,16 @@ def test_a_packed_log_is_read_as_it_is(tmp_path):
     assert read_trace(packed) == read_trace(plain)
 
 
+def test_greetings_are_left_out_unless_there_is_nothing_else(tmp_path):
+    path = tmp_path / "log.jsonl"
+    with TraceWriter(path) as writer:
+        writer.write(AT, "CP1", "1.6", "cp-to-csms", '[2,"1","BootNotification",{}]', greeting=True)
+    assert [(frame.action, frame.greeting) for frame in read_trace(path)] == [("BootNotification", True)]
+    with TraceWriter(path) as writer:
+        writer.write(AT, "CP1", "1.6", "cp-to-csms", '[2,"2","Heartbeat",{}]')
+    assert [(frame.action, frame.greeting) for frame in read_trace(path)] == [("Heartbeat", False)]
+
+
 def test_frames_out_of_order_are_put_in_order_and_those_of_one_time_stay(tmp_path):
     path = tmp_path / "log.jsonl"
     lines = Log().at("10:00").up("First").up("Second").at("09:00").up("Before").write(path).read_text().splitlines()
