@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.check.result import BEHAVIOURS, CheckResult, MetricValue
+from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.html import sequence, tables
 from harness.report.html.gather import Gatherer
@@ -22,6 +23,7 @@ from harness.report.outcome import (
     number,
     sentence,
     stage_text,
+    surroundings,
 )  # fmt: skip
 from harness.units import format_duration_ms, unit_for
 
@@ -94,8 +96,9 @@ def _first_screen(outcome: Outcome, gathered: Gatherer, clock: Clock, change: st
         + tag("p", f'<b class="mark {verdict}">{_SIGNS[verdict]}</b> {_VERDICTS[verdict]}', class_=f"verdict {verdict}")
         + tag("p", say(clock.translate(outcome.outline.sentence(scenario)), 1000), class_="outage")
     )  # fmt: skip
-    notes = [note for note in (cut_note(outcome), invalid_note(outcome), stage_text(outcome)) if note]
-    head += "".join(tag("p", say(note, 2000), class_="note-line") for note in notes)
+    notes = [cut_note(outcome), invalid_note(outcome), stage_text(outcome), *surroundings(outcome).values()]
+    notes += [f"Against the simulated run: {parity.verdict(outcome.parity)}."] if outcome.parity else []
+    head += "".join(tag("p", say(note, 2000), class_="note-line") for note in notes if note)
     behaviours = "".join(_behaviour(outcome, each) for each in BEHAVIOURS)
     parts = [
         ("behaviours", "The four behaviours", tag("ul", behaviours, class_="four")),
