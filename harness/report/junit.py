@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from harness.check.result import CheckResult
 from harness.report.clock import Clock
 from harness.report.outcome import VERIFIED, Outcome, counts_text, cut_note, invalid_note, mark, stage_text
-from harness.report.words import tell
+from harness.report.words import witnessed
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, not even escaped."""
@@ -88,8 +88,7 @@ def _told(result: CheckResult, clock: Clock) -> str:
     if result.failing:
         rows.append(f"chargers: {', '.join(result.failing)}")
     if result.witness:
-        rows.append(f"{clock.tell(result.witness.t)} {result.witness.charger}: {clock.translate(result.witness.rule)}")
-        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in result.witness.records]
+        rows += witnessed(result.witness, clock)
     return "\n".join(rows)
 
 
