@@ -69,12 +69,12 @@ class ScenarioFile(pytest.File):
             yield ScenarioItem.from_parent(self, name=name)
 
     def told(self, name: str) -> Told:
-        """What an item has to tell; runs the scenario if no other item did. A defect of the harness is raised once."""
+        """What an item has to tell; runs the scenario if no other item did. What ends that run is raised once: a defect, a timeout."""
         if self._told is None:
             try:
                 self._told = self._ran()
-            except Exception as defect:
-                again = f"{type(defect).__name__}: {defect} (see the first item that was run)"
+            except BaseException as end:
+                again = f"{type(end).__name__}: {end} (see the first item that was run)"
                 self._told = defaultdict(lambda: Told("fail", again))
                 raise
         return self._told[name]

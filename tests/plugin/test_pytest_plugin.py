@@ -24,14 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 EVERY = IDLE | HELD | {"the run"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _loaded():
-    """Load all that a run takes: what is loaded within an inner pytest is dropped at its end."""
-    import harness.pytest_items
-
-    harness.run("answer-lost")
-
-
 @pytest.fixture
 def project(pytester):
     """A project with the files that are given: path → text. Gives a function that runs pytest in it, and has the outcomes by item."""
@@ -99,6 +91,13 @@ def test_an_item_for_each_check_and_one_for_the_run_without_running_it(pytester,
     assert set(listed) == EVERY | {"drivers_short"}
     assert listed[-2:] == ["drivers_short", "the run"]
     assert runs == []
+
+
+def test_the_shipped_scenarios_are_all_collected(pytester):
+    items, recorder = pytester.inline_genitems(f"--rootdir={ROOT}", ROOT / "scenarios")
+    collected = {item.parent.nodeid.removeprefix("scenarios/").removesuffix(".yaml") for item in items}
+    assert collected == {*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)}
+    assert not [report for report in recorder.getreports("pytest_collectreport") if report.failed]
 
 
 def test_one_run_serves_all_items_of_a_file(project, runs):
@@ -335,18 +334,19 @@ def test_what_stands_in_the_way_of_a_run_is_told_without_a_traceback(project, mo
     assert done.text("the run") == done.text("override-kept") == says
 
 
-def test_a_defect_of_the_harness_has_its_traceback_and_is_met_once(project, monkeypatch):
+@pytest.mark.parametrize("problem", [ZeroDivisionError("a defect"), pytest.fail.Exception("Timeout")])
+def test_a_defect_or_a_timeout_has_its_traceback_and_is_met_once(project, monkeypatch, problem):
     met = []
 
-    def defective(source, **options):
+    def ending(source, **options):
         met.append(source)
-        raise ZeroDivisionError("a defect")
+        raise problem
 
-    monkeypatch.setattr(api, "run", defective)
+    monkeypatch.setattr(api, "run", ending)
     done = project({"outage.yaml": RIGHT})
     assert (done.code, done.ended("failed"), met) == (1, EVERY, ["outage.yaml"])
-    assert "def defective" in done.text("charging-continues")
-    assert done.text("the run") == "ZeroDivisionError: a defect (see the first item that was run)"
+    assert "def ending" in done.text("charging-continues")
+    assert done.text("the run") == f"{type(problem).__name__}: {problem} (see the first item that was run)"
 
 
 def test_a_file_that_is_changed_meanwhile(project, monkeypatch, pytester):
@@ -452,7 +452,7 @@ def test_without_the_plugin(pytester):
 
 def test_without_xdist_and_with_strict_markers(pytester):
     pytester.makefile(".yaml", outage=RIGHT)
-    result = pytester.runpytest_inprocess("-p", "no:xdist", "--strict-markers")
+    result = pytester.runpytest_subprocess("-p", "no:xdist", "--strict-markers")  # a process of its own: pytest remembers marks
     assert result.ret == pytest.ExitCode.OK
 
 
