@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,21 @@ def small(report: Report) -> None:
     report.line("d heavy modules at --help", len(heavy), 0, "", note=", ".join(heavy))
 
 
+def plugin(report: Report) -> None:
+    """What the pytest plugin costs a project that has no scenarios: whole sessions with it and without, and its import alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "test_nothing.py").write_text("def test(): pass\n")
+        for number in range(20):
+            Path(folder, f"other-{number}.yaml").write_text("services: {}\n" * 100)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", folder, folder]
+        pairs = [(_seconds(command), _seconds([*command, "-p", "no:harness"])) for _ in range(21)]
+    more = min(with_it for with_it, _ in pairs) - min(without for _, without in pairs)  # the quickest are the least disturbed
+    report.line("f pytest where no scenario is", more * 1000, 20, "ms more")
+    traced = [sys.executable, "-X", "importtime", "-c", "import pytest, harness.pytest_plugin"]
+    *_, last = subprocess.run(traced, capture_output=True, text=True, check=True).stderr.splitlines()
+    report.line("f the import of the plugin", int(last.split("|")[1]) / 1000, 20, "ms")
+
+
 def _times_bare(command: list[str], times: int = 11) -> float:
     """How much longer a command takes as a whole process than `python -c pass` just before it: the median of some such pairs."""
     return statistics.median(_seconds(command) / bare for bare in (_seconds([sys.executable, "-c", "pass"]) for _ in range(times)))
@@ -107,6 +123,7 @@ def main() -> int:
     """Run all benchmarks; 1 if any is over its limit."""
     report = Report()
     small(report)
+    plugin(report)
     fleets(report)
     return int(report.over)
 

@@ -31,7 +31,6 @@ from harness.values import LiveRun, Scenario
 
 if TYPE_CHECKING:
     from subprocess import Popen
-    from tempfile import TemporaryDirectory
 
     from harness.check.metrics import Totals
     from harness.report.comparison import Parity
@@ -439,6 +438,18 @@ class _Judging(_Listener):
             self.records += len(batch)
 
 
+class _Borrowed:
+    """A temporary folder that goes when this does, without a word: to let go of a run is no mistake that a warning should tell of."""
+
+    def __init__(self) -> None:
+        from shutil import rmtree
+        from tempfile import mkdtemp
+        from weakref import finalize
+
+        self.name = mkdtemp(prefix="harness-")
+        finalize(self, rmtree, self.name, ignore_errors=True)
+
+
 class _Case:
     """One run from its first moment to its reports: where it is kept, how it is repeated, how long it takes."""
 
@@ -448,7 +459,7 @@ class _Case:
         self._command = command
         self._strict = strict
         self._keep_in = keep_in
-        self._keeper: TemporaryDirectory[str] | None = None
+        self._keeper: _Borrowed | None = None
         self._started = datetime.now(UTC)
         self._from = time.monotonic()
 
@@ -464,9 +475,7 @@ class _Case:
         Raises :class:`FileExistsError` where a run is kept there already: its evidence is not ours to destroy.
         """
         if self._keep_in is None:
-            from tempfile import TemporaryDirectory
-
-            self._keeper = TemporaryDirectory(prefix="harness-")
+            self._keeper = _Borrowed()
             return Path(self._keeper.name)
         self._keep_in.mkdir(parents=True, exist_ok=True)
         if any((self._keep_in / name).is_file() for name in (PLAIN_NAME, PACKED_NAME, *REPORTS)):

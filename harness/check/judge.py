@@ -17,6 +17,7 @@ from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
 from harness.check.decidable import Kind, hidden
+from harness.check.enrolment import judged, promises
 from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
@@ -73,7 +74,9 @@ class Judge:
         self._books = books
         self._unread = ""
         """Why the server's books could not be read, where they could not."""
-        self._tallies: dict[str, Tally] = {}
+        says = NAMES | {spec.name: spec.says for spec in scenario.expect.checks if spec.says}
+        self._tallies = {name: Tally(name, says.get(name, name.replace("-", " "))) for name in judged(scenario)}
+        """A result each, in their order."""
         self._rules: dict[tuple[str, str, str], Rule] = {}
         self._names = scenario.names()
         self._assumed: frozenset[str] = frozenset()
@@ -101,6 +104,8 @@ class Judge:
         """Make each charger's evidence, with the rules that judge it."""
         scenario = self._scenario
         named = {spec.name: spec for spec in scenario.expect.checks if spec.builtin}
+        self._promised = {name for entry in scenario.chargers for name in promises(scenario, entry)}
+        """What any contract that is judged holds."""
         shares = first_share_ma(scenario)
         profiles: dict[tuple[str, frozenset[str]], Profile] = {}
         shards = scenario.shards()
@@ -134,26 +139,15 @@ class Judge:
     def _rules_of(self, entry: Chargers, named: dict[str, CheckSpec], applied: frozenset[str]) -> dict[str, Rule]:
         """The rules for chargers of one entry: its model's contract, then the server's, then what the scenario names."""
         scenario = self._scenario
-        model = scenario.models[entry.model]
-        clauses: dict[str, tuple[Clause, str]] = {}
-        if scenario.expect.contract == "each-maker":
-            clauses = {name: (clause, scenario.server.name) for name, clause in scenario.server.contract.items()}
-            clauses |= {name: (clause, model.name) for name, clause in model.contract.items()}
+        clauses = promises(scenario, entry)
         wanted = dict.fromkeys(clauses) | dict.fromkeys(sorted(applied))
         for name in scenario.expect.exercised:
-            if name in NAMES and not self._promised(name) and name not in named:
+            if name in NAMES and name not in self._promised and name not in named:
                 wanted[name] = None
         rules = {
             name: self._rule(entry, name, clauses.get(name, (None, "")), named[name] if name in applied else None) for name in wanted
         }  # fmt: skip
         return {name: rule for name, rule in rules.items() if not rule.tally.hidden}
-
-    def _promised(self, name: str) -> bool:
-        """Whether any contract that is judged holds this check."""
-        scenario = self._scenario
-        if scenario.expect.contract != "each-maker":
-            return False
-        return name in scenario.server.contract or any(name in scenario.models[entry.model].contract for entry in scenario.chargers)
 
     def _rule(self, entry: Chargers, name: str, promise: tuple[Clause | None, str], spec: CheckSpec | None) -> Rule:
         scenario = self._scenario
@@ -173,12 +167,11 @@ class Judge:
             bound_ma = bound_ma if source.bound_ma is None else source.bound_ma
             assumes = source.assumes or assumes
             severity = source.severity
-        if name not in self._tallies:
-            self._tallies[name] = Tally(name, (spec.says if spec is not None else "") or NAMES[name])
-            self._tallies[name].hidden = hidden(name, self._kind, books=self._books)
+        tally = self._tallies[name]
+        tally.hidden = hidden(name, self._kind, books=self._books)
         kinds = frozenset(kind.removeprefix("no ").strip() for kind in assumes)
         rule = Rule(
-            self._tallies[name], bound_ms=bound_ms, bound_ma=bound_ma, assumes=kinds, severity=severity,  # type: ignore[arg-type]
+            tally, bound_ms=bound_ms, bound_ma=bound_ma, assumes=kinds, severity=severity,  # type: ignore[arg-type]
             promised_by=promised_by,
         )  # fmt: skip
         self._rules[key] = rule
@@ -788,9 +781,9 @@ class Judge:
             if rule.name == "random-delay-applied":
                 starts_closed(rule)
         named = set(self._scenario.expect.exercised) | {spec.name for spec in self._scenario.expect.checks}
-        order = {name: place for place, name in enumerate(NAMES)}
-        tallies = sorted(self._tallies.values(), key=lambda tally: (order.get(tally.name, len(order)), tally.name))
-        return [tally.result("scenario" if tally.name in named else "contract", complete=complete) for tally in tallies]
+        return [
+            tally.result("scenario" if name in named else "contract", complete=complete) for name, tally in self._tallies.items()
+        ]  # fmt: skip
 
     def _close(self, ev: Evidence, end_ms: int, *, complete: bool) -> None:
         ev.flags = 0

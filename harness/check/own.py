@@ -267,7 +267,7 @@ class OwnChecks:
         for spec in scenario.expect.checks:
             if spec.builtin or spec.name in NAMES:
                 continue
-            tallies[spec.name] = tally = Tally(spec.name, spec.says or spec.name.replace("-", " "))
+            tally = tallies[spec.name]
             assumes = frozenset(kind.removeprefix("no ").strip() for kind in spec.assumes)
             rule = Rule(tally, bound_ms=spec.within_ms, assumes=assumes, severity=spec.severity)
             predicates = (spec.whenever, spec.then, spec.until, spec.always, spec.never, spec.sometimes)

@@ -55,7 +55,7 @@ def _verdict(
 ) -> tuple[RunVerdict, list[str]]:  # fmt: skip
     invalid = [f"step {step}: changed nothing" for step in totals.no_effect]
     notes = [f"step {step}: never fired" for step in totals.never_fired]
-    passed = [reason for known in scenario.expect.known_failures if (reason := _passed(scenario, known, checks))]
+    passed = [reason for known in scenario.expect.known_failures if (reason := known_and_passed(scenario, known, checks))]
     failed = [
         f"{check.name}: failed {check.failed} of {check.failed + check.met}"
         for check in checks if check.verdict == "fail" and check.severity == "fail" and not check.known
@@ -93,7 +93,7 @@ def _known(scenario: Scenario, result: CheckResult) -> CheckResult:
     return replace(result, known="; ".join(reasons)) if expected.issuperset(result.failing) else result
 
 
-def _passed(scenario: Scenario, known: KnownFailure, checks: list[CheckResult]) -> str:
+def known_and_passed(scenario: Scenario, known: KnownFailure, checks: Sequence[CheckResult]) -> str:
     """Why a known failure must be taken off the list; empty: it failed, or nothing decided."""
     result = next((check for check in checks if check.name == known.check), None)
     if result is None or result.verdict == "unknown" or _members(scenario, known.charger) & set(result.failing):

@@ -11,7 +11,7 @@ from harness.report import parity
 from harness.report.clock import Clock
 from harness.report.comparison import Parity
 from harness.report.outcome import VERIFIED, Outcome, called, counts_text, cut_note, invalid_note, mark, stage_text, surroundings
-from harness.report.words import tell
+from harness.report.words import witnessed
 from harness.units import unit_for
 from harness.values import LiveRun
 
@@ -105,10 +105,8 @@ def _told(result: CheckResult, clock: Clock, live: LiveRun | None) -> str:
     rows = [result.says, counts_text(result)]
     if result.failing:
         rows.append(f"{unit_for(len(result.failing), 'chargers')}: {', '.join(called(name, live) for name in result.failing)}")
-    if witness := result.witness:
-        who = f" {called(witness.charger, live)}" if witness.charger else ""
-        rows.append(f"{clock.tell(witness.t)}{who}: {clock.translate(witness.rule)}")
-        rows += [f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in witness.records]
+    if result.witness:
+        rows += witnessed(result.witness, clock, called(result.witness.charger, live))
     return "\n".join(rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from harness.check.result import Witness
 from harness.journal import records as r
 from harness.report.clock import Clock
 from harness.units import counted, format_current, format_duration_ms, format_energy, times
@@ -55,6 +56,14 @@ _ORDINALS = {2: "2nd", 3: "3rd"}
 def tell(record: r.AnyRecord, clock: Clock) -> str:
     """What the record says, as a sentence without its time and its charger."""
     return _TELLERS[type(record)](record, clock)
+
+
+def witnessed(witness: Witness, clock: Clock, called: str = "") -> list[str]:
+    """The rule that was broken, when and at whose charger, which may be ``called`` otherwise; below it the events that show it, a line
+    each."""
+    whose = f" {called or witness.charger}" if witness.charger else ""
+    rule = f"{clock.tell(witness.t)}{whose}: {clock.translate(witness.rule)}"
+    return [rule, *(f"  {clock.tell(record.t)}  {record.who}  {tell(record, clock)}" for record in witness.records)]
 
 
 def _plug_in(record: r.PlugIn, clock: Clock) -> str:

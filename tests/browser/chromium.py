@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def find() -> str | None:
-    """A Chromium on the path, that of the environment variable HARNESS_CHROMIUM, or the one that Playwright has fetched; None: there is none."""
+    """That of the environment variable HARNESS_CHROMIUM, one on the path, or the one that Playwright has fetched; None: there is none."""
     for name in (os.environ.get("HARNESS_CHROMIUM", ""), *NAMES):
         if name and (found := shutil.which(name)):
             return found
@@ -24,7 +24,7 @@ def find() -> str | None:
 
 
 def get() -> int:
-    """Get one: the system's own where this user may install that, else Playwright's, into the user's cache. Returns 0 where that went well."""
+    """Get one: the system's own where this user may install that, else Playwright's, into the user's cache. Returns 0 if there is one."""
     if find() is not None:
         return 0
     print("getting Chromium, once", flush=True)

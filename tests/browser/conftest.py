@@ -1,4 +1,5 @@
-"""Tests that open pages in a real browser are left out, loudly, where there is none; with HARNESS_NEEDS_CHROMIUM set, as in CI, they fail."""
+"""Tests that open pages in a real browser are left out, loudly, where there is none; with HARNESS_NEEDS_CHROMIUM set, as in CI, they
+fail."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     runs = {
         "failed": harness.run("faq-walkthrough", overrides=["models.juicebox-40.quirks=[renews-hold-offline]", "plan.crash.for=9 h"]),
-        "street": harness.run("power-cut-in-outage", overrides=["chargers.homes.count=60"]),
+        "street": harness.run("power-cut-in-outage", overrides=["chargers.homes.count=60", "circuits.street.capacity=500 A"]),
         "passed": harness.run("dst-night"),
     }
     made = {}
@@ -59,13 +60,13 @@ def lane(page, name: str):
 
 def test_pointing_at_a_lane_tells_why_the_car_charges_or_not(opened, files):
     page = opened.go(files["failed"])
+    lane(page, "carla").scroll_into_view_if_needed()
     box = lane(page, "carla").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 5)  # 13:00 and 30 % of 24 h: 20:12, held and without a server
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 5)  # a fifth of the 24 h from 13:00: 17:48
     tip = page.locator("#tip")
     assert tip.is_visible()
     told = tip.inner_text()
-    assert told.startswith("carla, Thu ")
-    assert "the server's hold stands" in told or "limited by" in told
+    assert told.startswith("carla, Thu 16:30:00 to Thu 18:50:00\nSuspendedEVSE, no current: the server's hold stands")
     page.mouse.move(5, 5)
     assert not tip.is_visible()
 
@@ -82,7 +83,7 @@ def test_the_keyboard_walks_from_change_to_change_and_says_the_reason(opened, fi
     assert len(set(heard)) == 6
     assert "no car is connected" in heard[0]
     assert any("Charging" in each for each in heard)
-    assert page.locator("#told").inner_text() == page.locator("#tip").inner_text()
+    assert page.locator("#told").text_content() == page.locator("#tip").text_content()
     page.keyboard.press("ArrowLeft")
     assert here.get_attribute("aria-valuetext") == heard[-2]
     page.keyboard.press("End")
@@ -137,7 +138,7 @@ def test_a_heading_sorts_the_chargers_by_its_column_and_again_the_other_way(open
     assert up == sorted(up)
     assert up[0] != up[-1]
     energy.press("Enter")
-    assert [float(text.split()[0]) for text in column(page, 5)] == up[::-1] or sorted(up) != up
+    assert [float(text.split()[0]) for text in column(page, 5)] == up[::-1]
     assert page.locator("th[aria-sort=descending]").count() == 1
     page.get_by_role("button", name="charger", exact=True).click()
     assert column(page, 1)[:3] == ["homes-01", "homes-02", "homes-03"]
@@ -157,7 +158,7 @@ def test_a_phone_needs_no_scrolling_sideways(opened, files, name):
     opened.page.set_viewport_size({"width": 360, "height": 700})
     page = opened.go(files[name])
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_role("button", name="zoom in").tap() if False else page.get_by_role("button", name="zoom in").click()
+    page.get_by_role("button", name="zoom in").click()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -168,6 +169,7 @@ def test_printed_it_has_every_section(opened, files, tmp_path):
     paper = tmp_path / "report.pdf"
     page.pdf(path=paper)
     text = " ".join(" ".join(sheet.extract_text() for sheet in PdfReader(paper).pages).split())
+    text = unicodedata.normalize("NFKC", text)  # type has signs of its own for such as "fi"
     for id_ in SECTIONS:
         title = page.locator(f"section#{id_} > h2").inner_text()
         assert " ".join(title.split()) in text
@@ -175,8 +177,10 @@ def test_printed_it_has_every_section(opened, files, tmp_path):
 
 def test_a_long_page_says_what_it_leaves_out(opened, files):
     text = opened.go(files["street"]).locator("#timeline").inner_text()
-    assert re.search(r"40 of 65 chargers have a lane", text)
-    assert "The other 25 are in the plots" in text
+    told = re.search(r"(\d+) of 65 chargers have a lane", text)
+    assert told
+    assert int(told[1]) == opened.page.locator("#timeline .lane").count() - opened.page.locator("#timeline .s.fault").count() - 3
+    assert f"The other {65 - int(told[1])} are in the plots" in text
 
 
 def test_without_scripts_nothing_is_missing_but_what_hovering_tells(browser, files):

@@ -1,7 +1,9 @@
 """The harness from Python: exactly the documented names, and what they do."""
 
 import re
+import sys
 import tomllib
+import warnings
 from pathlib import Path
 
 import pytest
@@ -188,3 +190,15 @@ def test_two_journals_that_differ_are_told_by_their_first_event(tmp_path):
     path.write_bytes(b"".join(lines))
     with pytest.raises(NotRepeatableError, match=r'line 10 (.|\n)*"settled"'):
         _compare(Journal(tmp_path / "a"), Journal(tmp_path / "b"))
+
+
+def test_to_let_go_of_a_run_is_nothing_to_warn_of(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = harness.run("answer-lost")
+        folder = run.journal.parent
+        del run
+    assert not folder.exists()
+    assert told == []

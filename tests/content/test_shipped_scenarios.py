@@ -9,6 +9,7 @@ import pytest
 from harness import scenario, shipped
 from harness.api import Run, run
 from harness.check import decidable
+from harness.check.enrolment import results
 from harness.check.result import BEHAVIOURS
 from harness.journal import records as r
 
@@ -125,3 +126,10 @@ def test_the_same_plug_pulled_at_three_makers_has_three_outcomes():
         assert plug_pulled < first_draw[at_once] <= plug_pulled + 90_000
     for waits in ("ocpp", "juicebox-untouched", "waybox-untouched", "ocpp-untouched"):
         assert midnight <= first_draw[waits] <= midnight + 30_000
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_which_results_there_will_be_is_known_before_the_run(name):
+    names = results(scenario.load(name))
+    assert names == [result.name for result in ran(name).judgement.checks]
+    assert len(set(names)) == len(names)

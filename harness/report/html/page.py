@@ -45,14 +45,7 @@ def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), ch
     timeline = Timeline(scenario, gathered, twin_wh, outcome.outline.causes)
     shown = chosen(scenario, gathered, outcome.judgement)
     failures = [check for check in outcome.judgement.checks if check.witness is not None]
-    pins: dict[str, str] = {}
-    for place, check in enumerate(failures):
-        assert check.witness is not None
-        left = f"left:{100 * min(check.witness.t, scenario.duration_ms) / max(1, scenario.duration_ms):.3f}%"
-        words = f"{check.name} failed at {clock.tell(check.witness.t)}"
-        pin = tag("a", "✗", class_="pin", href=f"#failure-{place}", style=left, aria_label=words, title=words)
-        pins[check.witness.charger] = pins.get(check.witness.charger, "") + pin
-    drawn = timeline.section(shown, pins)
+    drawn = timeline.section(shown, _pins(failures, clock, scenario.duration_ms))
     sections = [
         ("timeline", "What happened, and why a car charged or not", drawn),
         ("failures", "Failures", _failures(failures, gathered, clock)),
@@ -69,6 +62,21 @@ def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), ch
         tag("section", tag("h2", say(title)) + content, id=id_) for id_, title, content in sections if content
     )
     return "".join(_document(scenario.title or scenario.name, body + timeline.data())).encode()
+
+
+def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[str, str]:
+    """For each charger the marks that lead from its lane to its failures, those of one moment beside each other."""
+    pins: dict[str, str] = {}
+    near: dict[tuple[str, int], int] = {}
+    for place, check in enumerate(failures):
+        assert check.witness is not None
+        charger, percent = check.witness.charger, 100 * min(check.witness.t, duration_ms) / max(1, duration_ms)
+        beside = near[charger, round(percent)] = near.get((charger, round(percent)), -1) + 1
+        style = f"left:{percent:.3f}%;margin-left:{1.4 * beside - 0.65:.2f}rem"
+        words = f"{check.name} failed at {clock.tell(check.witness.t)}"
+        pin = tag("a", "✗", class_="pin", href=f"#failure-{place}", style=style, aria_label=words, title=words)
+        pins[charger] = pins.get(charger, "") + pin
+    return pins
 
 
 def _document(title: str, body: str) -> Iterator[str]:
