@@ -19,6 +19,7 @@ import msgspec
 
 from harness import __version__
 from harness.check.result import CheckResult, Judgement, MetricValue, RunVerdict
+from harness.files import write_whole
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
 from harness.journal.records import AnyRecord, Finding, Ledger
@@ -316,7 +317,7 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
         with suppress(FileExistsError):
             folder.mkdir()
             break
-    _write(parent / "latest.txt", f"{folder.name}\n".encode())
+    write_whole(parent / "latest.txt", f"{folder.name}\n".encode())
     return folder
 
 
@@ -505,9 +506,9 @@ def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:
 def _write_reports(run: Run, folder: Path) -> None:
     from harness.report import document, junit, markdown
 
-    _write(folder / "result.json", document.render(run.outcome, run.machine))
-    _write(folder / "junit.xml", junit.render([run.outcome]))
-    _write(folder / "report.md", markdown.render(run.outcome).encode())
+    write_whole(folder / "result.json", document.render(run.outcome, run.machine))
+    write_whole(folder / "junit.xml", junit.render([run.outcome]))
+    write_whole(folder / "report.md", markdown.render(run.outcome).encode())
 
 
 class _Order(msgspec.Struct, kw_only=True):
@@ -688,15 +689,3 @@ def _compare(first: Journal, second: Journal) -> None:
                 f"  one    {one.decode(errors='replace')[:400]}\n"
                 f"  other  {other.decode(errors='replace')[:400]}"
             )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as problem:  # an error of writing comes without the name of the file
-        raise OSError(problem.errno, problem.strerror, str(path)) from None
-    finally:
-        draft.unlink(missing_ok=True)
