@@ -14,17 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import Run, html_report, import_log, judge, load, parity, run
+    from harness.comparing import compare
+    from harness.gating import gate
     from harness.scenario import ScenarioError
     from harness.stage.live.options import Live
     from harness.values import Scenario
 
 __version__ = "0.1.0"
 
-__all__ = ["Live", "Run", "Scenario", "ScenarioError", "__version__", "html_report", "import_log", "judge", "load", "parity", "run"]
+__all__ = [
+    "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
+    "run",
+]  # fmt: skip
 
 _HOMES = {
     "Live": "harness.stage.live.options",
     "Run": "harness.api",
+    "compare": "harness.comparing",
+    "gate": "harness.gating",
     "html_report": "harness.api",
     "import_log": "harness.api",
     "judge": "harness.api",

@@ -19,6 +19,7 @@ import msgspec
 
 from harness import __version__
 from harness.check.result import EXIT_CODES, CheckResult, Judgement, MetricValue, RunVerdict
+from harness.files import write_whole
 from harness.journal.format import PACKED_NAME, PLAIN_NAME, Footer, JournalError
 from harness.journal.reader import Journal
 from harness.journal.records import AnyRecord, Books, Finding, Ledger
@@ -266,7 +267,7 @@ def html_report(journal: str | Path, *, out: str | Path | None = None, strict: b
     command = kept_command(run.journal, run.outcome.digest)
     outcome = replace(run.outcome, command=command) if command else run.outcome
     path = run.journal.parent / "report.html" if out is None else Path(out)
-    _write(path, page(outcome, run.journal))
+    write_whole(path, page(outcome, run.journal))
     return path
 
 
@@ -330,7 +331,7 @@ def _compared(run: Run, *, html: bool) -> Run:
         judgement = msgspec.structs.replace(judgement, verdict=verdict, exit_code=EXIT_CODES[verdict], reasons=reasons)
     run = replace(run, outcome=replace(run.outcome, judgement=judgement, parity=found))
     if run.outcome.folder:
-        _write(Path(run.outcome.folder) / PARITY_NAME, shown.render(found))
+        write_whole(Path(run.outcome.folder) / PARITY_NAME, shown.render(found))
         _write_reports(run, Path(run.outcome.folder), html=html)
     return run
 
@@ -360,7 +361,7 @@ def new_folder(scenario: Scenario, *, root: Path = Path("reports/runs")) -> Path
         with suppress(FileExistsError):
             folder.mkdir()
             break
-    _write(parent / "latest.txt", f"{folder.name}\n".encode())
+    write_whole(parent / "latest.txt", f"{folder.name}\n".encode())
     return folder
 
 
@@ -563,13 +564,13 @@ def _twin_of(kept: Any, scenario: Scenario, journal: Path) -> Totals:
 def _write_reports(run: Run, folder: Path, *, html: bool) -> None:
     from harness.report import document, junit, markdown
 
-    _write(folder / "result.json", document.render(run.outcome, run.machine))
-    _write(folder / "junit.xml", junit.render([run.outcome]))
-    _write(folder / "report.md", markdown.render(run.outcome).encode())
+    write_whole(folder / "result.json", document.render(run.outcome, run.machine))
+    write_whole(folder / "junit.xml", junit.render([run.outcome]))
+    write_whole(folder / "report.md", markdown.render(run.outcome).encode())
     if html:
         from harness.pages import page
 
-        _write(folder / "report.html", page(run.outcome, run.journal))
+        write_whole(folder / "report.html", page(run.outcome, run.journal))
 
 
 class _Order(msgspec.Struct, kw_only=True):
@@ -757,15 +758,3 @@ def _compare(first: Journal, second: Journal) -> None:
                 f"  one    {one.decode(errors='replace')[:400]}\n"
                 f"  other  {other.decode(errors='replace')[:400]}"
             )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    except OSError as problem:  # an error of writing comes without the name of the file
-        raise OSError(problem.errno, problem.strerror, str(path)) from None
-    finally:
-        draft.unlink(missing_ok=True)

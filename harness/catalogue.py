@@ -171,6 +171,7 @@ def _metric(name: str) -> Iterator[str]:
     yield f"{name}: a metric, in {metric.unit}"
     yield ""
     yield metric.doc
+    yield f"It is worse the {metric.worse} it is."
     if metric.difference:
         yield "Its value is the run's figure less the twin's: the same run without its faults."
     if metric.per_driver:

@@ -16,6 +16,7 @@ from harness import __version__
 
 if TYPE_CHECKING:
     from harness.api import Run
+    from harness.regression.gate import Gate
     from harness.report.terminal import Line
     from harness.stage.live.options import Live
 
@@ -23,6 +24,8 @@ USAGE_ERROR = 4
 INTERNAL_ERROR = 3
 INTERRUPTED = 2
 INVALID = 6
+_MOST_JOBS = 1024
+_MOST_SEEDS = 10_000
 _WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
 """Exit codes by weight: of several runs the weightiest counts."""
 
@@ -115,6 +118,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     report.add_argument("--out", metavar="FILE", help="where it goes; report.html beside the journal by default")
     report.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     report.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
+    compare = command(
+        "compare", _compare, "tell what is worse, better or otherwise in one run than in another; exits with 1 where anything is worse"
+    )
+    compare.add_argument("before", metavar="A", help=f"{_JOURNAL}, or a result.json")
+    compare.add_argument("after", metavar="B", help="the run that is compared with it, named likewise")
+    compare.add_argument("--format", choices=("terminal", "markdown"), default="terminal", help="terminal by default")
+    _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -142,6 +152,23 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
     schema.add_argument("kind", choices=("scenario", "model", "target", "bench", "result"))
     return parser, dict(below.choices)
+
+
+def _gate_options(gate: argparse.ArgumentParser) -> None:
+    gate.add_argument("suite", nargs="+", metavar="SCENARIO", help="a file, a folder of them, or the name of a shipped scenario")
+    gate.add_argument("--baseline", required=True, metavar="FILE", help="what runs are compared with")
+    gate.add_argument(
+        "--update", action="store_true", help="write the baseline anew, but for its tolerances; exits with 1 only where it cannot"
+    )
+    gate.add_argument(
+        "--seeds", type=_seeds, default=(), metavar="N..M", help="run each with these seeds, such as 1..5 or 1,7; its own by default"
+    )
+    gate.add_argument("--strict", action="store_true", help="what fails as the baseline says is a regression, too")
+    gate.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
+    gate.add_argument(
+        "--out", metavar="DIR", help="where the journal and the reports of each run go, into SCENARIO/seed-N; not kept by default"
+    )
+    gate.add_argument("--junit", metavar="FILE", help="where all runs go as JUnit XML, each with its regressions")
 
 
 def _serve_options(serve: argparse.ArgumentParser) -> None:
@@ -222,6 +249,23 @@ def _speed(text: str) -> float:
         return Live(speed=float(text)).speed
     except ValueError:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number over 0 and up to {FASTEST}") from None
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
+def _seeds(text: str) -> Sequence[int]:
+    """``1..5``, ``1,7`` or both mixed."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dots, last = part.partition("..")
+        if not first.isdecimal() or (dots and not last.isdecimal()) or not 0 <= int(last or first) - int(first) < _MOST_SEEDS:
+            raise argparse.ArgumentTypeError(f"found {text!r}, expected such as 1..5 or 1,7, rising, at most {_MOST_SEEDS} at once")
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def _live(arguments: argparse.Namespace) -> Live | None:
@@ -381,6 +425,47 @@ def _report(arguments: argparse.Namespace) -> int:
 
     _say(str(api.html_report(arguments.journal, out=arguments.out, strict=arguments.strict, ledger=arguments.ledger or "")))
     return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from harness.comparing import compare
+    from harness.report import changes
+
+    found = compare(arguments.before, arguments.after)
+    if arguments.format == "markdown":
+        _say(changes.render(found))
+    else:
+        _print(changes.lines(found))
+    return found.exit_code
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    from harness.gating import gate
+    from harness.report import gate as report
+
+    with _StoppedPolitely(), _Progress("gate") as progress:
+        found = gate(
+            arguments.suite, arguments.baseline, seeds=arguments.seeds, update=arguments.update, strict=arguments.strict,
+            jobs=arguments.jobs, out=arguments.out, junit=arguments.junit, progress=progress if sys.stderr.isatty() else None,
+        )  # fmt: skip
+    _print(report.lines(found))
+    _tell_github(found)
+    return found.exit_code
+
+
+def _tell_github(found: Gate) -> None:
+    """Inside GitHub Actions: annotations in the log, and the job's summary. What cannot be told there changes no verdict."""
+    from harness.report import gate as report
+
+    if os.environ.get("GITHUB_ACTIONS") and found.exit_code:
+        for line in report.workflow_commands(found, os.environ.get("GITHUB_WORKSPACE") or os.getcwd()):
+            _say(line)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with open(summary, "a", encoding="utf-8") as file:
+                file.write(report.render(found))
+        except OSError as problem:
+            _complain(f"the job's summary could not be written: {problem.strerror}: {summary}")
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -652,7 +737,7 @@ def _put(stream: TextIO, text: str) -> None:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        for sign, plain in (("✓", "+"), ("✗", "x"), ("–", "-"), ("…", "...")):
+        for sign, plain in (("✓", "+"), ("✗", "x"), ("–", "-"), ("…", "..."), ("→", "->")):
             text = text.replace(sign, plain)
         text = text.encode(encoding, "replace").decode(encoding)
     try:
@@ -686,6 +771,7 @@ def _explain_failure(problem: Exception) -> int:
     from harness.importing import LostError
     from harness.journal.books import BooksError
     from harness.journal.format import JournalError
+    from harness.regression.facts import ResultError
     from harness.scenario import ScenarioError
     from harness.stage.errors import ExperimentError
     from harness.stage.seen.trace import TraceError
@@ -696,7 +782,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError | TraceError | LostError | BooksError):
+    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):

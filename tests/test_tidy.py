@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "harness.world": {"harness.world", "harness.fault", "harness.journal.records"},
     "harness.journal": {"harness.journal"},
     "harness.check": {"harness.check", "harness.journal", "harness.fault"},
-    "harness.report": {"harness.report", "harness.journal", RESULT},
+    "harness.regression": {"harness.regression", "harness.scenario", "harness.check.metrics", RESULT},
+    "harness.report": {"harness.report", "harness.journal", "harness.regression.changes", "harness.regression.gate", RESULT},
     "harness.scenario": {
         "harness.scenario", "harness.fault", "harness.shipped", "harness.check.catalogue", "harness.check.metrics",
     },

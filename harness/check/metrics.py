@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ class MetricKind(Struct, frozen=True, kw_only=True):
     """The value is the run's figure less the twin's: the same run without its faults."""
     per_driver: bool = False
     """A limit on it may be ``per: driver``."""
+    worse: Literal["higher", "lower"] = "higher"
+    """Which way it gets worse."""
 
 
 METRICS: dict[str, MetricKind] = {
@@ -51,7 +53,7 @@ METRICS: dict[str, MetricKind] = {
     "messages_doubled": MetricKind(unit="messages", doc="Messages that the server took in more than once."),
     "messages_late": MetricKind(unit="messages", doc="Transaction messages taken in later than the answer timeout after their event."),
     "port_uptime": MetricKind(
-        unit="%", doc="Share of the run in which a port could dispense, as 23 CFR 680.116 computes it; loss of mains apart."
+        unit="%", doc="Share of the run in which a port could dispense, as 23 CFR 680.116 computes it; loss of mains apart.", worse="lower"
     ),
 }
 """Name → what it measures. Percentiles are of the nearest rank."""

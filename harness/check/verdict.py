@@ -8,7 +8,17 @@ from msgspec.structs import replace
 
 from harness.check.decidable import METRICS_OF_A_LOG, Kind
 from harness.check.metrics import METRICS, Shown, Totals, metrics, per_driver
-from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement, Margin, MetricValue, RunVerdict, Witness
+from harness.check.result import (
+    BEHAVIOURS,
+    EXIT_CODES,
+    KNOWN_PASSED,
+    CheckResult,
+    Judgement,
+    Margin,
+    MetricValue,
+    RunVerdict,
+    Witness,
+)
 from harness.journal.records import AnyRecord
 from harness.units import unit_for
 from harness.values import KnownFailure, Limit, Scenario
@@ -101,7 +111,7 @@ def known_and_passed(scenario: Scenario, known: KnownFailure, checks: Sequence[C
     if result.verdict == "fail" and not result.failing:
         return ""  # a limit on the fleet as a whole, which names no charger
     where = f" at {known.charger}" if known.charger else ""
-    return f"{known.check}{where}: is listed as a known failure and passed ({known.reason})"
+    return f"{known.check}{where}: {KNOWN_PASSED} ({known.reason})"
 
 
 def _limit(

@@ -215,22 +215,28 @@ class _SchemaOnly(msgspec.Struct):
     schema: int
 
 
-def _find(source: Path) -> Path:
-    """The journal in the folder of a run, that of the newest one in a folder of runs, or the file itself."""
+def run_folder(source: Path) -> Path:
+    """The folder of the newest run where ``source`` is a folder of runs, and anything else as it is."""
     if source.name == _LATEST_NAME:
         source = source.parent
+    latest = source / _LATEST_NAME
+    if not latest.is_file() or any((source / name).is_file() for name in (PLAIN_NAME, PACKED_NAME)):
+        return source
+    name = latest.read_text(encoding="utf-8", errors="replace").strip()
+    # One name of a folder beside it, never a path: the file may have come with the folder from elsewhere.
+    if name and Path(name).name == name and name != ".." and not (source / name / _LATEST_NAME).exists():
+        return source / name
+    raise JournalError(f"{latest}: found {name[:60]!r}, expected the name of a run's folder beside it")
+
+
+def _find(source: Path) -> Path:
+    """The journal in the folder of a run, that of the newest one in a folder of runs, or the file itself."""
+    source = run_folder(source)
     if source.exists() and not (source.is_dir() or source.is_file()):
         raise JournalError(f"{source}: found a pipe or a device, expected a file: a journal is read more than once")
-    if source.is_dir():
-        for name in (PLAIN_NAME, PACKED_NAME):
-            if (source / name).is_file():
-                return source / name
-        latest = source / _LATEST_NAME
-        if latest.is_file():
-            name = latest.read_text(encoding="utf-8", errors="replace").strip()
-            # One name of a folder beside it, never a path: the file may have come with the folder from elsewhere.
-            if name and Path(name).name == name and name != ".." and not (source / name / _LATEST_NAME).exists():
-                return _find(source / name)
-            raise JournalError(f"{latest}: found {name[:60]!r}, expected the name of a run's folder beside it")
-        raise JournalError(f"{source}: found a folder without {PLAIN_NAME} or {PACKED_NAME}, expected a run's folder or a journal")
-    return source
+    if not source.is_dir():
+        return source
+    for name in (PLAIN_NAME, PACKED_NAME):
+        if (source / name).is_file():
+            return source / name
+    raise JournalError(f"{source}: found a folder without {PLAIN_NAME} or {PACKED_NAME}, expected a run's folder or a journal")

@@ -25,8 +25,14 @@ def render(outcomes: Sequence[Outcome]) -> bytes:
     A verdict that no single check explains (invalid, interrupted, unknown) is a test case of its own, ``the run``, so that it turns
     a CI job red.
     """
+    return document([suite_of(outcome) for outcome in outcomes])
+
+
+def document(suites: Sequence[Element]) -> bytes:
+    """The XML document of test suites, each of which is counted here."""
+    for suite in suites:
+        _count(suite)
     root = Element("testsuites", name="harness")
-    suites = [_suite(outcome) for outcome in outcomes]
     root.extend(suites)
     for key in ("tests", "failures", "errors", "skipped"):
         root.set(key, str(sum(int(suite.get(key, "0")) for suite in suites)))
@@ -35,8 +41,9 @@ def render(outcomes: Sequence[Outcome]) -> bytes:
     return document + b"\n"
 
 
-def _suite(outcome: Outcome) -> Element:
-    suite = Element("testsuite", name=_clean(outcome.scenario.name))
+def suite_of(outcome: Outcome) -> Element:
+    """The test suite of a run."""
+    suite = Element("testsuite", name=clean(outcome.scenario.name))
     properties = SubElement(suite, "properties")
     for name, value in (
         ("seed", str(outcome.scenario.seed)),
@@ -50,54 +57,58 @@ def _suite(outcome: Outcome) -> Element:
         *surroundings(outcome).items(),
         *([("parity", parity.verdict(outcome.parity))] if outcome.parity else []),
     ):
-        SubElement(properties, "property", name=name, value=_clean(value))
+        SubElement(properties, "property", name=name, value=clean(value))
     clock = Clock(outcome.scenario)
     cases = [_case(outcome, result, clock) for result in outcome.judgement.checks]
     cases += [_parity_case(outcome, outcome.parity)] if outcome.parity else []
     cases.append(_run_case(outcome))
     suite.extend(cases)
-    suite.set("tests", str(len(cases)))
-    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(key, str(sum(case.find(tag) is not None for case in cases)))
     return suite
 
 
+def _count(suite: Element) -> None:
+    cases = suite.findall("testcase")
+    suite.set("tests", str(len(cases)))
+    for key, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(key, str(sum(case.find(tag) is not None for case in cases)))
+
+
 def _case(outcome: Outcome, result: CheckResult, clock: Clock) -> Element:
-    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name=_clean(result.name))
+    case = Element("testcase", classname=clean(f"harness.{outcome.scenario.name}"), name=clean(result.name))
     kind = mark(result)
     if kind == "fail":
         message = clock.translate(result.witness.rule) if result.witness else result.says
-        SubElement(case, "failure", type=_clean(result.name), message=_clean(message)).text = _clean(_told(result, clock, outcome.live))
+        SubElement(case, "failure", type=clean(result.name), message=clean(message)).text = clean(_told(result, clock, outcome.live))
     elif result.known and result.verdict == "fail":
-        SubElement(case, "skipped", message=_clean(f"known failure: {result.known}"))
+        SubElement(case, "skipped", message=clean(f"known failure: {result.known}"))
     elif kind == "unknown":
-        SubElement(case, "skipped", message=_clean(f"unknown: {counts_text(result)}"))
+        SubElement(case, "skipped", message=clean(f"unknown: {counts_text(result)}"))
     else:
         note = f"warning: {_told(result, clock, outcome.live)}" if kind == "warn" else counts_text(result)
-        SubElement(case, "system-out").text = _clean(note)
+        SubElement(case, "system-out").text = clean(note)
     return case
 
 
 def _parity_case(outcome: Outcome, found: Parity) -> Element:
-    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="parity")
-    told = _clean("\n".join("".join(text for text, _ in line) for line in parity.lines(found, outcome.scenario)))
+    case = Element("testcase", classname=clean(f"harness.{outcome.scenario.name}"), name="parity")
+    told = clean("\n".join("".join(text for text, _ in line) for line in parity.lines(found, outcome.scenario)))
     if found.holds:
         SubElement(case, "system-out").text = told
     else:
-        SubElement(case, "failure", type="parity", message=_clean(parity.verdict(found))).text = told
+        SubElement(case, "failure", type="parity", message=clean(parity.verdict(found))).text = told
     return case
 
 
 def _run_case(outcome: Outcome) -> Element:
-    case = Element("testcase", classname=_clean(f"harness.{outcome.scenario.name}"), name="the run")
+    case = Element("testcase", classname=clean(f"harness.{outcome.scenario.name}"), name="the run")
     judgement = outcome.judgement
     differs = outcome.parity is not None and not outcome.parity.holds
     explained = judgement.verdict == "fail" and (differs or any(mark(result) == "fail" for result in judgement.checks))
     if judgement.verdict == "pass" or explained:
-        SubElement(case, "system-out").text = _clean(outcome.outline.sentence(outcome.scenario))
+        SubElement(case, "system-out").text = clean(outcome.outline.sentence(outcome.scenario))
     else:
         reasons = "\n".join(filter(None, (cut_note(outcome), invalid_note(outcome), *judgement.reasons)))
-        SubElement(case, "error", type=judgement.verdict, message=_clean(judgement.verdict)).text = _clean(reasons)
+        SubElement(case, "error", type=judgement.verdict, message=clean(judgement.verdict)).text = clean(reasons)
     return case
 
 
@@ -110,5 +121,6 @@ def _told(result: CheckResult, clock: Clock, live: LiveRun | None) -> str:
     return "\n".join(rows)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without what XML cannot hold."""
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

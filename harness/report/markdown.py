@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.check.result import BEHAVIOURS, CheckResult
 from harness.report import parity
 from harness.report.clock import Clock
+from harness.report.escape import markdown as _text
 from harness.report.outcome import (
     NO_COMMAND,
     VERIFIED,
@@ -199,14 +200,6 @@ def _repeat(outcome: Outcome) -> Iterator[str]:
         return
     label = "Repeat it" if repeat_label(outcome) == "repeat" else "Judge its journal again"
     yield from (f"{label}:", "", "```sh", _plain(outcome.command), "```")
-
-
-def _text(text: str) -> str:
-    """Text of a file or a user, which must not act as Markdown or HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
-    for sign in "\\`*_[]|":
-        escaped = escaped.replace(sign, f"\\{sign}")
-    return " ".join(escaped.split())
 
 
 def _plain(text: str) -> str:

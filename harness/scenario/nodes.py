@@ -84,17 +84,18 @@ class Node(Struct):
         return node
 
 
-def read_file(path: Path, shown: str) -> Node:
-    """Read a YAML file into its tree; ``shown`` is how messages name the file. Raises :class:`ScenarioError`."""
+def read_file(path: Path, shown: str, *, times: int = 1) -> Node:
+    """Read a YAML file into its tree; ``shown`` is how messages name the file. One that programs write may be so many ``times`` as large
+    as one for people. Raises :class:`ScenarioError`."""
     try:
         size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_BYTES else b""
+        data = path.read_bytes() if size <= MAX_BYTES * times else b""
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise ScenarioError([Problem(file=shown, line=0, column=0, message=f"the file cannot be read: {reason}")]) from None
-    if size > MAX_BYTES:
+    if size > MAX_BYTES * times:
         problem = Problem(
-            file=shown, line=1, column=1, message="the file is too large", found=f"{size} bytes", expected=f"at most {MAX_BYTES}"
+            file=shown, line=1, column=1, message="the file is too large", found=f"{size} bytes", expected=f"at most {MAX_BYTES * times}"
         )
         raise ScenarioError([problem])
     try:
@@ -107,15 +108,16 @@ def read_file(path: Path, shown: str) -> Node:
             file=shown, line=line, column=column, message="the file is not UTF-8", found=f"the byte 0x{data[error.start]:02x}"
         )
         raise ScenarioError([problem]) from None
-    return read_text(text, shown)
+    return read_text(text, shown, times=times)
 
 
-def read_text(text: str, shown: str) -> Node:
-    """Read YAML text into its tree; ``shown`` names it in messages. Raises :class:`ScenarioError` with all that is wrong."""
-    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        problem = Problem(file=shown, line=1, column=1, message="the text is too large", expected=f"at most {MAX_BYTES} bytes")
+def read_text(text: str, shown: str, *, times: int = 1) -> Node:
+    """Read YAML text into its tree; ``shown`` names it in messages, ``times`` is as for :func:`read_file`. Raises :class:`ScenarioError`
+    with all that is wrong."""
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES * times:
+        problem = Problem(file=shown, line=1, column=1, message="the text is too large", expected=f"at most {MAX_BYTES * times} bytes")
         raise ScenarioError([problem])
-    return _Builder(text, shown).build()
+    return _Builder(text, shown, MAX_NODES * times).build()
 
 
 def merge(base: Node, over: Node) -> Node:
@@ -142,9 +144,10 @@ def _without_nulls(node: Node) -> Node:
 class _Builder:
     """Builds the tree of one text from the events of the YAML parser."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, most_nodes: int) -> None:
         self.text = text
         self.file = file
+        self.most_nodes = most_nodes
         self.problems = Problems()
         self.nodes = 0
 
@@ -202,8 +205,8 @@ class _Builder:
         if depth > MAX_DEPTH:
             raise self._stop(event, _TOO_DEEP)
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise self._stop(event, "too many values in one file", expected=f"at most {MAX_NODES}")
+        if self.nodes > self.most_nodes:
+            raise self._stop(event, "too many values in one file", expected=f"at most {self.most_nodes}")
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, "an alias", found=f"`*{event.anchor}`", expected="the value itself, or `extends` for models")

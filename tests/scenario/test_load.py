@@ -127,6 +127,10 @@ def test_a_wrong_end_is_wrong_once():
         assert message.startswith("--set #1: `for` is not right: found `3`, expected a duration")
 
 
+def test_the_largest_seed_may_stand_in_a_file_too():
+    assert scenario.load(GOOD, overrides=[f"seed={2**53}"]).seed == 2**53
+
+
 @pytest.mark.parametrize("seed", [-1, 2**53 + 1])
 def test_a_seed_that_no_file_could_have(seed):
     with pytest.raises(ScenarioError, match=rf"^--seed: `seed` is not right: found `{seed}`, expected a whole number from 0 to"):
