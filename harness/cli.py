@@ -116,6 +116,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     report = command("report", _report, "make the outage report of a saved journal, one HTML file")
     report.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     report.add_argument("--out", metavar="FILE", help="where it goes; report.html beside the journal by default")
+    report.add_argument("--baseline", metavar="FILE", help="tell what has changed since: a baseline of `harness gate`, or another run")
     report.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     report.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
     compare = command(
@@ -123,7 +124,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     )
     compare.add_argument("before", metavar="A", help=f"{_JOURNAL}, or a result.json")
     compare.add_argument("after", metavar="B", help="the run that is compared with it, named likewise")
-    compare.add_argument("--format", choices=("terminal", "markdown"), default="terminal", help="terminal by default")
+    compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
@@ -340,6 +341,8 @@ def _run_all(arguments: argparse.Namespace) -> int:
             _print_run(run)
             _warn_of_no_twin(arguments, run)
         return code
+    from harness import api
+
     codes = []
     runs = []
     for source, out in zip(arguments.sources, _places(arguments.sources, arguments.out), strict=True):
@@ -352,6 +355,8 @@ def _run_all(arguments: argparse.Namespace) -> int:
         if code == INTERRUPTED:
             break
     _print_total(runs, len(arguments.sources))
+    if arguments.out and runs:
+        api.gallery(runs, arguments.out)
     return max(codes, key=_WORST_LAST.index)
 
 
@@ -423,7 +428,17 @@ def _check(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from harness import api
 
-    _say(str(api.html_report(arguments.journal, out=arguments.out, strict=arguments.strict, ledger=arguments.ledger or "")))
+    _say(
+        str(
+            api.html_report(
+                arguments.journal,
+                out=arguments.out,
+                strict=arguments.strict,
+                ledger=arguments.ledger or "",
+                baseline=arguments.baseline or "",
+            )
+        )
+    )
     return 0
 
 
@@ -432,7 +447,11 @@ def _compare(arguments: argparse.Namespace) -> int:
     from harness.report import changes
 
     found = compare(arguments.before, arguments.after)
-    if arguments.format == "markdown":
+    if arguments.format == "html":
+        from harness.report.html.changes import render
+
+        _say(render(found).decode())
+    elif arguments.format == "markdown":
         _say(changes.render(found))
     else:
         _print(changes.lines(found))

@@ -13,11 +13,12 @@ import msgspec
 from harness.journal.reader import Journal
 
 if TYPE_CHECKING:
+    from harness.regression.changes import Changes
     from harness.report.outcome import Outcome
 
 
-def page(outcome: Outcome, journal: Path, *, change: str = "") -> bytes:
-    """The outage report as one HTML file. ``change`` is markup that tells what is new since a baseline.
+def page(outcome: Outcome, journal: Path, *, changes: Changes | None = None) -> bytes:
+    """The outage report as one HTML file, with what has changed since a baseline where there is one.
 
     Raises :class:`harness.journal.format.JournalError` where the journal cannot be read.
     """
@@ -31,7 +32,7 @@ def page(outcome: Outcome, journal: Path, *, change: str = "") -> bytes:
             gathered.feed(batch)
     footer = opened.footer
     gathered.close(outcome.outline.end_ms)
-    return render(outcome, gathered, footer.twin_wh if footer is not None else (), change)
+    return render(outcome, gathered, footer.twin_wh if footer is not None else (), changes)
 
 
 def kept_command(journal: Path, digest: str) -> str:

@@ -94,14 +94,15 @@ def lines(changes: Changes) -> Iterator[Line]:
     yield ()
     yield ((_kept(changes), "quiet"),)
     mark = MARKS["worse" if changes.worse else "better"]
-    yield ((f"{mark.sign} {_verdict(changes)}", mark.style),)
+    yield ((f"{mark.sign} {verdict_text(changes)}", mark.style),)
 
 
 def _kept(changes: Changes) -> str:
     return f"As before: {changes.unchanged['checks']} checks and limits, {changes.unchanged['metrics']} metrics."
 
 
-def _verdict(changes: Changes) -> str:
+def verdict_text(changes: Changes) -> str:
+    """``2 worse, 1 better``."""
     better = sum(change.standing == "better" for change in changes.changes)
     counts = [f"{len(changes.worse)} worse" if changes.worse else "nothing is worse", f"{better} better" if better else ""]
     return ", ".join(filter(None, counts))
@@ -113,7 +114,7 @@ def render(changes: Changes) -> str:
 
 
 def _markdown(changes: Changes) -> Iterator[str]:
-    yield f"# {MARKS['worse' if changes.worse else 'better'].emoji} harness compare: {_verdict(changes)}"
+    yield f"# {MARKS['worse' if changes.worse else 'better'].emoji} harness compare: {verdict_text(changes)}"
     yield from ("", "| | scenario | seed | verdict | |", "|---|---|--:|---|---|")
     for when, run in (("before", changes.before), ("after", changes.after)):
         yield f"| {when} | {markdown(run.scenario)} | {run.seed} | {run.facts.verdict} | {markdown(run.source)} |"

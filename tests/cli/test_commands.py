@@ -99,7 +99,7 @@ def test_several_scenarios_show_a_line_each_and_end_with_the_worst(call, tmp_pat
     assert "nonsense" in err
     assert [line.split()[1] for line in out.splitlines() if line.startswith("✓")] == ["answer-lost", "faq-walkthrough"]
     assert out.splitlines()[-1] == "2 of 3 scenarios passed"
-    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["answer-lost", "faq-walkthrough"]
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["answer-lost", "faq-walkthrough", "index.html"]
 
 
 def test_verify_says_what_it_proved(call):

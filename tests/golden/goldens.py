@@ -2,12 +2,14 @@
 
 ``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
-``docs/decidable.md`` which run can decide which check. Look at
+``docs/decidable.md`` which run can decide which check. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
+Look at
 what ``git diff`` says before committing them: it is what a change did to every behaviour that the project shows.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from pathlib import Path
@@ -16,6 +18,8 @@ from harness import shipped
 from harness.api import run
 from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.decidable import KINDS, TABLE
+from harness.check.result import BEHAVIOURS
+from harness.pages import page
 from harness.report import document, markdown
 
 HERE = Path(__file__).resolve().parent
@@ -27,13 +31,37 @@ DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
 _SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
 
+WITH_PAGE = ("faq-walkthrough", "power-cut-in-outage")
+"""The scenarios whose page is kept, too; the others' are as easily made as looked at."""
+INDEX = REPORTS / "README.md"
+
+
 def reports_of(name: str) -> dict[Path, bytes]:
     """The golden files of a shipped scenario, as they should be."""
-    outcome = run(name).outcome
+    made = run(name)
+    outcome = made.outcome
+    pages = {REPORTS / name / "report.html": page(outcome, made.journal)} if name in WITH_PAGE else {}
     return {
         REPORTS / name / "result.json": document.render(outcome, None),
         REPORTS / name / "report.md": markdown.render(outcome).encode(),
+        **pages,
     }
+
+
+def index() -> bytes:
+    """The gallery: a row for each shipped scenario, made from the golden results."""
+    rows = []
+    for name in shipped.scenario_names():
+        result = json.loads((REPORTS / name / "result.json").read_text(encoding="utf-8"))
+        times = " | ".join(str(result["behaviours"].get(behaviour, 0) or "–") for behaviour in BEHAVIOURS)
+        links = f"[report]({name}/report.md)" + (f", [page]({name}/report.html)" if name in WITH_PAGE else "")
+        rows.append(
+            f"| [{name}](../scenarios/{name}.yaml) | {result['title']} | {result['verdict']} | {times} | {result['outage']} | {links} |"
+        )
+    head = f"| scenario | | verdict | {' | '.join(BEHAVIOURS)} | the outage | |\n|---|---|---|{'--:|' * len(BEHAVIOURS)}---|---|\n"
+    text = INDEX.read_text(encoding="utf-8")
+    told = head + "\n".join(rows) + "\n"
+    return re.sub(r"(?<=^## The shipped outages\n\n).*", lambda _: told, text, flags=re.MULTILINE | re.DOTALL).encode()
 
 
 def street_digest() -> str:
@@ -78,6 +106,11 @@ def regenerate() -> None:
     files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page()}
     for name in shipped.scenario_names():
         files |= reports_of(name)
+    _write(files)
+    _write({INDEX: index()})
+
+
+def _write(files: dict[Path, bytes]) -> None:
     for path, content in files.items():
         if not path.exists() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import unified_diff
 
 import pytest
-from goldens import CHECKS_PAGE, DECIDABLE_PAGE, DIGEST, REPORTS, checks_page, decidable_page, reports_of, street_digest
+from goldens import CHECKS_PAGE, DECIDABLE_PAGE, DIGEST, INDEX, REPORTS, checks_page, decidable_page, index, reports_of, street_digest
 
 from harness import shipped
 
@@ -28,6 +28,10 @@ def test_a_shipped_scenario_gives_its_golden_reports(name):
 def test_no_report_is_left_of_a_scenario_that_is_gone():
     kept = {path.name for path in REPORTS.iterdir() if path.is_dir() and path.name != "runs"}
     assert kept == set(shipped.scenario_names())
+
+
+def test_the_gallery_lists_what_is_there():
+    assert index() == INDEX.read_bytes(), ANEW
 
 
 def test_the_page_about_checks_says_what_they_say_of_themselves():

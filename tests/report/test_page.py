@@ -16,6 +16,7 @@ from random_plans import MODELS, drawn, records_of
 
 import harness
 from harness import pages, scenario
+from harness.cli import main
 from harness.journal.energy import MOST_BINS, Bins, bin_ms
 from harness.journal.reader import Journal
 from harness.journal.records import Current, Stay
@@ -305,3 +306,59 @@ def test_a_text_from_elsewhere_is_never_markup(text):
 @given(st.text(max_size=40))
 def test_no_text_is(text):
     assert Shape(renamed(text.encode("utf-8", "replace").decode())).shape == plainly()
+
+
+# Since a baseline, two runs, several runs.
+
+
+@pytest.fixture
+def two(tmp_path):
+    """The folder of a run, and of one in which chargers renew their holds."""
+    harness.run("faq-walkthrough", out=tmp_path / "before", html=False)
+    harness.run(
+        "faq-walkthrough", out=tmp_path / "after", html=False,
+        overrides=["models.juicebox-40.quirks=[renews-hold-offline]", "plan.crash.for=9 h"],
+    )  # fmt: skip
+    return tmp_path
+
+
+def test_a_page_tells_what_has_changed_since_another_run(two):
+    told = section(harness.html_report(two / "after", baseline=two / "before").read_text(), "change")
+    assert "check can-always-chargenew failurepass → fail" in told
+    assert "As before:" in told
+    assert "nothing is worse" in section(harness.html_report(two / "after", baseline=two / "after").read_text(), "change")
+
+
+def test_a_page_tells_what_has_changed_since_what_a_gate_keeps(two):
+    baseline = two / "baseline.yaml"
+    harness.gate(["faq-walkthrough"], baseline, update=True)
+    assert "new failure" in section(harness.html_report(two / "after", baseline=baseline).read_text(), "change")
+    harness.gate(["answer-lost"], two / "other.yaml", update=True)
+    with pytest.raises(harness.ScenarioError, match="no such run in this baseline"):
+        harness.html_report(two / "after", baseline=two / "other.yaml")
+
+
+def test_without_a_baseline_nothing_is_said_of_one():
+    assert 'id="change"' not in page_of()
+
+
+def test_two_runs_compared_are_a_page_of_their_own(two, capsys):
+    assert main(["compare", str(two / "before"), str(two / "after"), "--format", "html"]) == 1
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert "new failure" in section(page, "change")
+
+
+def test_several_runs_have_an_index_that_leads_to_their_pages(tmp_path, capsys):
+    assert main(["run", "answer-lost", "faq-walkthrough", "--out", str(tmp_path)]) == 0
+    index = (tmp_path / "index.html").read_text()
+    linked = re.findall(r'href="([^"]+)"', index)
+    assert linked == ["answer-lost/report.html", "faq-walkthrough/report.html"]
+    assert all((tmp_path / each).is_file() for each in linked)
+
+
+def test_the_command_makes_a_page_and_says_where(two, capsys):
+    assert main(["report", str(two / "after")]) == 0
+    assert capsys.readouterr().out.strip() == str(two / "after" / "report.html")
+    assert main(["report", str(two / "nothing")]) == 4

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from harness.check.result import BEHAVIOURS, CheckResult, MetricValue
+from harness.regression.changes import Changes
 from harness.report import parity
 from harness.report.clock import Clock
-from harness.report.html import sequence, tables
+from harness.report.html import changes, sequence, tables
+from harness.report.html.document import document
 from harness.report.html.gather import Gatherer
 from harness.report.html.text import name, say, tag
 from harness.report.html.timeline import Timeline, chosen
@@ -27,19 +28,18 @@ from harness.report.outcome import (
 )  # fmt: skip
 from harness.units import format_duration_ms, unit_for
 
-FILE_NAME = "report.html"
 _SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?", "warn": "!", "invalid": "✗", "interrupted": "…"}
 _VERDICTS = {
     "pass": "PASS", "fail": "FAIL", "unknown": "UNKNOWN", "invalid": "INVALID: the experiment did not happen",
     "interrupted": "CUT OFF: not a whole run",
 }  # fmt: skip
-_FOLDER = Path(__file__).parent
 _FAILURES_FIRST = 5
 """So many failures are told on the first screen."""
 
 
-def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), change: str = "") -> bytes:
-    """The page. It depends on nothing but its arguments; ``change`` is markup that tells what has changed since a baseline."""
+def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), changed: Changes | None = None) -> bytes:
+    """The page. It depends on nothing but its arguments: a run, what was gathered of it, the twin's energy over time, and what has
+    changed since a baseline."""
     scenario = outcome.scenario
     clock = Clock(scenario)
     timeline = Timeline(scenario, gathered, twin_wh, outcome.outline.causes)
@@ -58,10 +58,10 @@ def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), ch
         ("models", "Models, their assumptions and sources", tables.models(scenario)),
         ("repeat", "How this was made, and how to repeat it", tables.origin(outcome)),
     ]
-    body = _first_screen(outcome, gathered, clock, change) + "".join(
+    body = _first_screen(outcome, gathered, clock, changed) + "".join(
         tag("section", tag("h2", say(title)) + content, id=id_) for id_, title, content in sections if content
     )
-    return "".join(_document(scenario.title or scenario.name, body + timeline.data())).encode()
+    return document(scenario.title or scenario.name, body + timeline.data(), script=True)
 
 
 def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[str, str]:
@@ -79,21 +79,10 @@ def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[s
     return pins
 
 
-def _document(title: str, body: str) -> Iterator[str]:
-    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-    # Nothing is fetched, whatever a text in it may try: no image, font, script or style but those that stand here.
-    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<title>{say(title, 120)}</title>\n'
-    yield f"<style>\n{(_FOLDER / 'page.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n<main>\n"
-    yield body
-    yield f"\n</main>\n<script>\n{(_FOLDER / 'page.js').read_text(encoding='utf-8')}</script>\n</body>\n</html>\n"
-
-
 # The first screen.
 
 
-def _first_screen(outcome: Outcome, gathered: Gatherer, clock: Clock, change: str) -> str:
+def _first_screen(outcome: Outcome, gathered: Gatherer, clock: Clock, changed: Changes | None) -> str:
     scenario, judgement = outcome.scenario, outcome.judgement
     live = outcome.live
     made = "SIMULATED" if live is None else "IMPORTED FROM A LOG" if live.peer == "log" else "LIVE, with real software"
@@ -112,7 +101,7 @@ def _first_screen(outcome: Outcome, gathered: Gatherer, clock: Clock, change: st
         ("behaviours", "The four behaviours", tag("ul", behaviours, class_="four")),
         ("failed", *_told_failures(outcome, clock)),
         ("cost", "What it cost, against the same run without the faults", _cost(outcome, gathered)),
-        ("change", "Since the baseline", change),
+        ("change", "Since the baseline", changes.section(changed) if changed else ""),
         ("why", "What was tested, and why", tag("p", say(scenario.why, 4000)) if scenario.why else ""),
     ]
     sections = (tag("section", tag("h2", title) + content, id=id_) for id_, title, content in parts if content)
