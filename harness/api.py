@@ -158,12 +158,7 @@ def run(
     journal that is recognised as cut off, and is raised as :class:`Interrupted`. Where what surrounds a live run fails,
     :class:`harness.stage.errors.ExperimentError` says that the experiment did not happen.
     """
-    if live is not None and (simulate_all or verify):
-        raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
-    if parity:
-        if live is None or live.target or live.bench:
-            raise ValueError("parity is of live runs whose chargers and server are both ours")
-        live = replace(live, skip_idle=True)
+    live = _agreeing(live, simulated=simulate_all or verify, parity=parity)
     resolved = _resolved(scenario, seed, overrides)
     if live is not None:
         twin = twin and not live.bench  # what real cars would have done without the faults, nobody knows
@@ -196,6 +191,17 @@ def run(
         # The judging may have been stopped half-way through a batch; the journal is whole up to its last line.
         raise Interrupted(case.of(journal_so_far.scenario).judged_from(journal_so_far)) from None
     return _compared(recorded, html=html) if parity else recorded
+
+
+def _agreeing(live: Live | None, *, simulated: bool, parity: bool) -> Live | None:
+    """How to run live, where what was asked for agrees."""
+    if live is not None and simulated:
+        raise ValueError("verify and simulate_all are of simulated runs, not of live ones")
+    if not parity:
+        return live
+    if live is None or live.target or live.bench:
+        raise ValueError("parity is of live runs whose chargers and server are both ours")
+    return replace(live, skip_idle=True)
 
 
 def _recorded_live(case: _Case, scenario: Scenario, live: Live, *, twin: bool, progress: Progress | None) -> Run:
