@@ -76,6 +76,17 @@ def fleets(report: Report) -> None:
     report.line("e same records as computed", int(every["digest"] == computed["digest"]), 1, "", least=True)
 
 
+def pages(report: Report) -> None:
+    """The page of a street for a day, and of 10,000 chargers for a week."""
+    street = measure("page", "20", "1")
+    report.line("f page of 20 chargers, a day", street["bytes"] / 1000, 300, "kB")
+    fleet = measure("page", "10000", "7")
+    report.line("f page of 10,000 chargers, 7 days", fleet["bytes"] / 1e6, 2, "MB")
+    report.line("f making it", fleet["ratio"], 5, "× its decoding", note=f"which took {fleet['decoding_s']:.1f} s")
+    if fleet["opens_s"] is not None:
+        report.line("f opening it in Chromium", fleet["opens_s"], 3, "s")
+
+
 def small(report: Report) -> None:
     """A day of three chargers; starting up."""
     day, speed = beside_bare("small-day")
@@ -124,6 +135,7 @@ def main() -> int:
     report = Report()
     small(report)
     plugin(report)
+    pages(report)
     fleets(report)
     return int(report.over)
 

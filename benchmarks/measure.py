@@ -43,7 +43,7 @@ def fleet(chargers: int, days: int, simulate_all: bool = False) -> dict[str, obj
     scenario = harness.load(WORKLOAD, overrides=[f"chargers.homes.count={chargers}", f"duration={days} d"])
     with tempfile.TemporaryDirectory() as folder, _PeakMemory() as memory:
         began = time.perf_counter()
-        run = harness.run(scenario, out=folder, twin=False, simulate_all=simulate_all)
+        run = harness.run(scenario, out=folder, twin=False, simulate_all=simulate_all, html=False)
         seconds = time.perf_counter() - began
         footer = json.loads(run.journal.read_bytes().splitlines()[-1]) if run.journal.suffix == ".jsonl" else _packed_footer(run.journal)
     return {
@@ -94,6 +94,50 @@ def _packed_footer(path: Path) -> dict[str, dict[str, object]]:
     return footer
 
 
+def page(chargers: int, days: int) -> dict[str, object]:
+    """The page of the workload: its size, how long it takes beside the decoding of its journal, and how long Chromium takes to open it."""
+    import harness
+    from harness import pages
+    from harness.journal.reader import Journal
+
+    scenario = harness.load(WORKLOAD, overrides=[f"chargers.homes.count={chargers}", f"duration={days} d"])
+    with tempfile.TemporaryDirectory() as folder:
+        run = harness.run(scenario, out=folder, html=False)
+        pairs = []
+        for _ in range(3):
+            began = time.perf_counter()
+            for _ in Journal(run.journal).batches():
+                pass
+            decoded = time.perf_counter()
+            made = pages.page(run.outcome, run.journal)
+            pairs.append(((time.perf_counter() - decoded) / (decoded - began), decoded - began))
+        ratio, decoding = sorted(pairs)[1]
+        file = Path(folder) / "report.html"
+        file.write_bytes(made)
+        return {"bytes": len(made), "ratio": ratio, "decoding_s": decoding, "opens_s": _opening_s(file)}
+
+
+def _opening_s(file: Path) -> float | None:
+    """Until Chromium has loaded a page and painted it; None: there is none."""
+    import shutil
+
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        return None
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=found, args=quiet)
+        tab = browser.new_page()
+        began = time.perf_counter()
+        tab.goto(file.as_uri())
+        tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 0)))")
+        opened = time.perf_counter() - began
+        browser.close()
+    return opened
+
+
 def small_day(times: int = 40) -> dict[str, float]:
     """A day of three chargers with an outage, warm, YAML apart: the median, in seconds."""
     import harness
@@ -118,6 +162,8 @@ def main(words: list[str]) -> None:
         answer: dict[str, object] = dict(bare_loop())
     elif what == "fleet":
         answer = fleet(int(rest[0]), int(rest[1]), simulate_all="all" in rest)
+    elif what == "page":
+        answer = page(int(rest[0]), int(rest[1]))
     elif what == "small-day":
         answer = dict(small_day())
     else:

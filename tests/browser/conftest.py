@@ -18,9 +18,9 @@ QUIET = (
 """What keeps Chromium from anything but the page; as root it knows no sandbox."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for all tests of a worker."""
+    """One for all tests of a module, and gone after it: while it is there, no test of its thread can have an event loop of its own."""
     found = find()
     if found is None:
         if os.environ.get("HARNESS_NEEDS_CHROMIUM"):

@@ -62,11 +62,11 @@ def test_pointing_at_a_lane_tells_why_the_car_charges_or_not(opened, files):
     page = opened.go(files["failed"])
     lane(page, "carla").scroll_into_view_if_needed()
     box = lane(page, "carla").bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 5)  # a fifth of the 24 h from 13:00: 17:48
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + 5)  # a fifth of the 24 h from 14:00: 18:48
     tip = page.locator("#tip")
     assert tip.is_visible()
     told = tip.inner_text()
-    assert told.startswith("carla, Thu 16:30:00 to Thu 18:50:00\nSuspendedEVSE, no current: the server's hold stands")
+    assert told == "carla, Thu 17:10:00 to Thu 18:50:00\nSuspendedEVSE, no current: the server's hold stands\nwithout its server"
     page.mouse.move(5, 5)
     assert not tip.is_visible()
 
