@@ -56,7 +56,7 @@ def test_what_is_commented_out_in_the_beginning_is_right_too(tmp_path, kind):
             "harness: 1\nlisten: 127.0.0.1:9000\ncommands: {plugin: [x]}\n",
             [
                 "mine.yaml:3:12: unknown key `plugin` in `commands`: expected `plug-in`, `unplug`, `swipe`, `power-off`, `power-on`,"
-                " `restart`; did you mean `plug-in`?"
+                " `restart`, `out-of-service`, `in-service`; did you mean `plug-in`?"
             ],
         ),
         ("harness: 1\nkey: server.key\n", ["mine.yaml:1:1: `certificate` and `key` go together: expected both, or neither"]),
