@@ -644,7 +644,8 @@ class Judge:
         due = since + ev.profile.grace_ms
         if since >= 0 and due < t and not ev.over_failed:
             ev.over_failed = True
-            text = f"from {moment(due)} on the current was above the least of the limits acknowledged, {ev.limit_ma / 1000:g} A"
+            drawn = f"{max(ev.was_ma, ev.ma) / 1000:g} A"
+            text = f"from {moment(due)} on it drew {drawn}, above the least of the limits acknowledged, {ev.limit_ma / 1000:g} A"
             rule.tally.fail(rule, ev.name, due, text, ev.story(since, due))
         ev.over_since = (since if since >= 0 else t) if ev.ma > ev.limit_ma else -1
 

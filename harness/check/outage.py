@@ -346,7 +346,8 @@ class Within(Check):
         return super().step(ev, t, duty)
 
     def text(self, ev: Evidence, duty: Duty) -> str:
-        return f"the current should stay within {duty.limit_ma / 1000:g} A from {moment(duty.deadline)} on; it was higher"
+        drawn = f"{max(ev.was_ma, ev.ma) / 1000:g} A"
+        return f"the current should stay within {duty.limit_ma / 1000:g} A from {moment(duty.deadline)} on; it was {drawn}"
 
 
 class OfflineLimitApplies(Within):

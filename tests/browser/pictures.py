@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "pictures"
 PICTURES = {
-    "first-screen.png": ("faq-walkthrough", "header, #behaviours, #cost"),
+    "first-screen.png": ("faq-walkthrough", "header, #behaviours, #cost, #size"),
     "timeline.png": ("power-cut-in-outage", "#timeline .scroller"),
 }
 """Picture → whose golden page, and which parts of it."""

@@ -13,7 +13,7 @@ import harness
 from harness import pages
 
 SECTIONS = (
-    "behaviours", "failed", "cost", "why", "timeline", "failures", "checks", "idle", "messages", "chargers", "plan", "metrics", "models",
+    "behaviours", "failed", "cost", "size", "timeline", "failures", "checks", "idle", "messages", "chargers", "plan", "metrics", "models",
     "repeat",
 )  # fmt: skip
 

@@ -36,6 +36,7 @@ from harness.journal.records import (
     State,
     Stay,
     Transaction,
+    Unseen,
 )  # fmt: skip
 from harness.values import Scenario
 
@@ -78,7 +79,7 @@ class Course(Drawn):
 
     __slots__ = (
         "affected", "blips", "connected", "deeds", "idle_at", "idle_for", "index", "kind", "last_in", "longest_ms", "lost_at",
-        "name", "needs_wh", "open_wh", "outages", "short_wh", "stays", "steps", "stuck", "took_wh", "tx_wh", "waiting",
+        "name", "needs_wh", "open_wh", "outages", "short_wh", "stays", "steps", "stuck", "took_wh", "tx_wh", "unseen", "waiting",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str) -> None:
@@ -89,6 +90,8 @@ class Course(Drawn):
         """When its state, current or reason changed, and to what."""
         self.outages: list[tuple[int, int]] = []
         """Since when and until when it was without its server, blips apart."""
+        self.unseen: list[tuple[int, int]] = []
+        """Since when and until when nothing tells what it draws."""
         self.blips = 0
         self.lost_at = -1
         self.longest_ms = 0
@@ -145,6 +148,11 @@ class Watched:
     witness: Witness
     before: deque[AnyRecord] = field(default_factory=lambda: deque(maxlen=_SHOWN_BEFORE))
     after: list[AnyRecord] = field(default_factory=list)
+
+    def earlier(self) -> list[AnyRecord]:
+        """What came before the violation: the records that show it, however old, and those that went before it."""
+        shown = [record for record in self.witness.records if record not in self.before and record not in self.after]
+        return sorted([*shown, *self.before], key=lambda record: record.t)
 
     def take(self, record: AnyRecord) -> None:
         """A record of this charger, or of the server, goes by."""
@@ -227,7 +235,7 @@ class Gatherer:
         self._handlers: dict[type[AnyRecord], Callable[[Any, Any], None]] = {
             Current: self._current, PlugIn: self._plug_in, Stay: self._stay, Loss: self._loss, Recovery: self._recovery, Link: self._link,
             Return: self._return, Attempts: self._attempts, Transaction: self._transaction, Message: self._message,
-            Failed: self._failed, Discard: self._discard, Action: self._action,
+            Failed: self._failed, Discard: self._discard, Action: self._action, Unseen: self._unseen,
         }  # fmt: skip
         self._of_the_run: dict[type[AnyRecord], Callable[[Any], None]] = {
             Fault: self._step, Server: self._server, Settled: self._settle,
@@ -248,11 +256,11 @@ class Gatherer:
     def _watch(self, batch: Sequence[AnyRecord]) -> None:
         watchers = self._watchers
         for record in batch:
-            if record.who in watchers and type(record) in _OF_A_SEQUENCE:
-                for each in watchers[record.who]:
-                    each.take(record)
-            elif type(record) is Server:
+            if type(record) is Server:
                 for each in self.watched:
+                    each.take(record)
+            elif record.who in watchers and type(record) in _OF_A_SEQUENCE:
+                for each in watchers[record.who]:
                     each.take(record)
 
     # The course of a charger.
@@ -311,6 +319,9 @@ class Gatherer:
             return
         course.outages.append((record.since, record.t))
         course.affected = course.affected or course.connected
+
+    def _unseen(self, course: Course, record: Unseen) -> None:
+        course.unseen.append((record.t, record.until))
 
     def _link(self, course: Course, record: Link) -> None:
         self.online.change(record.t, 1 if record.state == "online" else -1)

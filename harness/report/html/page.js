@@ -4,13 +4,14 @@
   const tip = document.getElementById("tip"), told = document.getElementById("told");
   const track = document.querySelector(".track"), scroller = document.querySelector(".scroller");
   const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
   const two = (value) => String(value).padStart(2, "0");
 
   const clock = (unit) => {
     const seconds = unit * run.unit;
     const offset = run.offsets.reduce((found, [since, is]) => (seconds >= since ? is : found), 0);
     const local = new Date((run.start + seconds + offset) * 1000);
-    const day = run.width * run.unit > 6 * 86400 ? `${local.getUTCDate()}.${local.getUTCMonth() + 1}.` : days[local.getUTCDay()];
+    const day = run.width * run.unit > 7 * 86400 ? `${local.getUTCDate()} ${months[local.getUTCMonth()]}` : days[local.getUTCDay()];
     return `${day} ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}`;
   };
 
@@ -21,9 +22,9 @@
       let found = 0;
       while (found + 2 < steps.length && steps[found + 2] <= x) found += 2;
       const begins = steps[found] ?? 0, ends = found + 2 < steps.length ? steps[found + 2] : run.width;
-      const outages = run.outages[place - run.first] ?? [];
-      let away = "";
-      for (let each = 0; each < outages.length; each += 2) if (outages[each] <= x && x < outages[each + 1]) away = "\nwithout its server";
+      const within = (spans) => spans.some((begins, each) => each % 2 === 0 && begins <= x && x < spans[each + 1]);
+      const [outages, unseen] = run.spans[place - run.first] ?? [[], []];
+      const away = (within(outages) ? "\nwithout its server" : "") + (within(unseen) ? "\nnothing tells what it draws now" : "");
       const words = steps.length ? run.meanings[steps[found + 1]] : "nothing is known";
       return { begins, ends, text: `${name}, ${clock(begins)} to ${clock(ends)}\n${words}${away}` };
     }

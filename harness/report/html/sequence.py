@@ -21,7 +21,7 @@ def diagram(watched: Watched, clock: Clock) -> str:
 
 
 def _rows(watched: Watched, clock: Clock) -> Iterator[str]:
-    for record in watched.before:
+    for record in watched.earlier():
         yield _row(record, clock)
     here = clock.translate(watched.witness.rule)
     time = tag("span", say(clock.tell(watched.witness.t)), class_="time")

@@ -110,6 +110,10 @@ class Timeline:
 
         away = "".join(f"M{self._x(begins)} 8h{max(1, self._x(ends) - self._x(begins))}v2H{self._x(begins)}z" for begins, ends in outages)
         inner = f'<path class="away" d="{away}"/>' if away else ""
+        hidden = "".join(
+            f"M{self._x(begins)} 3h{max(1, self._x(ends) - self._x(begins))}v4H{self._x(begins)}z" for begins, ends in course.unseen
+        )
+        inner += f'<path class="unseen" d="{hidden}"/>' if hidden else ""
         deeds = "".join(
             tag("i", "", class_="deed", style=f"left:{self._percent(deed.t)}", title=f"{deed.action}: {deed.outcome}")
             for deed in course.deeds
@@ -272,13 +276,13 @@ class Timeline:
             seconds = round(offset.total_seconds())
             if not offsets or offsets[-1][1] != seconds:
                 offsets.append([self._change(t, seconds) // 1000 if offsets else 0, seconds])
-        outages = [
-            [number for begins, ends in course.outages for number in (begins // self.unit_ms, -(-ends // self.unit_ms))]
-            for course in self._shown
+        spans = [
+            [[number for begins, ends in each for number in (begins // self.unit_ms, -(-ends // self.unit_ms))] for each in both]
+            for both in ((course.outages, course.unseen) for course in self._shown)
         ]  # fmt: skip
         return data("run", {
             "start": round(start.timestamp()), "offsets": offsets, "unit": self.unit_ms // 1000, "width": self.width,
-            "meanings": [words for _, words in self._meanings], "lanes": self.lanes, "first": self._first, "outages": outages,
+            "meanings": [words for _, words in self._meanings], "lanes": self.lanes, "first": self._first, "spans": spans,
             "series": self.series, "bin": self.gathered.width_ms // 1000, "zooms": ZOOMS,
         })  # fmt: skip
 
@@ -314,6 +318,8 @@ class Timeline:
             )  # fmt: skip
         legend = "".join(tag("span", f'<i class="s {kind}"></i>{say(words)}', class_="key") for kind, words in _WORDS.items())
         legend += tag("span", '<i class="away"></i>without its server', class_="key")
+        if any(course.unseen for course in shown):
+            legend += tag("span", '<i class="unseen"></i>nothing tells what it drew', class_="key")
         legend += tag("span", "◆ what its driver asked for", class_="key")
         tools = "".join(tag("button", words, type="button", id=id_, aria_label=label) for id_, words, label in (
             ("out", "−", "zoom out"), ("in", "+", "zoom in"), ("whole", "whole run", "show the whole run"),
