@@ -17,7 +17,7 @@ from harness import __version__
 if TYPE_CHECKING:
     from harness.api import Run
     from harness.regression.gate import Gate
-    from harness.report.terminal import Line
+    from harness.report.line import Line
     from harness.stage.live.options import Live
 
 USAGE_ERROR = 4
@@ -726,7 +726,7 @@ def _print(lines: Iterable[Line]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from harness.report.terminal import COLOURS
+    from harness.report.line import COLOURS
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from harness.regression.changes import Change, Changes, Standing, figure_text
 from harness.report.escape import markdown
-from harness.report.terminal import Line
+from harness.report.line import Line
 
 
 class Mark(NamedTuple):

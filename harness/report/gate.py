@@ -12,7 +12,7 @@ from harness.regression.gate import Gate, Row
 from harness.report import junit
 from harness.report.changes import HEAD, MARKS, Mark, row, told
 from harness.report.escape import annotation, annotation_property, markdown
-from harness.report.terminal import Line
+from harness.report.line import Line
 
 _MOST_ROWS = 500
 """So many changes are told in Markdown; a summary has to stay below 1 MiB."""

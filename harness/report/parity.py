@@ -13,7 +13,7 @@ from harness.units import counted, times
 from harness.values import Scenario
 
 if TYPE_CHECKING:
-    from harness.report.terminal import Line
+    from harness.report.line import Line
 
 _TOLD = 5
 """So many chargers that went another way are told; parity.json has them all."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from harness.check.result import BEHAVIOURS, CheckResult, Witness
 from harness.report import parity
 from harness.report.clock import Clock
+from harness.report.line import Line
 from harness.report.outcome import (
     NO_COMMAND,
     VERIFIED,
@@ -33,20 +34,7 @@ from harness.report.words import tell
 from harness.units import unit_for
 from harness.values import LiveRun
 
-Span = tuple[str, str]
-"""Text and its style: a key of :data:`COLOURS`, or empty."""
-Line = tuple[Span, ...]
-
 MARKS = {"pass": "✓", "fail": "✗", "unknown": "?", "warn": "!"}
-COLOURS = {
-    "pass": "green",
-    "fail": "bold red",
-    "unknown": "yellow",
-    "warn": "yellow",
-    "title": "bold",
-    "quiet": "dim",
-}
-"""Style → colour, the same in every report."""
 RUN_STYLES = {"pass": "pass", "fail": "fail", "interrupted": "unknown", "unknown": "unknown", "invalid": "fail"}
 
 _LEAST_ROOM = 24
