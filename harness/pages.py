@@ -38,7 +38,7 @@ def page(outcome: Outcome, journal: Path, *, changes: Changes | None = None) -> 
 def kept_command(journal: Path, digest: str) -> str:
     """The command that repeats the run of a journal, as the result beside it tells; empty where none of this journal's is there."""
     try:
-        kept = msgspec.json.decode((journal.parent / "result.json").read_bytes(), type=_Kept)
+        kept = _KEPT.decode((journal.parent / "result.json").read_bytes())
     except (OSError, msgspec.DecodeError):
         return ""
     return kept.command if digest and kept.journal.digest == digest else ""
@@ -53,6 +53,9 @@ class _Kept(msgspec.Struct):
 
     command: str
     journal: _Digest
+
+
+_KEPT = msgspec.json.Decoder(_Kept)
 
 
 @contextmanager

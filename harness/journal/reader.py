@@ -23,6 +23,17 @@ _LATEST_NAME = "latest.txt"
 """Beside the runs of a scenario: the name of the newest one's folder."""
 
 
+class _SchemaOnly(msgspec.Struct):
+    schema: int
+
+
+# Made once, on importing: several threads that have msgspec lay out a type at the same time crash it (seen with 0.22).
+_SCHEMA = msgspec.json.Decoder(_SchemaOnly)
+_HEADER = msgspec.json.Decoder(Header)
+_LAST_LINE = msgspec.json.Decoder(LastLine)
+_RECORDS = msgspec.json.Decoder(AnyRecord)
+
+
 class Journal:
     """A journal on disk.
 
@@ -33,7 +44,6 @@ class Journal:
 
     def __init__(self, source: str | Path) -> None:
         self.path = _find(Path(source))
-        self._decoder = msgspec.json.Decoder(AnyRecord)
         self._footer: Footer | None = None
         self._cut: str | None = None
         self._read = False
@@ -117,7 +127,7 @@ class Journal:
     def _read_header(self) -> Header:
         head = next(self._blocks(), b"")
         try:
-            schema = msgspec.json.decode(head, type=_SchemaOnly).schema
+            schema = _SCHEMA.decode(head).schema
         except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             if self.path.suffix in {".yaml", ".yml"}:
                 raise JournalError(
@@ -128,7 +138,7 @@ class Journal:
         if schema != SCHEMA:
             raise self._error(1, f"found a journal of schema {schema}, expected schema {SCHEMA}: use the version that wrote it")
         try:
-            return msgspec.json.decode(head, type=Header)
+            return _HEADER.decode(head)
         except msgspec.DecodeError as problem:
             raise self._error(1, f"the header does not hold a scenario: {problem}") from None
 
@@ -138,18 +148,18 @@ class Journal:
         if not block.startswith(FOOTER_START, start):
             return block
         try:
-            self._footer = msgspec.json.decode(block[start:], type=LastLine).footer
+            self._footer = _LAST_LINE.decode(block[start:]).footer
         except msgspec.DecodeError as problem:
             raise self._error(line + block.count(b"\n"), f"the footer is damaged: {problem}") from None
         return block[:start]
 
     def _decode(self, body: bytes, first_line: int) -> list[AnyRecord]:
         try:
-            return self._decoder.decode_lines(body)
+            return _RECORDS.decode_lines(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             for number, text in enumerate(body.split(b"\n"), first_line):
                 try:
-                    self._decoder.decode(text)
+                    _RECORDS.decode(text)
                 except (msgspec.DecodeError, UnicodeDecodeError) as problem:
                     found = repr(text[:60].decode(errors="replace"))
                     raise self._error(number, f"found {found}, expected a record ({problem})") from None
@@ -209,10 +219,6 @@ class Journal:
 
     def _error(self, line: int, text: str) -> JournalError:
         return JournalError(f"{self.path}:{line}: {text}")
-
-
-class _SchemaOnly(msgspec.Struct):
-    schema: int
 
 
 def run_folder(source: Path) -> Path:

@@ -109,13 +109,17 @@ class _Result(Struct):
     live: _Live | None
 
 
+_VERSION = msgspec.json.Decoder(_Version)
+_RESULT = msgspec.json.Decoder(_Result)
+
+
 def read(text: bytes, source: str) -> Judged:
     """Read a ``result.json``; ``source`` is how messages name it. Raises :class:`ResultError`."""
     try:
-        schema = msgspec.json.decode(text, type=_Version).schema
+        schema = _VERSION.decode(text).schema
         if schema != SCHEMA:
             raise ResultError(f"{source}: found a result of version {schema}, expected {SCHEMA}")
-        result = msgspec.json.decode(text, type=_Result)
+        result = _RESULT.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise ResultError(f"{source}: not the result of a run: {problem}") from None
     facts = {check.name: check.fact(result.reasons) for check in result.checks if check.origin != "limit"}

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import random
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -13,6 +15,7 @@ from example_run import HOUR, RECORDS, SCENARIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import harness
 from harness import __version__
 from harness.journal import records
 from harness.journal.format import JournalError
@@ -317,3 +320,24 @@ def test_a_disk_that_is_full_as_the_journal_is_packed_leaves_the_plain_one(tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["journal.jsonl"]
     assert not Journal(tmp_path).complete
     assert len(list(Journal(tmp_path).records())) >= 100
+
+
+READ_AT_ONCE = """
+import sys, threading
+from harness.journal.reader import Journal
+sys.setswitchinterval(1e-6)
+together = threading.Barrier(8)
+def read():
+    together.wait()
+    print(Journal(sys.argv[1]).footer.total)
+threads = [threading.Thread(target=read) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_several_threads_may_read_their_first_journal_at_once(tmp_path):
+    """In a fresh process: the first time is what matters."""
+    run = harness.run("answer-lost", out=tmp_path, html=False)
+    done = subprocess.run([sys.executable, "-c", READ_AT_ONCE, str(run.journal)], capture_output=True, text=True, check=False)
+    assert (done.returncode, set(done.stdout.split())) == (0, {str(run.outcome.records)})

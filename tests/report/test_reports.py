@@ -13,6 +13,7 @@ from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement,
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
 from harness.report.comparison import Agreement, Difference, Parity
+from harness.report.line import COLOURS
 from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, stage_text, stations_text, surroundings
 from harness.report.outline import Outline
 from harness.report.stays import Stays
@@ -136,7 +137,7 @@ def test_the_terminal_shows_it_all_in_eighty_columns():
     lines = terminal.lines(outcome(), width=80)
     assert told(lines) == TERMINAL
     assert max(len(line) for line in told(lines).splitlines()) <= 80
-    assert {style for line in lines for _, style in line} <= {"", *terminal.COLOURS}
+    assert {style for line in lines for _, style in line} <= {"", *COLOURS}
 
 
 @given(st.integers(40, 160))
