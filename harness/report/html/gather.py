@@ -305,7 +305,7 @@ class Gatherer:
         course.took_wh += record.wh
         if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
             course.short_wh += record.needs_wh - record.wh
-        self.sessions_affected += course.affected
+        self.sessions_affected += course.affected or course.lost_at >= 0
 
     def _loss(self, course: Course, record: Loss) -> None:
         self._idle_until(course, record.t)
