@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import Run, html_report, import_log, judge, load, parity, run
+    from harness.api import Run, html_report, import_log, judge, load, parity, postmortem, run
     from harness.comparing import compare
     from harness.gating import gate
     from harness.scenario import ScenarioError
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
-    "run",
+    "postmortem", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -37,6 +37,7 @@ _HOMES = {
     "judge": "harness.api",
     "load": "harness.api",
     "parity": "harness.api",
+    "postmortem": "harness.api",
     "run": "harness.api",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",

@@ -261,13 +261,30 @@ def html_report(journal: str | Path, *, out: str | Path | None = None, strict: b
     ``journal``, ``strict`` and ``ledger`` are as in :func:`judge`, which judges it anew; what raises there raises here, and
     :class:`OSError` where the file cannot be written.
     """
-    from harness.pages import kept_command, page
+    from harness.pages import page
 
-    run = judge(journal, strict=strict, ledger=ledger)
+    return _reported(page, "report.html", judge(journal, strict=strict, ledger=ledger), out)
+
+
+def postmortem(journal: str | Path, *, out: str | Path | None = None, strict: bool = False, ledger: str | Path = "") -> Path:
+    """Make the postmortem of a saved journal, the skeleton of an incident review as Markdown: what the journal knows is filled in, and
+    what only people know is a blank. Returns where it is: ``out``, or ``postmortem.md`` beside the journal.
+
+    The arguments, and what raises, are as in :func:`html_report`.
+    """
+    from harness import pages
+
+    return _reported(pages.postmortem, "postmortem.md", judge(journal, strict=strict, ledger=ledger), out)
+
+
+def _reported(make: Callable[[Outcome, Path], bytes], name: str, run: Run, out: str | Path | None) -> Path:
+    """Write a report of a run that was judged again. It repeats the run as the result beside its journal does, where there is one."""
+    from harness.pages import kept_command
+
     command = kept_command(run.journal, run.outcome.digest)
     outcome = replace(run.outcome, command=command) if command else run.outcome
-    path = run.journal.parent / "report.html" if out is None else Path(out)
-    write_whole(path, page(outcome, run.journal))
+    path = run.journal.parent / name if out is None else Path(out)
+    write_whole(path, make(outcome, run.journal))
     return path
 
 

@@ -113,9 +113,12 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     check.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
-    report = command("report", _report, "make the outage report of a saved journal, one HTML file")
+    report = command("report", _report, "make the outage report of a saved journal, one HTML file, or its postmortem")
     report.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
-    report.add_argument("--out", metavar="FILE", help="where it goes; report.html beside the journal by default")
+    report.add_argument(
+        "--postmortem", action="store_true", help="make the skeleton of an incident review instead, as Markdown with blanks to fill in"
+    )
+    report.add_argument("--out", metavar="FILE", help="where it goes; report.html or postmortem.md beside the journal by default")
     report.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     report.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
     compare = command(
@@ -423,7 +426,8 @@ def _check(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from harness import api
 
-    _say(str(api.html_report(arguments.journal, out=arguments.out, strict=arguments.strict, ledger=arguments.ledger or "")))
+    make = api.postmortem if arguments.postmortem else api.html_report
+    _say(str(make(arguments.journal, out=arguments.out, strict=arguments.strict, ledger=arguments.ledger or "")))
     return 0
 
 

@@ -1,6 +1,7 @@
 """Write the golden reports anew: ``python tests/golden/goldens.py``.
 
-``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine,
+``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and one of
+them its ``postmortem.md``,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
 ``docs/decidable.md`` which run can decide which check. Look at
 what ``git diff`` says before committing them: it is what a change did to every behaviour that the project shows.
@@ -12,7 +13,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from harness import shipped
+from harness import pages, shipped
 from harness.api import run
 from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.decidable import KINDS, TABLE
@@ -24,16 +25,21 @@ STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
 CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
 DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
+POSTMORTEM_OF = "power-cut-in-outage"
 _SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
 
 def reports_of(name: str) -> dict[Path, bytes]:
     """The golden files of a shipped scenario, as they should be."""
-    outcome = run(name).outcome
-    return {
+    made = run(name)
+    outcome = made.outcome
+    found = {
         REPORTS / name / "result.json": document.render(outcome, None),
         REPORTS / name / "report.md": markdown.render(outcome).encode(),
     }
+    if name == POSTMORTEM_OF:
+        found[REPORTS / name / "postmortem.md"] = pages.postmortem(outcome, made.journal)
+    return found
 
 
 def street_digest() -> str:
