@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import Run, html_report, import_log, judge, load, parity, run
+    from harness.api import Run, import_log, judge, load, parity, run
     from harness.comparing import compare
     from harness.gating import gate
+    from harness.reporting import html_report, postmortem
     from harness.scenario import ScenarioError
     from harness.stage.live.options import Live
     from harness.values import Scenario
@@ -24,7 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
-    "run",
+    "postmortem", "run",
 ]  # fmt: skip
 
 _HOMES = {
@@ -32,11 +33,12 @@ _HOMES = {
     "Run": "harness.api",
     "compare": "harness.comparing",
     "gate": "harness.gating",
-    "html_report": "harness.api",
+    "html_report": "harness.reporting",
     "import_log": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",
     "parity": "harness.api",
+    "postmortem": "harness.reporting",
     "run": "harness.api",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",

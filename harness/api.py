@@ -261,40 +261,6 @@ def judge(journal: str | Path, *, strict: bool = False, ledger: str | Path = "")
     return case.judged_from(opened, ledgers=books.exported(opened, books.text_of(Path(ledger)), str(ledger)))
 
 
-def html_report(
-    journal: str | Path, *, out: str | Path | None = None, strict: bool = False, ledger: str | Path = "", baseline: str | Path = ""
-) -> Path:  # fmt: skip
-    """Make the outage report of a saved journal, one HTML file, and return where it is: ``out``, or ``report.html`` beside the journal.
-
-    ``journal``, ``strict`` and ``ledger`` are as in :func:`judge`, which judges it anew; what raises there raises here, and
-    :class:`OSError` where the file cannot be written. With a ``baseline``, a file that ``harness gate`` keeps or another run as
-    :func:`harness.compare` takes it, the page tells what has changed since.
-    """
-    from harness.comparing import since
-    from harness.pages import kept_command, page
-
-    run = judge(journal, strict=strict, ledger=ledger)
-    command = kept_command(run.journal, run.outcome.digest)
-    outcome = replace(run.outcome, command=command) if command else run.outcome
-    path = run.journal.parent / "report.html" if out is None else Path(out)
-    changes = since(baseline, replace(run, outcome=outcome)) if baseline else None
-    write_whole(path, page(outcome, run.journal, changes=changes))
-    return path
-
-
-def gallery(runs: Sequence[Run], folder: str | Path) -> Path:
-    """Write ``index.html`` into a folder, which leads to the pages of runs that are kept below it, and return where it is.
-
-    Raises :class:`ValueError` for a run that is kept elsewhere, and :class:`OSError` where the file cannot be written.
-    """
-    from harness.report.html.gallery import render
-
-    path = Path(folder)
-    pages = [(run.journal.parent.resolve().relative_to(path.resolve()) / "report.html").as_posix() for run in runs]
-    write_whole(path / "index.html", render(zip(pages, (run.outcome for run in runs), strict=True)))
-    return path / "index.html"
-
-
 def import_log(
     log: str | Path,
     *,

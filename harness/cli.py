@@ -113,9 +113,12 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     check.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
     check.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     check.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
-    report = command("report", _report, "make the outage report of a saved journal, one HTML file")
+    report = command("report", _report, "make the outage report of a saved journal, one HTML file, or its postmortem")
     report.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
-    report.add_argument("--out", metavar="FILE", help="where it goes; report.html beside the journal by default")
+    report.add_argument(
+        "--postmortem", action="store_true", help="make the skeleton of an incident review instead, as Markdown with blanks to fill in"
+    )
+    report.add_argument("--out", metavar="FILE", help="where it goes; report.html or postmortem.md beside the journal by default")
     report.add_argument("--baseline", metavar="FILE", help="tell what has changed since: a baseline of `harness gate`, or another run")
     report.add_argument("--strict", action="store_true", help="contract clauses that were not exercised count")
     report.add_argument("--ledger", metavar="FILE", help="of a run against your server: its books, exported since, as CSV or JSON")
@@ -341,7 +344,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
             _print_run(run)
             _warn_of_no_twin(arguments, run)
         return code
-    from harness import api
+    from harness.reporting import gallery
 
     codes = []
     runs = []
@@ -356,7 +359,7 @@ def _run_all(arguments: argparse.Namespace) -> int:
             break
     _print_total(runs, len(arguments.sources))
     if arguments.out and runs:
-        api.gallery(runs, arguments.out)
+        gallery(runs, arguments.out)
     return max(codes, key=_WORST_LAST.index)
 
 
@@ -426,19 +429,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from harness import api
+    from harness import reporting
 
-    _say(
-        str(
-            api.html_report(
-                arguments.journal,
-                out=arguments.out,
-                strict=arguments.strict,
-                ledger=arguments.ledger or "",
-                baseline=arguments.baseline or "",
-            )
-        )
-    )
+    given = {"out": arguments.out, "strict": arguments.strict, "ledger": arguments.ledger or ""}
+    if arguments.postmortem and arguments.baseline:
+        raise _UsageError("--baseline is of the page, and --postmortem is asked for")
+    if arguments.postmortem:
+        _say(str(reporting.postmortem(arguments.journal, **given)))
+    else:
+        _say(str(reporting.html_report(arguments.journal, **given, baseline=arguments.baseline or "")))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Makes the page of a run that was judged: one more pass over its journal, which holds all that is on it."""
+"""Makes the page of a run that was judged, or its postmortem: one more pass over its journal, which holds all that is on it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,22 @@ def page(outcome: Outcome, journal: Path, *, changes: Changes | None = None) -> 
     footer = opened.footer
     gathered.close(outcome.outline.end_ms)
     return render(outcome, gathered, footer.twin_wh if footer is not None else (), changes)
+
+
+def postmortem(outcome: Outcome, journal: Path) -> bytes:
+    """The skeleton of an incident review, as Markdown.
+
+    Raises :class:`harness.journal.format.JournalError` where the journal cannot be read.
+    """
+    from harness.report.chronicle import Chronicle
+    from harness.report.postmortem import render
+
+    chronicle = Chronicle()
+    with _without_collections():
+        for batch in Journal(journal).batches():
+            chronicle.feed(batch)
+    chronicle.close()
+    return render(outcome, chronicle).encode(errors="replace")  # a command may hold the name of a file that is no text
 
 
 def kept_command(journal: Path, digest: str) -> str:

@@ -1,6 +1,7 @@
 """Write the golden reports anew: ``python tests/golden/goldens.py``.
 
-``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine,
+``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and one of
+them its ``postmortem.md``,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
 ``docs/decidable.md`` which run can decide which check. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
 Look at
@@ -14,12 +15,11 @@ import re
 import textwrap
 from pathlib import Path
 
-from harness import shipped
+from harness import pages, shipped
 from harness.api import run
 from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.decidable import KINDS, TABLE
 from harness.check.result import BEHAVIOURS
-from harness.pages import page
 from harness.report import document, markdown
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +28,7 @@ STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
 CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
 DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
+POSTMORTEM_OF = "power-cut-in-outage"
 _SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
 
@@ -40,12 +41,15 @@ def reports_of(name: str) -> dict[Path, bytes]:
     """The golden files of a shipped scenario, as they should be."""
     made = run(name)
     outcome = made.outcome
-    pages = {REPORTS / name / "report.html": page(outcome, made.journal)} if name in WITH_PAGE else {}
-    return {
+    found = {
         REPORTS / name / "result.json": document.render(outcome, None),
         REPORTS / name / "report.md": markdown.render(outcome).encode(),
-        **pages,
     }
+    if name in WITH_PAGE:
+        found[REPORTS / name / "report.html"] = pages.page(outcome, made.journal)
+    if name == POSTMORTEM_OF:
+        found[REPORTS / name / "postmortem.md"] = pages.postmortem(outcome, made.journal)
+    return found
 
 
 def index() -> bytes:
