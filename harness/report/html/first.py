@@ -140,7 +140,7 @@ def _failures(outcome: Outcome, gathered: Gatherer, clock: Clock) -> tuple[str, 
 
 def _failure(check: CheckResult, clock: Clock, chargers: int, same_as: str) -> str:
     """A failure in two sentences: who broke what, and what happened the first time."""
-    witness, failing = check.witness, check.failing
+    witness, failing = check.witness, sorted(check.failing)
     who = "The run as a whole broke this"
     if failing:
         who = f"{len(failing)} of {counted(chargers, 'chargers')} broke this"
@@ -151,9 +151,9 @@ def _failure(check: CheckResult, clock: Clock, chargers: int, same_as: str) -> s
     elif failing:
         more = len(failing) - _NAMED
         told += f" They are {', '.join(map(name, failing[:_NAMED]))}{f' and {more} more' if more > 0 else ''}." if len(failing) > 1 else ""
-    if witness and failing:
-        rule = clock.translate(witness.rule)
-        told += f" First at {name(witness.charger)}, {say(clock.tell(witness.t))}: {say(sentence(rule), 600)}"
+    if witness:
+        first = f"First at {name(witness.charger)}, {say(clock.tell(witness.t))}: " if failing else ""
+        told += f" {first}{say(sentence(clock.translate(witness.rule)), 600)}"
     known = f" (a known failure: {check.known})" if check.known else " (a warning)" if mark(check) == "warn" else ""
     return tag("li", sign(mark(check)) + tag("span", f'{told}{say(known)} <a href="#checks">{say(check.name)}</a>'))
 
