@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
-from harness.regression.changes import Changes
 from harness.report import parity
 from harness.report.clock import Clock
-from harness.report.html import changes
 from harness.report.html.gather import Gatherer
 from harness.report.html.text import name, say, tag
 from harness.report.outcome import (
@@ -21,6 +21,9 @@ from harness.report.outcome import (
     surroundings,
 )  # fmt: skip
 from harness.units import counted, format_duration_ms, times, unit_for
+
+if TYPE_CHECKING:
+    from harness.regression.changes import Changes
 
 SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?", "warn": "!", "invalid": "✗", "interrupted": "…"}
 _VERDICTS = {
@@ -56,10 +59,16 @@ def screen(outcome: Outcome, gathered: Gatherer, clock: Clock, changed: Changes 
         ("failed", *_failures(outcome, gathered, clock)),
         ("cost", "What the faults cost: this run, less the same run without them", tag("ul", cost, class_="figures") if cost else ""),
         ("size", "How large the outage was", tag("ul", size, class_="figures")),
-        ("change", "Since the baseline", changes.section(changed) if changed else ""),
+        ("change", "Since the baseline", _changes(changed) if changed else ""),
     ]  # fmt: skip
     sections = (tag("section", tag("h2", title) + content, id=id_) for id_, title, content in parts if content)
     return tag("header", _head(outcome, gathered, clock)) + "".join(sections)
+
+
+def _changes(changed: Changes) -> str:
+    from harness.report.html import changes
+
+    return changes.section(changed)
 
 
 def _head(outcome: Outcome, gathered: Gatherer, clock: Clock) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.check.result import CheckResult
-from harness.regression.changes import Changes
 from harness.report.clock import Clock
 from harness.report.html import first, sequence, tables
 from harness.report.html.document import document
@@ -13,6 +13,9 @@ from harness.report.html.gather import Gatherer
 from harness.report.html.text import name, say, tag
 from harness.report.html.timeline import Timeline, chosen
 from harness.report.outcome import Outcome, counts_text, mark, sentence
+
+if TYPE_CHECKING:
+    from harness.regression.changes import Changes
 
 
 def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), changed: Changes | None = None) -> bytes:
