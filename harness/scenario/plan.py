@@ -205,9 +205,9 @@ class PlanReader:
         )  # fmt: skip
 
     def _check_end(self, step_id: str, part: Part, kind: Kind) -> None:
-        """``for``, ``until`` and ``times``, by what the kind allows."""
+        """``for``, ``until`` and ``times``, by what the kind allows; what strikes so many times may end before that."""
         given = [key for key in ("for", "until", "times") if key in part.node.entries]
-        if len(given) > 1:
+        if given[:2] == ["for", "until"]:
             self.problems.add(part.at(given[1]), f"`{step_id}` ends in two ways", found=listed(given), expected="one of them")
         elif kind.ends in {"instant", "never"} and given:
             why = "is an instant" if kind.ends == "instant" else "cannot end"
@@ -215,7 +215,7 @@ class PlanReader:
         elif kind.ends == "must" and not given:
             ways = "`for`, `until` or `times`" if kind.name.startswith(_STRIKES) else "`for` or `until`"
             self.problems.add(part.node, f"`{kind.name}` needs an end", expected=ways)
-        elif given == ["times"] and not kind.name.startswith(_STRIKES):
+        elif "times" in given and not kind.name.startswith(_STRIKES):
             self.problems.add(part.at("times"), f"`{kind.name}` strikes once", found="`times`", expected="`for` or `until`")
         if part.get("for") == 0:
             self.problems.add(part.at("for"), f"`{step_id}` lasts no time", expected="a duration above zero")

@@ -8,7 +8,7 @@ so that what must hold after recovery can be judged (only ``server.gone`` never 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -108,7 +108,8 @@ def _start(dice: Dice, steps: list[Step], spans: list[tuple[int, int]], latest: 
         offset = dice.between(0, max(0, min(ends, latest - MINUTE_MS) - begins))
         return begins + offset, Moment(offset_ms=offset, step=steps[place].id, edge="start")
     offset = min(dice.between(0, 8 * MINUTE_MS), max(0, latest - MINUTE_MS - ends))
-    return ends + offset, Moment(offset_ms=offset, step=steps[place].id, edge="end" if KINDS[steps[place].do].ends != "never" else "start")
+    edge: Literal["start", "end"] = "start" if KINDS[steps[place].do].ends in ("never", "instant") else "end"
+    return ends + offset, Moment(offset_ms=offset, step=steps[place].id, edge=edge)
 
 
 def _targets(dice: Dice, kind: Kind, base: Scenario) -> Targets:
