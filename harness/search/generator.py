@@ -26,8 +26,8 @@ Given = dict[str, int | str | bool | tuple[str, ...]]
 class Dice:
     """Draws in sequence from a seed, the same on every machine."""
 
-    def __init__(self, seed: int) -> None:
-        self._key = actor_key(seed, "plan")
+    def __init__(self, seed: int, purpose: str = "plan") -> None:
+        self._key = actor_key(seed, purpose)
         self._count = 0
 
     def below(self, bound: int) -> int:
@@ -59,44 +59,113 @@ def generate(base: Scenario, seed: int) -> Scenario:
     Crowds keep their drawn sessions, under the new seed. The base should last at least 12 h.
     """
     dice = Dice(seed)
-    chargers = tuple(entry if entry.count else replace(entry, sessions=_sessions(dice, base)) for entry in base.chargers)
+    chargers = tuple(entry if entry.count else replace(entry, sessions=_sessions(dice, base, entry)) for entry in base.chargers)
     plan = _plan(dice, replace(base, chargers=chargers))
     return replace(base, name=f"{base.name}-{seed}", seed=seed, chargers=chargers, plan=plan)
 
 
-def _sessions(dice: Dice, base: Scenario) -> tuple[Session, ...]:
+def _sessions(dice: Dice, base: Scenario, entry: Chargers) -> tuple[Session, ...]:
+    most_kwh = min(30, base.vehicles[entry.car].usable_wh // 1000)
     sessions: list[Session] = []
     begins = dice.between(0, 4 * HOUR_MS)
     while begins < base.duration_ms - HOUR_MS and len(sessions) < 3:
         leaves = begins + dice.between(20 * MINUTE_MS, 14 * HOUR_MS)
-        sessions.append(Session(plug_in_ms=begins, leave_ms=leaves, needs_wh=1000 * dice.between(1, 30)))
+        sessions.append(Session(plug_in_ms=begins, leave_ms=leaves, needs_wh=1000 * dice.between(1, most_kwh)))
         begins = leaves + dice.between(MINUTE_MS, 4 * HOUR_MS)
     return tuple(sessions)
 
 
-def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
+def mutate(plan: Scenario, seed: int) -> Scenario:
+    """A scenario drawn from another: the same chargers and stays, its plan with one to three changes. A pure function of both."""
+    dice = Dice(seed, "mutation")
+    steps = list(plan.plan)
+    for _ in range(dice.between(1, 3)):
+        steps = _changed(dice, steps, plan)
+    return replace(plan, seed=seed, plan=tuple(steps))
+
+
+def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
+    """The plan with a step more, or another that is gone, moved or of another length."""
+    latest = plan.duration_ms - 3 * HOUR_MS
+    way = dice.of(("more", "gone", "moved", "longer")) if steps else "more"
+    if way == "more":
+        new = _draw(dice, _kinds(dice), steps, [], latest, plan)[0]
+        taken = {step.id for step in steps}
+        return [*steps, replace(new, id=next(name for number in range(len(steps) + 1, 10**6) if (name := f"s{number}") not in taken))]
+    place = dice.below(len(steps))
+    step = steps[place]
+    free = not any(other.at is not None and other.at.step == step.id for other in steps)
+    if way == "gone":
+        return [*steps[:place], *steps[place + 1 :]] if free else steps
+    if way == "moved" and step.at is not None:
+        far_ms = dice.of((1_000, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS))
+        most_ms = latest - MINUTE_MS if not step.at.step else 8 * MINUTE_MS
+        offset_ms = min(max(0, step.at.offset_ms + dice.between(-far_ms, far_ms)), most_ms)
+        step = replace(step, at=replace(step.at, offset_ms=offset_ms))
+    elif step.for_ms is not None:
+        step = replace(step, for_ms=min(step.for_ms, dice.duration_ms()))
+    return [*steps[:place], step, *steps[place + 1 :]]
+
+
+def _kinds(dice: Dice) -> tuple[tuple[Kind, ...], ...]:
+    """The kinds that are drawn from, by family: some families are off, and in the others some kinds. What is left meets more often than
+    it would among all."""
     families: dict[str, list[Kind]] = {}
     for kind in KINDS.values():
         if kind.simulated:
             families.setdefault(kind.family, []).append(kind)
+    drawn = [
+        tuple(kind for kind in kinds if dice.chance(70)) if dice.chance(75) else () for kinds in families.values()
+    ]  # fmt: skip
+    return tuple(filter(None, drawn)) or tuple(map(tuple, families.values()))
+
+
+def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
+    kinds = _kinds(dice)
     latest = base.duration_ms - 3 * HOUR_MS
     steps: list[Step] = []
     spans: list[tuple[int, int]] = []
-    for number in range(1, dice.between(1, 8) + 1):
-        kind = dice.of(dice.of(tuple(families.values())))
-        start, at = _start(dice, steps, spans, latest)
-        lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
-        times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
-        step = Step(
-            id=f"s{number}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base), for_ms=lasts_ms,
-            times=times,
-        )  # fmt: skip
+    for _ in range(dice.between(1, 8)):
+        step, span = _draw(dice, kinds, steps, spans, latest, base)
         steps.append(step)
-        spans.append((start, start + (lasts_ms or 0)))
-    return tuple(steps)
+        spans.append(span)
+    return tuple(_flapping(dice, steps, latest) if dice.chance(12) else steps)
 
 
-def _start(dice: Dice, steps: list[Step], spans: list[tuple[int, int]], latest: int) -> tuple[int, Moment]:
+def _draw(
+    dice: Dice, kinds: tuple[tuple[Kind, ...], ...], steps: Sequence[Step], spans: Sequence[tuple[int, int]], latest: int, base: Scenario
+) -> tuple[Step, tuple[int, int]]:  # fmt: skip
+    """One more step, and when it acts."""
+    kind = dice.of(dice.of(kinds))
+    start, at = _start(dice, steps[: len(spans)], spans, latest)
+    lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
+    times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
+    step = Step(
+        id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base),
+        for_ms=lasts_ms, times=times,
+    )  # fmt: skip
+    return step, (start, start + (lasts_ms or 0))
+
+
+def _flapping(dice: Dice, steps: list[Step], latest: int) -> list[Step]:
+    """The plan with one of its faults that last coming again and again, each time for a short while."""
+    lasting = [step for step in steps if step.for_ms is not None and step.times is None and step.at is not None and not step.at.step]
+    if not lasting:
+        return steps
+    step = dice.of(lasting)
+    assert step.at is not None
+    at_ms = step.at.offset_ms
+    more = []
+    for number in range(dice.between(2, 5)):
+        at_ms += dice.between(5_000, 5 * MINUTE_MS)
+        lasts_ms = dice.between(5_000, 2 * MINUTE_MS)
+        if at_ms + lasts_ms < latest:
+            more.append(replace(step, id=f"{step.id}-{number + 2}", at=Moment(offset_ms=at_ms), for_ms=lasts_ms))
+        at_ms += lasts_ms
+    return [replace(each, for_ms=min(each.for_ms, 2 * MINUTE_MS)) if each is step and each.for_ms else each for each in steps] + more
+
+
+def _start(dice: Dice, steps: Sequence[Step], spans: Sequence[tuple[int, int]], latest: int) -> tuple[int, Moment]:
     """Some time; or while an earlier step acts; or in its recovery."""
     way = dice.below(100) if steps else 0
     if way < 40:

@@ -228,7 +228,7 @@ class Charger:
             else:
                 link.keepalive_at += link.model.keepalive_ms
                 self.out.append(self._request("keepalive", now))
-        elif link.pending:
+        elif link.asks_at <= now:
             link.ask_again(now)
             self.out.append(self._request("registration", now))
         elif link.state == "trying":
@@ -556,7 +556,7 @@ class Charger:
         if self.share_ma and self.share_ma < ma:
             ma, reason = self.share_ma, "load-group"
         rule = self.model.server_loss.limit
-        if self.link.state == "online" or rule == "amperage":
+        if self.link.state == "online" or self.link.pending or rule == "amperage":
             if self.amperage_ma and self.amperage_ma < ma:
                 ma, reason = self.amperage_ma, "amperage"
         elif rule == "offline-amperage" and self.offline_ma and self.offline_ma < ma:
@@ -938,7 +938,10 @@ class Charger:
             self.out.append(self._request("connect", now))
 
     def _attempt_failed(self, now: int, *, not_before: int = 0) -> None:
+        was_pending = self.link.pending
         self.link.attempt_failed(now, not_before=not_before)
+        if was_pending:
+            self._link_changed(now)
         self.out.append(DROP)
 
     def _end_series(self, now: int, series: Series | None) -> None:

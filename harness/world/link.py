@@ -51,6 +51,7 @@ class Link:
 
     __slots__ = (
         "answered_at",
+        "asks_at",
         "backoff",
         "draws",
         "failed_at",
@@ -79,7 +80,9 @@ class Link:
         self.registers = False
         """The next connection must register: after a power-up or restart."""
         self.pending = False
-        """trying: the server put the registration off, and ``next_at`` is when to ask again."""
+        """trying: the server is in touch and has put the registration off."""
+        self.asks_at = NEVER
+        """When to ask again then."""
         self.phase = below(key, KEEPALIVE, 0, self.model.keepalive_ms) - self.model.keepalive_ms
         """A moment of the keepalive grid. Chargers online from the start came online at their own moments before it."""
         self.answered_at = self.phase
@@ -112,6 +115,7 @@ class Link:
         """The server accepted. Returns the series of attempts that ended so."""
         self.state = "online"
         self.registers = self.pending = False
+        self.asks_at = NEVER
         self.phase = self.answered_at = now
         self.keepalive_at = now + self.model.keepalive_ms
         self.waits = 0
@@ -131,6 +135,7 @@ class Link:
         """The charger itself is off or restarts."""
         self.state = "off"
         self.pending = False
+        self.asks_at = NEVER
         self.next_at = NEVER
         return self.end_series()
 
@@ -155,17 +160,18 @@ class Link:
         """The attempt under way failed: wait for the next, which the server may want not before a certain time."""
         self.state = "waiting"
         self.pending = False
+        self.asks_at = NEVER
         self.failed_at = now
         self.next_at = max(now + self._wait_ms(), not_before)
 
     def put_off(self, now: int, interval_ms: int) -> None:
         """The registration under way is neither accepted nor refused: ask again later, on the same connection."""
         self.pending = True
-        self.next_at = now + (interval_ms or self.backoff.wait_minimum_ms)
+        self.asks_at = self.next_at = now + (interval_ms or self.backoff.wait_minimum_ms)
 
     def ask_again(self, now: int) -> None:
         """Register once more."""
-        self.pending = False
+        self.asks_at = NEVER
         self.next_at = now + self.model.answer_timeout_ms
 
     def _wait_ms(self) -> int:

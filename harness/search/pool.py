@@ -1,0 +1,86 @@
+"""Where the work of a campaign is done: in this process, on this machine's processors, or on a Dask cluster, behind one interface."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+_AHEAD = 4
+"""So many tasks for each worker are under way or wait."""
+
+
+class PoolError(Exception):
+    """There is no such pool. The message says why."""
+
+
+class _Here(Executor):
+    """Does each task at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as problem:
+            future.set_exception(problem)
+        return future
+
+
+@contextmanager
+def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
+    """Who works, and how many of them: so many processes, this one where that is one, or the workers of the Dask cluster at an address.
+
+    Raises :class:`PoolError` where Dask is not installed or its cluster cannot be reached.
+    """
+    if dask:
+        with _dask(dask) as found:
+            yield found
+    elif jobs <= 1:
+        yield _Here(), 1
+    else:
+        executor = ProcessPoolExecutor(jobs, initializer=_begin)
+        try:
+            yield executor, jobs
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin() -> None:
+    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[tuple[Executor, int]]:
+    try:
+        from distributed import Client  # type: ignore[import-not-found]
+    except ImportError:
+        raise PoolError("Dask is not installed: pip install 'ev-outage-harness[dask]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as problem:
+        raise PoolError(f"no Dask cluster at {address}: {problem}") from None
+    with client:
+        yield client.get_executor(), max(1, sum(client.nthreads().values()))
+
+
+def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> Iterator[Answer]:
+    """Have the work done on each task; gives the answers in the order of the tasks, however many work on them. A few tasks are always under
+    way, and no more of them are taken than that."""
+    waiting: deque[Future[Answer]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(executor.submit(work, task))
+            if len(waiting) >= _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()

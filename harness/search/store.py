@@ -1,0 +1,85 @@
+"""A campaign on disk: one SQLite file, to which trials are only ever added, so that a campaign that is killed goes on where it was."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.search.trial import Trial
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS situations (id INTEGER PRIMARY KEY, told TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS trials (seed INTEGER PRIMARY KEY, trial BLOB NOT NULL);
+"""
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Trial)
+
+
+class CampaignError(Exception):
+    """A file that is no campaign, or another one. The message says what to do."""
+
+
+class Store:
+    """The trials of a campaign. Use it as a context manager."""
+
+    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+        """Open the campaign in ``path``, or begin one there. ``identity`` is what its trials follow from: the campaign that is there must
+        have the same, or :class:`CampaignError` is raised."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_TABLES)
+        except sqlite3.DatabaseError as problem:
+            raise CampaignError(f"{path}: this is no campaign of the harness ({problem})") from None
+        self._check(identity)
+        self._numbers = {told: number for number, told in self._connection.execute("SELECT id, told FROM situations")}
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def _check(self, identity: Mapping[str, str]) -> None:
+        kept = dict(self._connection.execute("SELECT key, value FROM campaign"))
+        if not kept:
+            with self._transaction():
+                self._connection.executemany("INSERT INTO campaign VALUES (?, ?)", identity.items())
+        elif kept != dict(identity):
+            other = next(key for key in {**kept, **identity} if kept.get(key) != identity.get(key))
+            was, now = kept.get(other, "nothing"), identity.get(other, "nothing")
+            raise CampaignError(
+                f"{self.path}: another campaign is kept here. Its {other} is {was}, and this one's is {now}: name another file, or remove it"
+            )
+
+    def _transaction(self) -> Any:
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection  # commits when it is left, and takes back what an error cut short
+
+    def add(self, trials: Iterable[Trial]) -> None:
+        """Keep trials, all of them or none."""
+        with self._transaction():
+            for trial in trials:
+                for told in trial.situations:
+                    if told not in self._numbers:
+                        cursor = self._connection.execute("INSERT INTO situations (told) VALUES (?)", (told,))
+                        self._numbers[told] = cursor.lastrowid or 0
+                small = msgspec.structs.replace(trial, situations=[str(self._numbers[told]) for told in trial.situations])
+                self._connection.execute("INSERT INTO trials VALUES (?, ?)", (trial.seed, _ENCODER.encode(small)))
+
+    def trials(self) -> Iterator[Trial]:
+        """All trials, by seed."""
+        told = {str(number): text for text, number in self._numbers.items()}
+        for (blob,) in self._connection.execute("SELECT trial FROM trials ORDER BY seed"):
+            trial = _DECODER.decode(blob)
+            trial.situations = [told[number] for number in trial.situations]
+            yield trial
