@@ -1,0 +1,326 @@
+"""From a run that fails to the smallest that fails alike: fewer steps and chargers first, then shorter, rounder, plainer.
+
+Theory of operation. A *reduction* proposes scenarios that are smaller in one respect, the boldest first. One that still breaks the same
+check is kept and the reduction asked again; when no reduction has a proposal left that does, nothing more can be taken away alone. All
+of it is determined: the same scenario gives the same result.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from harness.fault import KINDS
+from harness.journal.records import Fault
+from harness.search.trial import Failure, failing, judged
+from harness.stage.errors import StageError
+from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+MOST_RUNS = 4_000
+"""So many scenarios are tried at the most."""
+_ROUND_MS = (HOUR_MS, 30 * MINUTE_MS, 10 * MINUTE_MS, 5 * MINUTE_MS, MINUTE_MS, 10_000, 1_000)
+_LENGTHS_MS = (
+    10_000, 30_000, MINUTE_MS, 2 * MINUTE_MS, 5 * MINUTE_MS, 10 * MINUTE_MS, 30 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS,
+    4 * HOUR_MS, 6 * HOUR_MS, 8 * HOUR_MS,
+)  # fmt: skip
+"""What durations are tried, the shortest first."""
+_NEEDS_WH = (5_000, 10_000, 20_000, 30_000)
+
+Reduction = Callable[[Scenario], Iterator[Scenario]]
+
+
+@dataclass(slots=True)
+class Shrunk:
+    """What became of a scenario."""
+
+    scenario: Scenario
+    check: str
+    failure: Failure
+    runs: int
+    """How many scenarios were tried."""
+    complete: bool = True
+    """Nothing more can be taken away; False: the tries were used up before that was known."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """The smallest scenario so far, and how many were tried."""
+
+    check: str
+    smallest: Scenario
+    failure: Failure
+    most_runs: int
+    runs: int = 0
+    seen: set[bytes] = field(default_factory=set)
+
+    def fails(self, scenario: Scenario) -> bool:
+        """Whether a scenario breaks the check, too; then it is the smallest."""
+        if self.runs >= self.most_runs:
+            return False
+        self.runs += 1
+        failure = failure_of(scenario, self.check)
+        if failure is None:
+            return False
+        self.smallest, self.failure = scenario, failure
+        return True
+
+
+def failure_of(scenario: Scenario, check: str) -> Failure | None:
+    """How a scenario breaks a check; None: it does not, or cannot be run."""
+    try:
+        return failing(judged(scenario)).get(check)
+    except (StageError, KeyError):
+        return None
+
+
+def shrink(scenario: Scenario, check: str, *, most_runs: int = MOST_RUNS) -> Shrunk | None:
+    """The smallest scenario found that breaks this check as ``scenario`` does; None: it does not break it."""
+    failure = failure_of(scenario, check)
+    if failure is None:
+        return None
+    search = _Search(check, scenario, failure, most_runs, runs=1)
+    changed = True
+    while changed and search.runs < most_runs:
+        changed = False
+        for reduction in _REDUCTIONS:
+            while any(search.fails(proposal) for proposal in reduction(search.smallest)):
+                changed = True
+    return Shrunk(search.smallest, check, search.failure, search.runs, complete=search.runs < most_runs)
+
+
+# Fewer.
+
+
+def _at_fixed_times(scenario: Scenario) -> Iterator[Scenario]:
+    """All steps at the times at which they fired, so that none needs another."""
+    if not any((step.at is not None and step.at.step) or step.when is not None for step in scenario.plan):
+        return
+    fired = _Fired()
+    judged(scenario, fired)
+    steps = [
+        replace(step, at=Moment(offset_ms=fired.starts[step.id]), when=None) if step.id in fired.starts else step for step in scenario.plan
+    ]  # fmt: skip
+    if all(step.at is not None and not step.at.step for step in steps):
+        yield replace(scenario, plan=tuple(sorted(steps, key=lambda step: step.at.offset_ms if step.at else 0)))
+
+
+class _Fired:
+    """Hears when each step began."""
+
+    def __init__(self) -> None:
+        self.starts: dict[str, int] = {}
+
+    def feed(self, batch: Sequence[object]) -> None:
+        for record in batch:
+            if type(record) is Fault and not record.who and record.edge == "start":
+                self.starts.setdefault(record.step, record.t)
+
+
+def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
+    """Without half of the steps, without a quarter … without one."""
+    steps = scenario.plan
+    needed = {step.at.step for step in steps if step.at is not None} | {step.until.step for step in steps if step.until is not None}
+    size = len(steps)
+    while size:
+        for begins in range(0, len(steps), size):
+            gone = steps[begins : begins + size]
+            left = [*steps[:begins], *steps[begins + size :]]
+            if not needed & {step.id for step in gone}:
+                yield replace(scenario, plan=tuple(left))
+        size //= 2
+
+
+def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
+    """Without one of the chargers, or with half of a crowd."""
+    for entry in scenario.chargers:
+        if len(scenario.chargers) > 1:
+            yield _without(scenario, entry)
+        if entry.count > 1:
+            smaller = replace(entry, count=entry.count // 2)
+            gone = set(entry.members()) - set(smaller.members())
+            if not gone & _named(scenario):
+                yield replace(scenario, chargers=tuple(smaller if each is entry else each for each in scenario.chargers))
+
+
+def _named(scenario: Scenario) -> set[str]:
+    """Who is named in the plan, in circuits and in checks."""
+    names = {name for step in scenario.plan for name in step.to.names}
+    names |= {step.when.source for step in scenario.plan if step.when is not None}
+    return names | {name for circuit in scenario.circuits for name in circuit.members}
+
+
+def _without(scenario: Scenario, entry: Chargers) -> Scenario:
+    """A scenario without an entry, and without what is about it alone."""
+    gone = {entry.name, *entry.members()}
+    circuits = []
+    for circuit in scenario.circuits:
+        members = tuple(name for name in circuit.members if name not in gone)
+        if members:
+            circuits.append(replace(circuit, members=members))
+    steps = []
+    for step in scenario.plan:
+        names = tuple(name for name in step.to.names if name not in gone)
+        source_gone = step.when is not None and step.when.source in gone
+        if not source_gone and (names or not step.to.names):
+            steps.append(replace(step, to=replace(step.to, names=names)))
+    left = {step.id for step in steps}
+    steps = [step for step in steps if step.at is None or not step.at.step or step.at.step in left]
+    chargers = tuple(each for each in scenario.chargers if each is not entry)
+    return replace(scenario, chargers=chargers, circuits=tuple(circuits), plan=tuple(steps))
+
+
+def _fewer_stays(scenario: Scenario) -> Iterator[Scenario]:
+    """Without one of the stays of a car."""
+    for entry in scenario.chargers:
+        for place in range(len(entry.sessions)):
+            sessions = (*entry.sessions[:place], *entry.sessions[place + 1 :])
+            yield _with(scenario, entry, replace(entry, sessions=sessions))
+
+
+def _with(scenario: Scenario, entry: Chargers, other: Chargers) -> Scenario:
+    return replace(scenario, chargers=tuple(other if each is entry else each for each in scenario.chargers))
+
+
+def _no_circuits(scenario: Scenario) -> Iterator[Scenario]:
+    if scenario.circuits:
+        yield replace(scenario, circuits=())
+    for circuit in scenario.circuits:
+        yield replace(scenario, circuits=tuple(each for each in scenario.circuits if each is not circuit))
+
+
+def _plainer_chargers(scenario: Scenario) -> Iterator[Scenario]:
+    """Without settings, and without time-of-use charging."""
+    for entry in scenario.chargers:
+        if entry.settings != Settings():
+            yield _with(scenario, entry, replace(entry, settings=Settings()))
+        if entry.tou is not None:
+            yield _with(scenario, entry, replace(entry, tou=None))
+
+
+def _plainer_steps(scenario: Scenario) -> Iterator[Scenario]:
+    """Steps with fewer targets, and with the arguments that they have by default."""
+    for place, step in enumerate(scenario.plan):
+        if len(step.to.names) > 1:
+            for name in step.to.names:
+                yield _stepping(scenario, place, replace(step, to=Targets(names=(name,))))
+        if step.times is not None and step.for_ms is not None:
+            yield _stepping(scenario, place, replace(step, times=None))
+        for argument in KINDS[step.do].arguments:
+            if not argument.required and step.arguments.get(argument.key) not in (None, argument.default):
+                plainer = {key: value for key, value in step.arguments.items() if key != argument.key}
+                if argument.default is not None:
+                    plainer[argument.key] = argument.default
+                yield _stepping(scenario, place, replace(step, arguments=plainer))
+
+
+def _stepping(scenario: Scenario, place: int, step: Step) -> Scenario:
+    return replace(scenario, plan=(*scenario.plan[:place], step, *scenario.plan[place + 1 :]))
+
+
+# Shorter and rounder.
+
+
+def _shorter_steps(scenario: Scenario) -> Iterator[Scenario]:
+    """Faults that last less long, for a time that people would write."""
+    for place, step in enumerate(scenario.plan):
+        if step.for_ms is not None:
+            for lasts_ms in _LENGTHS_MS:
+                if lasts_ms < step.for_ms:
+                    yield _stepping(scenario, place, replace(step, for_ms=lasts_ms))
+            for rounded_ms in _rounder(step.for_ms):
+                yield _stepping(scenario, place, replace(step, for_ms=rounded_ms))
+        for key, value in step.arguments.items():
+            if key.endswith("_ms") and isinstance(value, int):
+                for rounded_ms in _rounder(value):
+                    yield _stepping(scenario, place, replace(step, arguments={**step.arguments, key: rounded_ms}))
+
+
+def _rounder(value_ms: int) -> Iterator[int]:
+    """The value rounded to more than it is, the roundest first; only what is rounder than it is."""
+    for unit_ms in _ROUND_MS:
+        if value_ms % unit_ms == 0:
+            return
+        for rounded_ms in (value_ms // unit_ms * unit_ms, -(-value_ms // unit_ms) * unit_ms):
+            if rounded_ms > 0:
+                yield rounded_ms
+
+
+def _rounder_times(scenario: Scenario) -> Iterator[Scenario]:
+    """Steps and stays at round times, and cars that need round amounts."""
+    for place, step in enumerate(scenario.plan):
+        if step.at is not None:
+            for offset_ms in _rounder(step.at.offset_ms):
+                yield _stepping(scenario, place, replace(step, at=replace(step.at, offset_ms=offset_ms)))
+    for entry in scenario.chargers:
+        for place, stay in enumerate(entry.sessions):
+            for other in _rounder_stays(stay):
+                sessions = (*entry.sessions[:place], other, *entry.sessions[place + 1 :])
+                if all(one.leave_ms <= two.plug_in_ms for one, two in itertools.pairwise(sessions)):
+                    yield _with(scenario, entry, replace(entry, sessions=sessions))
+
+
+def _rounder_stays(stay: Session) -> Iterator[Session]:
+    for plug_in_ms in _rounder(stay.plug_in_ms):
+        if plug_in_ms < stay.leave_ms:
+            yield replace(stay, plug_in_ms=plug_in_ms)
+    for lasts_ms in _rounder(stay.leave_ms - stay.plug_in_ms):
+        yield replace(stay, leave_ms=stay.plug_in_ms + lasts_ms)
+    for needs_wh in _NEEDS_WH:
+        if needs_wh < stay.needs_wh and stay.needs_wh not in _NEEDS_WH:
+            yield replace(stay, needs_wh=needs_wh)
+
+
+def _shorter_run(scenario: Scenario) -> Iterator[Scenario]:
+    """A run that ends sooner, at a full hour after its last step."""
+    last_ms = max((step.at.offset_ms for step in scenario.plan if step.at is not None), default=0)
+    hours = scenario.duration_ms // HOUR_MS
+    for shorter in (hours // 2, hours * 3 // 4, hours - 1):
+        if 0 < shorter * HOUR_MS < scenario.duration_ms and shorter * HOUR_MS > last_ms:
+            yield _cut(scenario, shorter * HOUR_MS)
+
+
+def _cut(scenario: Scenario, duration_ms: int) -> Scenario:
+    chargers = tuple(
+        replace(entry, sessions=tuple(stay for stay in entry.sessions if stay.plug_in_ms < duration_ms)) for entry in scenario.chargers
+    )
+    days = tuple(day for day in scenario.local_days if day[0] <= duration_ms)  # the day that the end falls into is touched, too
+    return replace(scenario, duration_ms=duration_ms, chargers=chargers, local_days=days)
+
+
+def _plain_seed(scenario: Scenario) -> Iterator[Scenario]:
+    if scenario.seed != 1:
+        yield replace(scenario, seed=1)
+
+
+_REDUCTIONS: tuple[Reduction, ...] = (
+    _at_fixed_times, _fewer_steps, _fewer_chargers, _fewer_stays, _no_circuits, _plainer_chargers, _plainer_steps, _shorter_steps,
+    _shorter_run, _rounder_times, _plain_seed,
+)  # fmt: skip
+"""The boldest first."""
+
+
+# In words.
+
+
+def ingredients(shrunk: Shrunk) -> str:
+    """What the failure takes, in a sentence: without any part of it the check holds."""
+    scenario = shrunk.scenario
+    steps = [_told(step) for step in scenario.plan]
+    models = sorted({scenario.models[entry.model].name.partition("@")[0] for entry in scenario.chargers})
+    count = len(scenario.names())
+    who = f"{count} charger{'s' if count > 1 else ''} ({', '.join(models)})"
+    extras = ["time-of-use charging"] if any(entry.tou is not None and entry.tou.on for entry in scenario.chargers) else []
+    extras += ["settings of its own"] if any(entry.settings != Settings() for entry in scenario.chargers) else []
+    extras += ["a load group"] if scenario.circuits else []
+    parts = [who, *extras, *steps]
+    return f"It takes {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
+
+
+def _told(step: Step) -> str:
+    kind = step.do.replace(".", " ").replace("-", " ")
+    return f"a {kind}" + (f" ({step.arguments['action']})" if step.arguments.get("action") else "")
