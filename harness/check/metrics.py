@@ -105,8 +105,8 @@ class _Port:
     """What the meter keeps of one charger."""
 
     __slots__ = (
-        "alone", "down_ms", "draws", "excluded", "index", "late_ms", "left_at", "lost_at", "needs_server", "powered", "recovered_at",
-        "shard", "since",
+        "alone", "closed", "down_ms", "draws", "excluded", "index", "late_ms", "left_at", "lost_at", "needs_server", "powered",
+        "recovered_at", "shard", "since",
     )  # fmt: skip
 
     def __init__(self, index: int, shard: int, model: ChargerModel) -> None:
@@ -123,6 +123,8 @@ class _Port:
         self.alone = False
         """It takes itself to be offline."""
         self.draws = False
+        self.closed = False
+        """It is out of service."""
         self.excluded = False
         """That it cannot dispense is not counted: there is no mains."""
         self.since = 0
@@ -157,7 +159,8 @@ class Meter:
             Stay: self._stay, Loss: self._loss, Link: self._link, Recovery: self._recovery, Return: self._return, Message: self._message,
             Discard: self._discard, Power: self._power, Server: self._server, Moved: self._moved, Fault: self._fault,
         }  # fmt: skip
-        if any(port.needs_server for port in self._ports.values()):
+        closes = any(step.do == "station.unavailable" for step in scenario.plan)
+        if closes or any(port.needs_server for port in self._ports.values()):
             self._handlers[Current] = self._current  # nearly all records are of this kind, and nobody else needs it
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
@@ -203,7 +206,7 @@ class Meter:
     def _recovery(self, record: Recovery) -> None:
         port = self._ports[record.who]
         if not record.blip:
-            back_at = max(record.since, self._back_at.get(port.shard, 0), self._lifted.get(record.who, 0))
+            back_at = min(record.t, max(record.since, self._back_at.get(port.shard, 0), self._lifted.get(record.who, 0)))
             self._recoveries.append(record.t - back_at)
             self._reaches("time_to_recover_max", (record.t - back_at) / 1000, record)
             port.recovered_at = record.t
@@ -243,16 +246,18 @@ class Meter:
 
     @staticmethod
     def _account(port: _Port, t: int) -> None:
-        dispenses = port.powered and (port.draws or not port.alone)
+        dispenses = port.powered and not port.closed and (port.draws or not port.alone)
         if not dispenses and not port.excluded:
             port.down_ms += t - port.since
         port.since = t
 
     def _current(self, record: Current) -> None:
         port = self._ports[record.who]
-        if port.needs_server:
+        closed = port.powered and record.state == "Unavailable"
+        if port.needs_server or closed != port.closed:
             self._account(port, record.t)
             port.draws = record.ma > 0
+            port.closed = closed
 
     def _server(self, record: Server) -> None:
         if record.state in ("up", "restarted", "restored"):
@@ -272,6 +277,13 @@ class Meter:
             self._totals.never_fired.append(record.step)
         elif record.edge == "no-effect" and record.step not in self._totals.no_effect:
             self._totals.no_effect.append(record.step)
+        elif record.edge == "end" and record.do == "server.pending":
+            # A charger whose registration was put off asks again after the interval that it was told.
+            back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+            shard = record.with_.get("shard")
+            shards = [int(shard)] if shard else range(1, self._scenario.server.shards + 1)  # type: ignore[arg-type]
+            for each in shards:
+                self._back_at[each] = max(self._back_at.get(each, 0), back_at)
 
     def close(self, end_ms: int) -> Totals:
         """The run is over: the totals."""

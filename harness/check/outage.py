@@ -71,7 +71,9 @@ class Check:
         """What should have happened and what did."""
         since = moment(duty.base)
         if duty.draws:
-            return f"the car should draw by {moment(duty.deadline)}, {span(duty.bound_ms)} after {since}, and go on; it drew nothing then"
+            erased = "; its hold counts as erased, as mains was lost" if ev.cut_hold is not None else ""
+            drew = f"the car should draw by {moment(duty.deadline)}, {span(duty.bound_ms)} after {since}, and go on"
+            return f"{drew}; it drew nothing then{erased}"
         return f"no current should flow from {moment(duty.deadline)} on; it drew {ev.was_ma / 1000:g} A"
 
 

@@ -154,6 +154,10 @@ def _notes(before: Judged, after: Judged) -> Iterator[str]:
     ):
         if one != other:
             yield f"another {what}: {one} before, {other} after"
+    commands = (before.command, after.command)
+    same_run = (before.scenario, before.seed) == (after.scenario, after.seed)
+    if same_run and before.command != after.command and all(command.startswith("harness run ") for command in commands):
+        yield f"made otherwise: by `{before.command}` before, by `{after.command}` after"
 
 
 def differences(before: Facts, after: Facts, tolerance: Callable[[str], Tolerance] | None = None) -> Iterator[Change]:

@@ -66,6 +66,8 @@ class Judged(Struct, frozen=True, kw_only=True):
     reasons: list[str]
     """Why the verdict is not pass."""
     facts: Facts
+    command: str = ""
+    """What repeats the run, or judges its journal again."""
 
 
 class _Version(Struct):
@@ -107,6 +109,7 @@ class _Result(Struct):
     checks: list[_Check]
     metrics: dict[str, Figure]
     live: _Live | None
+    command: str = ""
 
 
 _VERSION = msgspec.json.Decoder(_Version)
@@ -133,4 +136,5 @@ def read(text: bytes, source: str) -> Judged:
         peer=result.live.peer if result.live else "",
         reasons=result.reasons,
         facts=Facts(verdict=result.verdict, behaviours=result.behaviours, checks=facts, limits=limits, metrics=metrics),
+        command=result.command,
     )

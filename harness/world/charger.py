@@ -623,7 +623,7 @@ class Charger:
                 full=battery is not None and battery.full,
             )
         )  # fmt: skip
-        if self.link.online:
+        if self.link.online and state != self._told:
             self._tell_state(now)
 
     def _tell_state(self, now: int) -> None:

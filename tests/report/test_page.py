@@ -88,8 +88,8 @@ def test_what_it_cost_is_the_difference_from_the_run_without_the_faults():
     metrics = ran().metrics
     cost = section(page_of(), "cost")
     extra, missing = metrics["extra_cost"], metrics["undelivered_energy"]
-    assert f"{extra.value:.2f} USD morepaid for energy, all drivers together" in cost
-    assert f"{extra.run:.2f} USD with the faults, {extra.twin:.2f} USD without" in cost
+    assert f"{extra.value:.2f} USDmore paid for energy by all drivers" in cost
+    assert f"{extra.run:.2f} USD paid for energy by all drivers with the faults, {extra.twin:.2f} USD without" in cost
     assert (missing.value, "no changemissing to drivers" in cost) == (0, True)
 
 
@@ -141,14 +141,19 @@ def test_a_failure_is_told_first_pinned_on_its_lane_and_drawn_as_a_sequence():
     broken = [check for check in run.judgement.checks if check.witness]
     assert broken
     told = section(page, "failed")
+    pins = re.findall(r'<a class="pin" href="#failure-(\d+)"[^>]*aria-label="([^"]*)"', page)
+    drawn_for: set[tuple[str, int]] = set()
     for place, check in enumerate(broken):
         assert check.says in told
-        assert f'href="#failure-{place}"' in page
+        assert any(f"{check.name} failed at" in words for _, words in pins)
         article = re.search(rf'<article id="failure-{place}">(.*?)</article>', page, re.DOTALL)
         assert article
         rows = re.findall(r"<li>.*?</li>|<li class=\"broken\">.*?</li>", article[1])
-        assert sum('class="broken"' in row for row in rows) == 1
+        witness = (check.witness.charger, check.witness.t)
+        assert sum('class="broken"' in row for row in rows) == (witness not in drawn_for)
+        drawn_for.add(witness)
         assert check.witness.charger in article[1]
+    assert all(f'id="failure-{place}"' in page for place, _ in pins)
 
 
 # What is gathered adds up.

@@ -37,6 +37,13 @@ _MEANS = {
     "an override is needed after recovery": "With the server back, cars wait for the cheap hours again, until their drivers override that.",
 }
 """Each of the four behaviours, for those who do not know it."""
+_COSTS = {
+    "undelivered_energy": ("more missing to drivers when they left", "more that reached drivers who needed it", "missing to drivers"),
+    "drivers_short": ("more who left with less than needed", "more who left with what they needed", "left with less than needed"),
+    "peak_energy": ("more charged at the dearest price", "less charged at the dearest price", "charged at the dearest price"),
+    "extra_cost": ("more paid for energy by all drivers", "less paid for energy by all drivers", "paid for energy by all drivers"),
+}  # fmt: skip
+"""Metric → what is said of a rise, of a fall, and of the figure itself."""
 _KEPT = {"pass": "kept", "fail": "BROKEN", "unknown": "never put to the test"}
 _SAFETY = ("current-within-limits", "load-group-within-capacity", "settings-remembered")
 """What is told first, as it may harm more than a driver's morning."""
@@ -123,7 +130,8 @@ def _behaviour(judgement: Judgement, behaviour: str) -> str:
     failed = sum(check.failed for check in judgement.checks if check.name in names)
     told = f"put to the test {times(count)}" + (f", broken {times(failed)}" if failed else "") if count else "not exercised in this run"
     by = f"; judged by {' and '.join(names)}" if names else ""
-    words = f"<b>{say(behaviour)}</b> <b>{_KEPT[verdict]}</b><br>{_MEANS[behaviour]}<br><small>{say(told + by)}</small>"
+    badge = tag("span", _KEPT[verdict], class_=f"badge {verdict}")
+    words = f"<b>{say(behaviour)}</b> {badge}<br>{_MEANS[behaviour]}<br><small>{say(told + by)}</small>"
     return tag("li", sign(verdict) + tag("span", words))
 
 
@@ -203,22 +211,19 @@ def _short(seconds: float | None) -> str:
 
 
 def _cost(judgement: Judgement) -> str:
-    compared = (
-        ("undelivered_energy", "missing to drivers when they left"), ("drivers_short", "left with less than they needed"),
-        ("peak_energy", "charged at the dearest price"), ("extra_cost", "paid for energy, all drivers together"),
-    )  # fmt: skip
-    return "".join(_difference(judgement.metrics[key], words) for key, words in compared if key in judgement.metrics)
+    return "".join(_difference(judgement.metrics[key], words) for key, words in _COSTS.items() if key in judgement.metrics)
 
 
-def _difference(metric: MetricValue, words: str) -> str:
+def _difference(metric: MetricValue, words: tuple[str, str, str]) -> str:
     """How much more or less than without the faults."""
+    more, less, itself = words
     if metric.value is None:
-        return _figure(_rounded(metric.run, metric.unit), words, "in this run; nobody knows what it had been without the faults")
+        return _figure(_rounded(metric.run, metric.unit), itself, "in this run; nobody knows what it had been without the faults")
     value = round(metric.value, 2 if metric.unit.isupper() else 1)
-    more = "more" if value > 0 else "less"
-    told = f"{_rounded(abs(value), metric.unit)} {more}" if value else "no change"
-    both = f"{_rounded(metric.run, metric.unit)} with the faults, {_rounded(metric.twin, metric.unit)} without"
-    return _figure(told, words, both)
+    both = f"{_rounded(metric.run, metric.unit)} {itself} with the faults, {_rounded(metric.twin, metric.unit)} without"
+    if not value:
+        return _figure("no change", itself, both)
+    return _figure(_rounded(abs(value), metric.unit), more if value > 0 else less, both)
 
 
 def _rounded(value: float | None, unit: str) -> str:

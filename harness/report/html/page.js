@@ -34,7 +34,9 @@
     return { begins: place * bin, ends: Math.min((place + 1) * bin, run.width), text: `${name}, ${clock(place * bin)}\n${words}` };
   };
 
+  let about = null;
   const show = (handle, x, aloud) => {
+    about = x;
     const found = at(handle, x), box = handle.getBoundingClientRect();
     tip.textContent = found.text;
     tip.hidden = false;
@@ -67,7 +69,7 @@
     };
     handle.addEventListener("pointermove", (event) => show(handle, pointed(event), false));
     handle.addEventListener("pointerdown", (event) => show(handle, pointed(event), true));
-    handle.addEventListener("pointerleave", () => hide(handle));
+    handle.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") hide(handle); });
     handle.addEventListener("focus", () => { if (handle.matches(":focus-visible")) show(handle, Number(handle.dataset.x ?? 0), true); });
     handle.addEventListener("blur", () => hide(handle));
     handle.addEventListener("keydown", (event) => {
@@ -83,7 +85,9 @@
   let level = 0;
   const zoom = (to) => {
     const label = document.querySelector(".row .label").offsetWidth, before = track.offsetWidth - label;
-    const middle = (scroller.scrollLeft + (scroller.clientWidth - label) / 2) / before;
+    /* About what was looked at last, at first about where the outage begins; zoomed already, about what is in the middle. */
+    const seen = (scroller.scrollLeft + (scroller.clientWidth - label) / 2) / before;
+    const middle = about !== null ? about / run.width : level ? seen : run.focus / run.width;
     level = Math.min(Math.max(to, 0), run.zooms.length - 1);
     track.style.setProperty("--zoom", run.zooms[level]);
     track.className = `track level${level}`;
@@ -107,6 +111,10 @@
     zoom(level + (event.deltaY < 0 ? 1 : -1));
   }, { passive: false });
   zoom(0);
+
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("[data-lane], [data-plot]")) for (const cursor of document.querySelectorAll(".cursor")) hide(cursor.parentElement);
+  });
 
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.querySelectorAll("th")], body = table.tBodies[0];

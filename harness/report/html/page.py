@@ -46,16 +46,19 @@ def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), ch
 
 
 def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[str, str]:
-    """For each charger the marks that lead from its lane to its failures, those of one moment beside each other."""
-    pins: dict[str, str] = {}
-    near: dict[tuple[str, int], int] = {}
+    """For each charger the marks that lead from its lane to its failures, one for those of the same time."""
+    groups: dict[tuple[str, int], list[tuple[int, float, str]]] = {}
     for place, check in enumerate(failures):
         assert check.witness is not None
-        charger, percent = check.witness.charger, 100 * min(check.witness.t, duration_ms) / max(1, duration_ms)
-        beside = near[charger, round(percent)] = near.get((charger, round(percent)), -1) + 1
-        style = f"left:{percent:.3f}%;margin-left:{1.4 * beside - 0.65:.2f}rem"
+        percent = 100 * min(check.witness.t, duration_ms) / max(1, duration_ms)
         words = f"{check.name} failed at {clock.tell(check.witness.t)}"
-        pin = tag("a", "✗", class_="pin", href=f"#failure-{place}", style=style, aria_label=words, title=words)
+        groups.setdefault((check.witness.charger, round(percent)), []).append((place, percent, words))
+    pins: dict[str, str] = {}
+    for (charger, _), group in groups.items():
+        place, percent, _ = group[0]
+        words = "; ".join(told for _, _, told in group)
+        shown = "✗" if len(group) == 1 else f"✗{len(group)}"
+        pin = tag("a", shown, class_="pin", href=f"#failure-{place}", style=f"left:{percent:.3f}%", aria_label=words, title=words)
         pins[charger] = pins.get(charger, "") + pin
     return pins
 
@@ -66,12 +69,16 @@ def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[s
 def _failures(failures: list[CheckResult], gathered: Gatherer, clock: Clock) -> str:
     """Each failure with what went back and forth around it."""
     parts = []
+    drawn: dict[tuple[str, int], int] = {}
     for place, (check, watched) in enumerate(zip(failures, gathered.watched, strict=True)):
         witness = watched.witness
+        before = drawn.setdefault((witness.charger, witness.t), place)
+        link = tag("a", f"What went back and forth is shown with {say(failures[before].name)}.", href=f"#failure-{before}")
+        around = sequence.diagram(watched, clock) if before == place else tag("p", f"{say(clock.translate(witness.rule))} {link}")
         more = f" and {len(check.failing) - 1} more" if len(check.failing) > 1 else ""
         where = f"at {name(witness.charger)}{more}" if witness.charger else "of the fleet"
         counts = counts_text(check)
         text = f"{sentence(check.says)} {sentence(counts[:1].upper() + counts[1:])}"
         title = tag("h3", f"{first.sign(mark(check))} {say(check.name)}, {where}")
-        parts.append(tag("article", title + tag("p", say(text, 900)) + sequence.diagram(watched, clock), id=f"failure-{place}"))
+        parts.append(tag("article", title + tag("p", say(text, 900)) + around, id=f"failure-{place}"))
     return "".join(parts)

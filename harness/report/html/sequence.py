@@ -36,7 +36,8 @@ def _row(record: AnyRecord, clock: Clock) -> str:
     if isinstance(record, Message):
         way = "up"
     elif isinstance(record, Command):
-        way = "down"
+        way = "down"  # the record is of its acknowledgement, and the arrow is the command itself
+        words = say(f"{tell(record, clock).removeprefix('acknowledges').lstrip(' :')} (acknowledged)")
     elif isinstance(record, Failed):
         way = "lost"
     else:

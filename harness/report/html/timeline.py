@@ -159,10 +159,11 @@ class Timeline:
 
     def _acting(self, span: Span) -> list[tuple[int, int, str, str]]:
         lasted = f" for {format_duration_ms(span.ends - span.begins)}" if span.ends > span.begins else ""
+        least_ms = max(self.unit_ms, self.end_ms // 300)  # what is shorter would not be seen
         return [
             (0, span.begins, "none", f"{span.note} has not begun"),
-            (span.begins, max(span.ends, span.begins + self.unit_ms), "fault", f"{span.note} acts{lasted}"),
-            (max(span.ends, span.begins + self.unit_ms), self.end_ms, "none", f"{span.note} is over"),
+            (span.begins, max(span.ends, span.begins + least_ms), "fault", f"{span.note} acts{lasted}"),
+            (max(span.ends, span.begins + least_ms), self.end_ms, "none", f"{span.note} is over"),
         ]
 
     # Plots.
@@ -170,19 +171,17 @@ class Timeline:
     def _plot(self, label: str, unit: str, top: float, content: str, series: Mapping[str, Sequence[float]], *, keys: bool = True) -> str:
         """A row with a plot whose upper edge is ``top``, with a key for each series unless its colours are told elsewhere."""
         picture = f'<svg viewBox="0 0 {len(next(iter(series.values())))} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
-        scale = tag("span", f"{top:g} {say(unit)}", class_="top")
         heads = [plain(word) for word in series]
         self.series.append([plain(label), unit, heads, *([_rounded(value) for value in values] for values in series.values())])
         handle = tag(
-            "div", f"{picture}{content}</svg>{scale}", class_="plot", tabindex="0", role="slider", aria_label=plain(label),
+            "div", f"{picture}{content}</svg>", class_="plot", tabindex="0", role="slider", aria_label=plain(label),
             aria_valuemin="0", aria_valuemax=self.width, aria_valuenow="0", aria_valuetext="use the arrow keys",
             data_plot=len(self.series) - 1,
         )  # fmt: skip
         words = series if keys else ()
-        legend = "".join(tag("span", f'<i class="k k{place}"></i>{say(word)}', class_="key") for place, word in enumerate(words))
-        return tag(
-            "div", tag("div", tag("span", say(label)) + legend, class_="label") + tag("div", handle, class_="cell"), class_="row tall"
-        )  # fmt: skip
+        told = tag("span", say(label)) + tag("span", f"axis: 0 to {top:g} {say(unit)}", class_="scale")
+        told += "".join(tag("span", f'<i class="k k{place}"></i>{say(word)}', class_="key") for place, word in enumerate(words))
+        return tag("div", tag("div", told, class_="label") + tag("div", handle, class_="cell"), class_="row tall")
 
     def plots(self) -> str:
         """Power and twin, chargers by state and online, the queue, and the way back."""
@@ -244,14 +243,15 @@ class Timeline:
     def axis(self) -> str:
         """Labels for each zoom: those of a finer one are hidden until it is reached."""
         seen: set[int] = set()
-        labels = []
+        labels: list[str] = []
         for level, zoom in enumerate(ZOOMS):
             every = next((tick for tick in _TICKS_MS if self.end_ms / tick <= _LABELS_WIDE * zoom), _TICKS_MS[-1])
             for t in self._moments(every):
                 if t not in seen:
                     seen.add(t)
                     words = self.clock.brief(t)
-                    labels.append(tag("span", say(words), class_=f"tick z{level}", style=f"left:{self._percent(t)}"))
+                    narrow = " w" if not level and len(labels) % 3 else ""  # on a phone there is room for a third of them
+                    labels.append(tag("span", say(words), class_=f"tick z{level}{narrow}", style=f"left:{self._percent(t)}"))
         return tag("div", tag("div", "", class_="label") + tag("div", "".join(labels), class_="cell axis"), class_="row")
 
     def _moments(self, every_ms: int) -> list[int]:
@@ -283,8 +283,13 @@ class Timeline:
         return data("run", {
             "start": round(start.timestamp()), "offsets": offsets, "unit": self.unit_ms // 1000, "width": self.width,
             "meanings": [words for _, words in self._meanings], "lanes": self.lanes, "first": self._first, "spans": spans,
-            "series": self.series, "bin": self.gathered.width_ms // 1000, "zooms": ZOOMS,
+            "focus": self._focus(), "series": self.series, "bin": self.gathered.width_ms // 1000, "zooms": ZOOMS,
         })  # fmt: skip
+
+    def _focus(self) -> int:
+        """What one wants to see first: where the server was taken away."""
+        spans = [span for span in self.gathered.steps.values() if span.name in self._causes]
+        return self._x(spans[0].begins + (spans[0].ends - spans[0].begins) // 2) if spans else self.width // 2
 
     def _change(self, before_ms: int, offset_s: int) -> int:
         """When in the day before this moment the clocks were changed."""
@@ -320,7 +325,11 @@ class Timeline:
         legend += tag("span", '<i class="away"></i>without its server', class_="key")
         if any(course.unseen for course in shown):
             legend += tag("span", '<i class="unseen"></i>nothing tells what it drew', class_="key")
-        legend += tag("span", "◆ what its driver asked for", class_="key")
+        legend += tag("span", "◆ what its driver asked for", class_="key") + tag("span", "✗ a failure", class_="key")
+        legend += "".join(
+            tag("span", f'<i class="price-{rank}"></i>{words}', class_="key")
+            for rank, words in enumerate(("dearest price", "in between", "cheapest"))
+        )
         tools = "".join(tag("button", words, type="button", id=id_, aria_label=label) for id_, words, label in (
             ("out", "−", "zoom out"), ("in", "+", "zoom in"), ("whole", "whole run", "show the whole run"),
         ))  # fmt: skip

@@ -130,8 +130,7 @@ class BenchStage(ServerSide):
                 supply=scenario.supply,
             ) for port in self.ports
         ]  # fmt: skip
-        for port, end in zip(self.ports, self._server_ends, strict=True):
-            end.interval_s = max(1, port.charger.model.link.keepalive_ms // 1000)
+        for port in self.ports:
             port.charger.link.state = "waiting"
             port.seen_online = False
             port.exact += 1

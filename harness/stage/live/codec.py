@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from harness.stage.live.frames import FrameError, Schemas
+from harness.values import ChargerModel
 from harness.world.charger import Charger
 from harness.world.messages import ERROR, Answer, Command, Request, RequestAction, Result
 
@@ -211,12 +212,12 @@ class ServerEnd:
     frames: ClassVar[Schemas]
     maximum: ClassVar[str]
 
-    def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Callable[[], int]) -> None:
+    def __init__(self, calendar: Calendar, model: ChargerModel, new_id: Callable[[], int]) -> None:
         """``new_id`` gives ids of transactions, where the server gives them."""
         self.calendar = calendar
-        self._unit_ma = unit_rating_ma
+        self._unit_ma = model.ratings.unit_rating_ma
         self.new_id = new_id
-        self.interval_s = 0
+        self.interval_s = max(1, model.link.keepalive_ms // 1000)
         """How often the charger is to send a heartbeat; virtual ones follow their model."""
         self.starts: dict[Any, Request] = {}
         """The requests that told of transactions' starts, by id."""

@@ -25,6 +25,7 @@ from typing import Any
 from harness.stage.live import codec
 from harness.stage.live.codec import AMPERAGE, Calendar, Payload, Profile, Served, limit_ma, periods_of, register_wh
 from harness.stage.live.frames import OCPP16
+from harness.values import ChargerModel
 from harness.world.charger import Charger
 from harness.world.messages import Answer, Command, Request
 
@@ -165,8 +166,8 @@ class ServerEnd(codec.ServerEnd):
     frames = OCPP16
     maximum = _MAXIMUM
 
-    def __init__(self, calendar: Calendar, unit_rating_ma: int, new_id: Callable[[], int]) -> None:
-        super().__init__(calendar, unit_rating_ma, new_id)
+    def __init__(self, calendar: Calendar, model: ChargerModel, new_id: Callable[[], int]) -> None:
+        super().__init__(calendar, model, new_id)
         self._ids: dict[tuple[str, int], int] = {}
         """Transactions by their start's stamp and register, as the books tell them apart."""
 

@@ -34,7 +34,7 @@ class ServerSide(LiveStage):
         new_id = count(1).__next__
         ends = {"ocpp1.6": ocpp16.ServerEnd, "ocpp2.0.1": ocpp201.ServerEnd}
         self._server_ends: list[ServerEnd] = [
-            ends[port.charger.model.protocol](self.calendar, port.charger.model.ratings.unit_rating_ma, new_id) for port in self.ports
+            ends[port.charger.model.protocol](self.calendar, port.charger.model, new_id) for port in self.ports
         ]
         self._desks: list[Line | None] = [None] * len(self.ports)
         """The server's end of each charger's connection."""
