@@ -53,7 +53,8 @@ class Version:
 
     def ends(self) -> tuple[ChargerEnd, ServerEnd]:
         numbers = iter(range(100, 200))
-        return self.charger_end(charger(), CALENDAR), self.server_end(CALENDAR, 40_000, lambda: next(numbers))
+        made = charger()
+        return self.charger_end(made, CALENDAR), self.server_end(CALENDAR, made.model, lambda: next(numbers))
 
     def told(self, at_charger: ChargerEnd, one: Request) -> frames.Frame:
         """A request's last frame, over the wire."""
@@ -126,6 +127,8 @@ def test_a_registration_that_is_not_accepted_says_when_to_ask_again(version, tol
     reply = version.answered(at_server, registration, version.told(at_charger, registration), told)
     heard = at_charger.answer(registration, reply.payload, NOW)
     assert (heard.result, heard.interval_ms) == (told.result, told.interval_ms)
+    heartbeat_ms = charger().model.link.keepalive_ms
+    assert reply.payload["interval"] * 1000 == (heartbeat_ms if told is ACCEPTED else told.interval_ms)
 
 
 @in_each_version
