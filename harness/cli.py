@@ -26,6 +26,8 @@ INTERRUPTED = 2
 INVALID = 6
 _MOST_JOBS = 1024
 _MOST_SEEDS = 10_000
+_MOST_PLANS = 10_000_000
+_MOST_SEED = 2**62
 _WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
 """Exit codes by weight: of several runs the weightiest counts."""
 
@@ -129,6 +131,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     compare.add_argument("after", metavar="B", help="the run that is compared with it, named likewise")
     compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
+    _explore_options(command("explore", _explore, "try random plans over a scenario or a model, and make small what fails"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -173,6 +176,29 @@ def _gate_options(gate: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="where the journal and the reports of each run go, into SCENARIO/seed-N; not kept by default"
     )
     gate.add_argument("--junit", metavar="FILE", help="where all runs go as JUnit XML, each with its regressions")
+
+
+def _explore_options(explore: argparse.ArgumentParser) -> None:
+    explore.add_argument(
+        "base", metavar="BASE",
+        help="a scenario (a file, or a shipped one's name), whose plan and stays are replaced; or a charger model, for three of them",
+    )  # fmt: skip
+    explore.add_argument("--plans", type=_count, default=1000, metavar="N", help="how many plans; 1000 by default")
+    explore.add_argument("--for", type=_time, dest="most_seconds", metavar="TIME", help="end after this time, such as 10min")
+    explore.add_argument("--first-failure", action="store_true", help="end once a plan failed")
+    explore.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first seed; 0 by default")
+    explore.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the base; may be given often"
+    )
+    _campaign_options(explore)
+    explore.add_argument("--out", metavar="DIR", help="where trials, findings and report go; reports/explore/BASE by default")
+    explore.add_argument("--save", action="store_true", help="write the findings to scenarios/regressions, too, to be committed")
+
+
+def _campaign_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
+    command.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
+    command.add_argument("--shard", default="", metavar="I/N", help="only the I-th of N shares, for a matrix of jobs")
 
 
 def _serve_options(serve: argparse.ArgumentParser) -> None:
@@ -259,6 +285,27 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_JOBS}")
     return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PLANS:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_PLANS}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_SEED:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 to {_MOST_SEED}")
+    return int(text)
+
+
+def _time(text: str) -> float:
+    from harness.units import UnitError, parse_duration_ms
+
+    try:
+        return parse_duration_ms(text) / 1000
+    except UnitError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _seeds(text: str) -> Sequence[int]:
@@ -468,6 +515,22 @@ def _gate(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
     _print(report.lines(found))
     _tell_github(found)
+    return found.exit_code
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    from harness.exploring import REPORT_NAME, explore
+    from harness.report import exploration as report
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    try:
+        with _StoppedPolitely(), _Progress("explore", things="plans") as progress:
+            found = explore(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was tried is kept, and the same command goes on from there")
+        return INTERRUPTED
+    _print(report.lines(found))
+    _say(os.path.join(found.folder, REPORT_NAME))
     return found.exit_code
 
 
@@ -791,6 +854,8 @@ def _explain_failure(problem: Exception) -> int:
     from harness.journal.format import JournalError
     from harness.regression.facts import ResultError
     from harness.scenario import ScenarioError
+    from harness.search.pool import PoolError
+    from harness.search.store import CampaignError
     from harness.stage.errors import ExperimentError
     from harness.stage.seen.trace import TraceError
 
@@ -800,7 +865,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError):
+    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError | CampaignError | PoolError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):
@@ -829,14 +894,17 @@ class _Progress:
     _PATIENCE_S = 1.0
     _EVERY_S = 0.1
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, things: str = "") -> None:
+        """``things``: what is counted, where it is not time, such as ``runs``; then it tells how many of them are made in a second, too."""
         import time
 
         self._source = source
+        self._things = things
         self._now = time.monotonic
         self._bar: Any = None
         self._task: Any = None
-        self._due = self._now() + self._PATIENCE_S
+        self._begun = self._now()
+        self._due = self._begun + self._PATIENCE_S
 
     def __enter__(self) -> _Progress:
         return self
@@ -852,13 +920,15 @@ class _Progress:
         self._due = now + self._EVERY_S
         if self._bar is None:
             self._start()
-        self._bar.update(self._task, completed=now_ms, total=end_ms)
+        rate = f"{now_ms} of {end_ms} {self._things}, {now_ms / (now - self._begun):.0f} a second" if self._things else ""
+        self._bar.update(self._task, completed=now_ms, total=end_ms, rate=rate)
 
     def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("left"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self._source, total=None)
+        counted = (TextColumn("{task.fields[rate]}"),) if self._things else ()
+        self._bar = Progress(*columns, *counted, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._source, total=None, rate="")
         self._bar.start()

@@ -70,14 +70,15 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
         yield client.get_executor(), max(1, sum(client.nthreads().values()))
 
 
-def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> Iterator[Answer]:
+def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task | None]) -> Iterator[Answer]:
     """Have the work done on each task; gives the answers in the order of the tasks, however many work on them. A few tasks are always under
-    way, and no more of them are taken than that."""
+    way, and no more of them are taken than that. Where there is None instead of a task, the next depends on an answer to come."""
     waiting: deque[Future[Answer]] = deque()
     try:
         for task in tasks:
-            waiting.append(executor.submit(work, task))
-            if len(waiting) >= _AHEAD * workers:
+            if task is not None:
+                waiting.append(executor.submit(work, task))
+            if task is None or len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -1,0 +1,175 @@
+"""What a campaign found: failures by check and by what they take, each with the smallest scenario that shows it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from harness.search.campaign import Share
+from harness.search.coverage import Coverage
+from harness.search.pool import in_order
+from harness.search.shrink import ingredients, shrink
+from harness.search.space import Source, space
+from harness.search.store import Store
+from harness.search.trial import Trial
+from harness.units import counted
+
+_LOOKED_AT = 8
+"""Of failures that look alike the one with the shortest plan among so many is made small."""
+_SEEDS_NAMED = 5
+_NUMBER = re.compile(r"\d+")
+
+
+class Smallest(Struct, frozen=True):
+    """What one failing plan came to."""
+
+    steps: int
+    chargers: int
+    kinds: tuple[str, ...]
+    """The kinds of its steps, in alphabetical order."""
+    says: str
+    """What it takes, in a sentence."""
+    rule: str
+    """What was broken at the witness."""
+    text: str
+    """The scenario's file."""
+    runs: int
+    complete: bool
+
+
+class Finding(Struct, kw_only=True):
+    """Failures of one check that take the same."""
+
+    check: str
+    plans: int
+    """How many plans it broke in."""
+    seeds: list[int]
+    """The first of them."""
+    smallest: Smallest
+    file: str = ""
+    """Where the smallest scenario was written."""
+
+
+class Exploration(Struct, kw_only=True):
+    """What came of a campaign, or of this machine's share of it."""
+
+    name: str
+    share: Share
+    plans: int
+    """How many plans were tried, before and now."""
+    made: int
+    """How many of them now."""
+    seconds: float
+    """How long that took."""
+    workers: int
+    stopped: str
+    """Why it ended before all plans were tried; empty: they were."""
+    findings: list[Finding]
+    coverage: Coverage
+    situations: dict[str, int]
+    """What kinds of step met which states → in how many plans."""
+    folder: str
+    command: str
+
+    @property
+    def exit_code(self) -> int:
+        """1 where any check failed, else 0."""
+        return int(bool(self.findings))
+
+
+class Task(Struct, frozen=True):
+    """A failing plan that is to be made small."""
+
+    source: Source
+    check: str
+    ancestries: list[tuple[int, ...]]
+    """Plans that fail alike."""
+    folder: str
+    """Where its file is to be."""
+
+
+def smallest(task: Task) -> Smallest:
+    """Make the shortest of some plans that fail alike as small as can be."""
+    plans = space(task.source)
+    ancestry = min(task.ancestries, key=lambda each: len(plans.plan(each).plan))
+    shrunk = shrink(plans.plan(ancestry), task.check)
+    assert shrunk is not None, "the same plan fails each time"
+    says = ingredients(shrunk)
+    found = msgspec.structs.replace(shrunk.scenario, title=f"{task.check} fails", why=says)
+    comment = (
+        f"Found among random plans over {task.source.name} (seed {ancestry[-1]}), and made as small as it gets.",
+        *told(shrunk.failure.rule),
+    )
+    return Smallest(
+        steps=len(found.plan), chargers=len(found.names()), kinds=tuple(sorted(step.do for step in found.plan)), says=says,
+        rule=shrunk.failure.rule, runs=shrunk.runs, complete=shrunk.complete,
+        text=plans.text(ancestry, found, folder=Path(task.folder), comment=comment),
+    )  # fmt: skip
+
+
+def told(rule: str) -> Iterator[str]:
+    """A rule that was broken, for a file's comment."""
+    import textwrap
+
+    yield from textwrap.wrap(f"Broken: {rule}", 110)
+
+
+def findings(
+    source: Source, trials: Iterable[Trial], store: Store, executor: Executor, workers: int, folder: Path
+) -> list[Finding]:  # fmt: skip
+    """The findings among trials, in the order of their first seeds. What was made small before is taken from the store."""
+    alike: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        for check, failure in trial.failures.items():
+            alike.setdefault((check, _NUMBER.sub("#", failure.rule.replace(failure.charger, "…"))), []).append(trial)
+    tasks = {
+        f"{check} {members[0].seed} {_key(members)}": Task(
+            source, check, [trial.ancestry for trial in members[:_LOOKED_AT]], str(folder)
+        )
+        for (check, _), members in alike.items()
+    }  # fmt: skip
+    known = {key: msgspec.msgpack.decode(blob, type=Smallest) for key, blob in store.smallest().items()}
+    lacking = [key for key in tasks if key not in known]
+    for key, found in zip(lacking, in_order(executor, workers, smallest, [tasks[key] for key in lacking]), strict=True):
+        store.keep(key, msgspec.msgpack.encode(found))
+        known[key] = found
+    return _grouped([(task.check, members, known[key]) for (key, task), members in zip(tasks.items(), alike.values(), strict=True)])
+
+
+def _key(members: Sequence[Trial]) -> str:
+    return ",".join(str(trial.seed) for trial in members[:_LOOKED_AT])
+
+
+def _grouped(found: Sequence[tuple[str, list[Trial], Smallest]]) -> list[Finding]:
+    """One finding for all failures of a check whose smallest plans have the same kinds of step."""
+    groups: dict[tuple[str, tuple[str, ...]], list[tuple[list[Trial], Smallest]]] = {}
+    for check, members, small in found:
+        groups.setdefault((check, small.kinds), []).append((members, small))
+    made = []
+    for (check, _), parts in groups.items():
+        seeds = sorted({trial.seed for members, _ in parts for trial in members})
+        small = min((small for _, small in parts), key=lambda each: (each.steps, each.chargers, len(each.text)))
+        made.append(Finding(check=check, plans=len(seeds), seeds=seeds[:_SEEDS_NAMED], smallest=small))
+    return sorted(made, key=lambda finding: (finding.seeds[0], finding.check))
+
+
+def file_names(found: Sequence[Finding]) -> list[str]:
+    """A name for the file of each finding: that of its check, numbered where there are several."""
+    many = Counter(finding.check for finding in found)
+    seen: Counter[str] = Counter()
+    names = []
+    for finding in found:
+        seen[finding.check] += 1
+        names.append(f"{finding.check}-{seen[finding.check]}.yaml" if many[finding.check] > 1 else f"{finding.check}.yaml")
+    return names
+
+
+def size(small: Smallest) -> str:
+    """How large a scenario is, in words."""
+    return f"{counted(small.steps, 'steps')}, {counted(small.chargers, 'chargers')}"
