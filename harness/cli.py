@@ -132,6 +132,24 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
     _explore_options(command("explore", _explore, "try random plans over a scenario or a model, and make small what fails"))
+    shrink = command("shrink", _shrink, "make a scenario that breaks a check as small as it gets while it still does")
+    shrink.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario")
+    shrink.add_argument("--check", default="", metavar="NAME", help="the check that it is to break; by default the first that fails")
+    shrink.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's seed")
+    shrink.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the file; may be given often"
+    )
+    shrink.add_argument("--out", metavar="FILE", help="where the small one goes; reports/shrunk/SCENARIO-CHECK.yaml by default")
+    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed")
+    mutants = command("mutants", _mutants, "plant known wrong behaviours in a base, and tell which of them random plans find")
+    mutants.add_argument("base", metavar="BASE", help="a scenario or a charger model, as for explore")
+    mutants.add_argument("names", nargs="*", metavar="NAME", help="which wrong behaviours (`harness list quirks`); all by default")
+    mutants.add_argument("--plans", type=_count, default=2000, metavar="N", help="how many plans for each; 2000 by default")
+    mutants.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the base; may be given often"
+    )
+    mutants.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
+    mutants.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -532,6 +550,31 @@ def _explore(arguments: argparse.Namespace) -> int:
     _print(report.lines(found))
     _say(os.path.join(found.folder, REPORT_NAME))
     return found.exit_code
+
+
+def _shrink(arguments: argparse.Namespace) -> int:
+    from harness.exploring import shrink
+    from harness.report import exploration as report
+
+    if arguments.save and arguments.out:
+        raise _UsageError("--save says where the scenario goes, and so does --out: say one of them")
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    with _StoppedPolitely():
+        found = shrink(arguments.base, **given)
+    _print(report.shrunk_lines(found.check, found.steps, found.chargers, found.smallest))
+    _say(found.file)
+    return 0
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    from harness.exploring import mutants
+    from harness.report import exploration as report
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    with _StoppedPolitely(), _Progress("mutants", things="wrong behaviours") as progress:
+        found = mutants(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    _print(report.mutant_lines(found))
+    return int(any(outcome.standing == "survived" for outcome in found))
 
 
 def _tell_github(found: Gate) -> None:

@@ -7,16 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from harness import __version__
 from harness.files import write_whole
-from harness.scenario.problems import Problem, ScenarioError
+from harness.scenario.problems import Problem, ScenarioError, listed, nearest
 from harness.search.campaign import Campaign, Share
 from harness.search.coverage import Coverage
-from harness.search.finding import Exploration, Finding, file_names, findings
-from harness.search.pool import pool
-from harness.search.space import Source, source, space
+from harness.search.finding import Exploration, Finding, Smallest, described, file_names, findings
+from harness.search.mutants import MUTANTS, Outcome, Task, look_for
+from harness.search.pool import in_order, pool
+from harness.search.shrink import shrink as search_shrink
+from harness.search.space import Source, about, read_base, resolved, source, space
 from harness.search.store import Store
-from harness.search.trial import Trial
+from harness.search.trial import Trial, failing, judged
+from harness.values import Scenario
 from harness.workers import processors
 
 CAMPAIGN_NAME = "explore.sqlite"
@@ -26,6 +31,7 @@ REGRESSIONS = Path("scenarios/regressions")
 """Where findings are saved that are to stay."""
 MOST_PLANS = 10_000_000
 _ROOT = Path("reports/explore")
+_SHRUNK = Path("reports/shrunk")
 
 
 def explore(
@@ -89,6 +95,80 @@ def explore(
     return made
 
 
+class Shrinking(Struct, kw_only=True):
+    """What came of making a scenario small."""
+
+    check: str
+    steps: int
+    chargers: int
+    """How many it had before."""
+    smallest: Smallest
+    file: str
+    """Where the small one is."""
+
+
+def shrink(
+    base: str | Path, *, check: str = "", overrides: Sequence[str] = (), seed: int | None = None, out: str | Path | None = None,
+    save: bool = False,
+) -> Shrinking:  # fmt: skip
+    """Make a scenario that breaks a check as small as it gets while it still breaks that check, and write it.
+
+    ``base`` is its file, or the name of a shipped one, changed by ``overrides`` and ``seed``; ``check`` is by default the first that fails.
+    The file is ``out``, by default ``reports/shrunk/SCENARIO-CHECK.yaml``; with ``save`` that below ``scenarios/regressions``.
+
+    Raises :class:`harness.ScenarioError` for a scenario that cannot be used, or in which nothing fails; and :class:`OSError`.
+    """
+    from harness.scenario import writing
+
+    root, name, folder = read_base(base, overrides)
+    if seed is not None:
+        root = writing.put(root, ("seed",), str(seed))
+    failed = failing(judged(resolved(root, name, folder)))
+    if not failed:
+        raise _refusal(str(base), "no check that fails", "a scenario that breaks a check, such as those that `harness explore` writes")
+    if check and check not in failed:
+        raise _refusal("--check", f"`{check}`", f"one that fails in {name}: {listed(failed)}", nearest(check, failed))
+    wanted = check or next(iter(failed))
+    root = about(root, wanted)
+    whole = resolved(root, name, folder)
+    shrunk = search_shrink(whole, wanted)
+    assert shrunk is not None, "it failed with more expected of it"
+    path = REGRESSIONS / f"{name}-{wanted}.yaml" if save else Path(out) if out is not None else _SHRUNK / f"{name}-{wanted}.yaml"
+
+    def write(found: Scenario, comment: tuple[str, ...]) -> str:
+        return writing.text(writing.moved(writing.varied(root, whole, found), folder, path.parent), comment=comment)
+
+    found = described(shrunk, f"Made small from {name}.", write)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, found.text.encode())
+    return Shrinking(check=wanted, steps=len(whole.plan), chargers=len(whole.names()), smallest=found, file=path.as_posix())
+
+
+def mutants(
+    base: str | Path, *, names: Sequence[str] = (), plans: int = 2000, overrides: Sequence[str] = (), jobs: int = 0, dask: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Outcome]:  # fmt: skip
+    """Plant known wrong behaviours in a base, one at a time, and tell which of them random plans and its contract find.
+
+    ``base``, ``overrides``, ``jobs`` and ``dask`` are as for :func:`explore`; ``names`` are those that are planted, by default all; each is
+    looked for in up to ``plans`` plans. The charger models of the base have it, or its server. ``progress`` is told how many are done.
+
+    Raises what :func:`explore` does.
+    """
+    given = source(base, overrides)
+    for name in names:
+        if name not in MUTANTS:
+            raise _refusal("the wrong behaviour", f"`{name}`", listed(MUTANTS), nearest(name, MUTANTS))
+    tasks = [Task(given, name, plans) for name in names or MUTANTS]
+    found: list[Outcome] = []
+    with pool(jobs or processors(), dask) as (executor, workers):
+        for outcome in in_order(executor, workers, look_for, tasks):
+            found.append(outcome)
+            if progress is not None:
+                progress(len(found), len(tasks))
+    return found
+
+
 class _Seen:
     """What the trials of a campaign came to."""
 
@@ -102,8 +182,9 @@ class _Seen:
             self.failing.append(trial)
 
 
-def _refusal(option: str, found: str, expected: str) -> ScenarioError:
-    return ScenarioError([Problem(file=option, line=0, column=0, message="not right", found=found, expected=expected)])
+def _refusal(option: str, found: str, expected: str, suggestion: str = "") -> ScenarioError:
+    problem = Problem(file=option, line=0, column=0, message="not right", found=found, expected=expected, suggestion=suggestion)
+    return ScenarioError([problem])
 
 
 def _share(first: int, text: str) -> Share:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from harness.fault import KINDS
 from harness.journal.records import State
 from harness.report.escape import markdown
 from harness.report.line import Line
-from harness.search.finding import Exploration, Finding, size
+from harness.search.finding import Exploration, Finding, Smallest, size
+from harness.search.mutants import COMPARED, Outcome
 from harness.units import counted
 
 _SERVER = ("up", "down", "hung")
@@ -33,6 +34,38 @@ def lines(made: Exploration) -> Iterator[Line]:
             ),
         )
     yield ((verdict(made), "fail" if made.findings else "pass"),)
+
+
+def shrunk_lines(check: str, steps: int, chargers: int, small: Smallest) -> Iterator[Line]:
+    """What the terminal shows of a scenario that was made small."""
+    yield ((check, "title"), (f" fails with {size(small)} of {steps} and {chargers}", ""))
+    yield ((f"  {small.says}", ""),)
+    yield ((f"  {small.rule}", ""),)
+    tail = "" if small.complete else "; there may be a smaller one"
+    yield ((f"  {counted(small.runs, 'runs')}{tail}", "quiet"),)
+
+
+_STANDING = {"found": "pass", "survived": "fail", "no difference": "quiet", "not here": "quiet"}
+
+
+def mutant_lines(found: Sequence[Outcome]) -> Iterator[Line]:
+    """What the terminal shows of planted wrong behaviours: one line for each."""
+    wide = max((len(outcome.mutant) for outcome in found), default=0)
+    for outcome in found:
+        style = _STANDING[outcome.standing]
+        yield ((f"{outcome.mutant:{wide}}  ", "title"), (f"{outcome.standing:13}  ", style), (_became(outcome), ""))
+    caught = [outcome.plans for outcome in found if outcome.found_by]
+    survived = sum(outcome.standing == "survived" for outcome in found)
+    middle = f", half of them within {sorted(caught)[len(caught) // 2]} plans" if caught else ""
+    yield ((f"{len(caught)} of {len(found)} found{middle}; {survived} survived", "fail" if survived else "pass"),)
+
+
+def _became(outcome: Outcome) -> str:
+    if outcome.smallest is not None:
+        return f"by {outcome.found_by} in plan {outcome.plans}; {size(outcome.smallest)}: {outcome.smallest.says}"
+    if outcome.refused or not outcome.differed:
+        return outcome.refused or "concerns nothing that is done here"
+    return f"{outcome.differed} runs of {min(outcome.plans, COMPARED)} went otherwise, and no check minds"
 
 
 def verdict(made: Exploration) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from harness.fault import KINDS
 from harness.search.campaign import Share
 from harness.search.coverage import Coverage
 from harness.search.pool import in_order
-from harness.search.shrink import ingredients, shrink
-from harness.search.space import Source, space
+from harness.search.shrink import Shrunk, failure_of, ingredients, shrink
+from harness.search.space import Circumstance, Source, Space, space
 from harness.search.store import Store
 from harness.search.trial import Trial
 from harness.units import counted
+from harness.values import Scenario, Step
 
 _LOOKED_AT = 8
 """Of failures that look alike the one with the shortest plan among so many is made small."""
@@ -31,8 +34,8 @@ class Smallest(Struct, frozen=True):
 
     steps: int
     chargers: int
-    kinds: tuple[str, ...]
-    """The kinds of its steps, in alphabetical order."""
+    causes: tuple[str, ...]
+    """The kinds of its steps, in alphabetical order, all that take the server away as one."""
     says: str
     """What it takes, in a sentence."""
     rule: str
@@ -98,26 +101,48 @@ def smallest(task: Task) -> Smallest:
     """Make the shortest of some plans that fail alike as small as can be."""
     plans = space(task.source)
     ancestry = min(task.ancestries, key=lambda each: len(plans.plan(each).plan))
-    shrunk = shrink(plans.plan(ancestry), task.check)
+    return made_small(plans, ancestry, task.check, Path(task.folder))
+
+
+def made_small(plans: Space, ancestry: tuple[int, ...], check: str, folder: Path) -> Smallest:
+    """Make a plan that breaks a check as small as can be; its file is to be in ``folder``."""
+    there, plan = _plainest(plans, plans.circumstance(ancestry[0]), plans.plan(ancestry), check)
+    shrunk = shrink(plan, check)
     assert shrunk is not None, "the same plan fails each time"
+    origin = f"Found among random plans over {plans.source.name} (seed {ancestry[-1]}), and made small."
+    return described(shrunk, origin, lambda found, comment: plans.text(there, found, folder=folder, comment=comment))
+
+
+def described(shrunk: Shrunk, origin: str, write: Callable[[Scenario, tuple[str, ...]], str]) -> Smallest:
+    """What a scenario came to; ``write`` makes the file of a scenario, below a comment."""
     says = ingredients(shrunk)
-    found = msgspec.structs.replace(shrunk.scenario, title=f"{task.check} fails", why=says)
-    comment = (
-        f"Found among random plans over {task.source.name} (seed {ancestry[-1]}), and made as small as it gets.",
-        *told(shrunk.failure.rule),
-    )
+    found = replace(shrunk.scenario, title=f"{shrunk.check} fails", why=says)
     return Smallest(
-        steps=len(found.plan), chargers=len(found.names()), kinds=tuple(sorted(step.do for step in found.plan)), says=says,
-        rule=shrunk.failure.rule, runs=shrunk.runs, complete=shrunk.complete,
-        text=plans.text(ancestry, found, folder=Path(task.folder), comment=comment),
+        steps=len(found.plan), chargers=len(found.names()), causes=tuple(sorted({_cause(step) for step in found.plan})), says=says,
+        rule=shrunk.failure.rule, runs=shrunk.runs, complete=shrunk.complete, text=write(found, (origin, *_wrapped(shrunk.failure.rule))),
     )  # fmt: skip
 
 
-def told(rule: str) -> Iterator[str]:
+def _plainest(plans: Space, there: Circumstance, plan: Scenario, check: str) -> tuple[Circumstance, Scenario]:
+    """The plan on an ordinary day and without tight limits, as far as it breaks the check there, too."""
+    for without in ({"start": ""}, {"queue_limit": 0}, {"capacity_a": 0}):
+        plainer = replace(there, **without)
+        base = plans.base(plainer)
+        moved = replace(base, name=plan.name, seed=plan.seed, plan=plan.plan, chargers=plan.chargers)
+        if plainer != there and failure_of(moved, check) is not None:
+            there, plan = plainer, moved
+    return there, plan
+
+
+def _cause(step: Step) -> str:
+    return "outage" if KINDS[step.do].outage else step.do
+
+
+def _wrapped(rule: str) -> list[str]:
     """A rule that was broken, for a file's comment."""
     import textwrap
 
-    yield from textwrap.wrap(f"Broken: {rule}", 110)
+    return textwrap.wrap(f"Broken: {rule}", 110)
 
 
 def findings(
@@ -147,10 +172,10 @@ def _key(members: Sequence[Trial]) -> str:
 
 
 def _grouped(found: Sequence[tuple[str, list[Trial], Smallest]]) -> list[Finding]:
-    """One finding for all failures of a check whose smallest plans have the same kinds of step."""
+    """One finding for all failures of a check whose smallest plans have the same causes."""
     groups: dict[tuple[str, tuple[str, ...]], list[tuple[list[Trial], Smallest]]] = {}
     for check, members, small in found:
-        groups.setdefault((check, small.kinds), []).append((members, small))
+        groups.setdefault((check, small.causes), []).append((members, small))
     made = []
     for (check, _), parts in groups.items():
         seeds = sorted({trial.seed for members, _ in parts for trial in members})

@@ -7,6 +7,7 @@ base; so is the file that says the same.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -74,7 +75,7 @@ class Circumstance(Struct, frozen=True):
     """Of a load group of all chargers that the base names, where it has none."""
 
 
-def source(base: str | Path, overrides: tuple[str, ...] = ()) -> Source:
+def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
     """The base that a scenario (a file, or a shipped one's name) stands for, or a charger model (likewise), which stands for three such
     chargers. Raises :class:`ScenarioError`."""
     model = _model(base)
@@ -83,13 +84,37 @@ def source(base: str | Path, overrides: tuple[str, ...] = ()) -> Source:
         server = "csms" if protocol.startswith("ocpp") else "juicenet"
         root, folder = read_text(_PLAIN.format(server=server), f"{name}.yaml"), Path()
         root = writing.put(root, ("defaults", "model"), str(base))
+        root = _overridden(root, overrides)
     else:
-        path, shown = scenario.find(base)
-        name, root, folder = path.stem, read_file(path, shown), path.parent
+        root, name, folder = read_base(base, overrides)
+    resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
+    return Source(name, writing.text(_bare(root)), str(folder))
+
+
+def read_base(base: str | Path, overrides: Sequence[str]) -> tuple[Node, str, Path]:
+    """The tree of a scenario's file with overrides, its name, and its folder. Raises :class:`ScenarioError`."""
+    path, shown = scenario.find(base)
+    return _overridden(read_file(path, shown), overrides), path.stem, path.parent
+
+
+def _overridden(root: Node, overrides: Sequence[str]) -> Node:
     for number, text in enumerate(overrides, start=1):
         root = override(root, text, number)
-    _resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
-    return Source(name, writing.text(_bare(root)), str(folder))
+    return root
+
+
+def about(root: Node, check: str) -> Node:
+    """The tree of a scenario that expects nothing beyond its contract but what it says of one check."""
+    expect = root.get("expect")
+    if expect is None:
+        return root
+    for key in ("exercised", "limits", "known_failures"):
+        root = writing.put(root, ("expect", key), None)
+    checks = expect.get("checks")
+    others = [name for name in checks.entries if name != check] if checks is not None else []
+    for name in others:
+        root = writing.put(root, ("expect", "checks", name), None)
+    return writing.put(root, ("expect", "checks"), None) if checks is not None and len(others) == len(checks.entries) else root
 
 
 def _model(base: str | Path) -> tuple[str, str] | None:
@@ -127,15 +152,16 @@ def _bare(root: Node) -> Node:
     return root
 
 
-def _resolution(root: Node, name: str, folder: str | Path) -> Resolution:
-    return Resolution(root, name, Path(folder))
-
-
-def _resolved(root: Node, name: str, folder: str | Path) -> Scenario:
-    resolution = _resolution(root, name, folder)
+def _resolution(root: Node, name: str, folder: str | Path) -> tuple[Resolution, Scenario]:
+    resolution = Resolution(root, name, Path(folder))
     if resolution.scenario is None:
         raise ScenarioError(resolution.problems.in_order())
-    return resolution.scenario
+    return resolution, resolution.scenario
+
+
+def resolved(root: Node, name: str, folder: str | Path) -> Scenario:
+    """The scenario that a tree stands for. Raises :class:`ScenarioError`."""
+    return _resolution(root, name, folder)[1]
 
 
 class Space:
@@ -144,10 +170,7 @@ class Space:
     def __init__(self, given: Source) -> None:
         self.source = given
         self._root = read_text(given.text, f"{given.name}.yaml")
-        resolution = _resolution(self._root, given.name, given.folder)
-        if resolution.scenario is None:
-            raise ScenarioError(resolution.problems.in_order())
-        self.plain = resolution.scenario
+        resolution, self.plain = _resolution(self._root, given.name, given.folder)
         self._days: dict[tuple[str, int], Scenario | None] = {}
         self.starts = _eves(self.plain, resolution.season_ends)
         named = [entry.name for entry in self.plain.chargers if not entry.count]
@@ -162,7 +185,7 @@ class Space:
     def _agrees(self, there: Circumstance) -> bool:
         """Whether a limit can be written into the file, and means there what it means here."""
         try:
-            return _resolved(self.tree(there), self.source.name, self.source.folder) == self.base(there)
+            return resolved(self.tree(there), self.source.name, self.source.folder) == self.base(there)
         except ScenarioError:
             return False
 
@@ -188,7 +211,7 @@ class Space:
         day = (there.start, there.duration_ms)
         if day not in self._days:
             try:
-                self._days[day] = _resolved(self._on(day), self.source.name, self.source.folder)
+                self._days[day] = resolved(self._on(day), self.source.name, self.source.folder)
             except ScenarioError:
                 self._days[day] = None
         # What the file says of times may not fit another day: then it stays on its own.
@@ -216,9 +239,8 @@ class Space:
             root = writing.put(root, ("circuits",), {_GROUP: group})
         return root
 
-    def text(self, ancestry: tuple[int, ...], found: Scenario, *, folder: Path, comment: tuple[str, ...] = ()) -> str:
-        """A scenario that a plan led to, as a file in ``folder``."""
-        there = self.circumstance(ancestry[0])
+    def text(self, there: Circumstance, found: Scenario, *, folder: Path, comment: tuple[str, ...] = ()) -> str:
+        """A scenario that a plan in this circumstance led to, as a file in ``folder``."""
         base = self.base(there)
         root = writing.varied(self.tree(there), base, found)
         return writing.text(writing.moved(root, Path(self.source.folder), folder), comment=comment)
