@@ -7,7 +7,7 @@ scenario, model, target and bench files, :func:`new` a commented text to start f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,30 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
     from harness.scenario.nodes import read_text
 
     return _resolve(read_text(text, f"{name}.yaml"), name, folder or Path(), overrides, seed)
+
+
+def variants(
+    source: str | Path, changes: Iterable[Sequence[str]], *, overrides: Sequence[str] = (), freed: Mapping[str, Collection[str]] | None = None
+) -> Iterator[Scenario | ScenarioError]:
+    """Read a scenario once, and give it as each of ``changes`` makes it: further overrides; or what is wrong with it then.
+
+    ``freed`` names keys of steps of the plan, by step id, that are left out before, such as an ``until`` where ``for`` is to be changed.
+    Raises :class:`ScenarioError` where the file cannot be read or one of ``overrides`` cannot be applied.
+    """
+    path, shown = find(source)
+    from harness.scenario.nodes import read_file
+    from harness.scenario.overrides import override, without
+
+    root = read_file(path, shown)
+    for number, text in enumerate(overrides, start=1):
+        root = override(root, text, number)
+    for step, keys in (freed or {}).items():
+        root = without(root, step, keys)
+    for texts in changes:
+        try:
+            yield _resolve(root, path.stem, path.parent, texts, None)
+        except ScenarioError as error:
+            yield error
 
 
 def lint(path: str | Path) -> list[Problem]:
@@ -129,4 +153,4 @@ def _resolve(root: Node, name: str, folder: Path, overrides: Sequence[str], seed
     return replace(resolution.scenario, seed=seed)
 
 
-__all__ = ["Problem", "ScenarioError", "doubts", "find", "lint", "load", "loads", "new", "schema"]
+__all__ = ["Problem", "ScenarioError", "doubts", "find", "lint", "load", "loads", "new", "schema", "variants"]
