@@ -129,6 +129,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     compare.add_argument("after", metavar="B", help="the run that is compared with it, named likewise")
     compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
+    _sweep_options(command("sweep", _sweep, "tell when an outage would hurt most: a scenario over a grid of starts and durations"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -173,6 +174,34 @@ def _gate_options(gate: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="where the journal and the reports of each run go, into SCENARIO/seed-N; not kept by default"
     )
     gate.add_argument("--junit", metavar="FILE", help="where all runs go as JUnit XML, each with its regressions")
+
+
+def _sweep_options(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario (`harness list scenarios`)")
+    sweep.add_argument("--step", default="", metavar="ID", help="the step that is moved; by default the first that takes the server away")
+    sweep.add_argument(
+        "--starts", default="", metavar="TIMES",
+        help="when it begins, by the local clock, such as 17:00..07:00/30min or 18:00,19:30; every half hour of a day by default",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--durations", default="", metavar="TIMES", help="how long it lasts, such as 30min,2h,8h; by default from 5 min to 16 h"
+    )
+    sweep.add_argument("--x", default="", metavar="PATH=V1,V2,…", help="another axis in place of the starts, its path as --set takes it")
+    sweep.add_argument("--y", default="", metavar="PATH=V1,V2,…", help="another axis in place of the durations")
+    sweep.add_argument("--seeds", type=_count, default=20, metavar="N", help="run each cell with the seeds 1 to N; 20 by default")
+    sweep.add_argument("--metric", default="undelivered_energy", metavar="NAME", help="what is compared (`harness list metrics`)")
+    sweep.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the file; may be given often"
+    )
+    sweep.add_argument("--judge", action="store_true", help="count the runs that failed a check, too, which takes longer")
+    sweep.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
+    sweep.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
+    sweep.add_argument("--shard", default="", metavar="I/N", help="make only the I-th of N shares, to be taken in with --merge")
+    sweep.add_argument("--merge", action="append", default=[], metavar="FILE", help="take in the runs that another campaign file keeps")
+    sweep.add_argument("--out", metavar="DIR", help="where the reports go; reports/sweeps/SCENARIO by default")
+    sweep.add_argument(
+        "--campaign", metavar="FILE", help="the file that keeps the runs, so that none is made twice; DIR/sweep.sqlite by default"
+    )
 
 
 def _serve_options(serve: argparse.ArgumentParser) -> None:
@@ -258,6 +287,12 @@ def _speed(text: str) -> float:
 def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_JOBS}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_SEEDS}")
     return int(text)
 
 
@@ -469,6 +504,26 @@ def _gate(arguments: argparse.Namespace) -> int:
     _print(report.lines(found))
     _tell_github(found)
     return found.exit_code
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from harness.report import sweep as report
+    from harness.sweeping import REPORTS, sweep
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    try:
+        with _StoppedPolitely(), _Progress("sweep", things="runs") as progress:
+            found = sweep(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was run is kept, and the same command goes on from there")
+        return INTERRUPTED
+    if found.grid is None:
+        _say(f"{found.made} runs made and kept in {found.campaign}; {found.lacking} of the sweep are left to other shares")
+        return 0
+    _print(report.lines(found.grid))
+    for name in REPORTS:
+        _say(str(found.folder / name))
+    return 0
 
 
 def _tell_github(found: Gate) -> None:
@@ -791,6 +846,8 @@ def _explain_failure(problem: Exception) -> int:
     from harness.journal.format import JournalError
     from harness.regression.facts import ResultError
     from harness.scenario import ScenarioError
+    from harness.search.pool import PoolError
+    from harness.search.store import CampaignError
     from harness.stage.errors import ExperimentError
     from harness.stage.seen.trace import TraceError
 
@@ -800,7 +857,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError):
+    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError | CampaignError | PoolError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):
@@ -829,14 +886,17 @@ class _Progress:
     _PATIENCE_S = 1.0
     _EVERY_S = 0.1
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, things: str = "") -> None:
+        """``things``: what is counted, where it is not time, such as ``runs``; then it tells how many of them are made in a second, too."""
         import time
 
         self._source = source
+        self._things = things
         self._now = time.monotonic
         self._bar: Any = None
         self._task: Any = None
-        self._due = self._now() + self._PATIENCE_S
+        self._begun = self._now()
+        self._due = self._begun + self._PATIENCE_S
 
     def __enter__(self) -> _Progress:
         return self
@@ -852,13 +912,15 @@ class _Progress:
         self._due = now + self._EVERY_S
         if self._bar is None:
             self._start()
-        self._bar.update(self._task, completed=now_ms, total=end_ms)
+        rate = f"{now_ms} of {end_ms} {self._things}, {now_ms / (now - self._begun):.0f} a second" if self._things else ""
+        self._bar.update(self._task, completed=now_ms, total=end_ms, rate=rate)
 
     def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("left"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self._source, total=None)
+        counted = (TextColumn("{task.fields[rate]}"),) if self._things else ()
+        self._bar = Progress(*columns, *counted, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._source, total=None, rate="")
         self._bar.start()

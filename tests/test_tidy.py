@@ -25,6 +25,10 @@ MAY_IMPORT = {
         "harness.scenario", "harness.fault", "harness.shipped", "harness.check.catalogue", "harness.check.metrics",
     },
     "harness.stage": {"harness.stage", "harness.world", "harness.fault", "harness.journal"},
+    "harness.search": {
+        "harness.search", "harness.scenario", "harness.stage", "harness.check", "harness.journal", "harness.fault", "harness.world.chance",
+        "harness.report.grid", "harness.report.clock",
+    },
 }  # fmt: skip
 """Layer → what of the harness it may import besides plain values. Arrows go down only."""
 

@@ -39,7 +39,11 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
 
 
 def variants(
-    source: str | Path, changes: Iterable[Sequence[str]], *, overrides: Sequence[str] = (), freed: Mapping[str, Collection[str]] | None = None
+    source: str | Path,
+    changes: Iterable[Sequence[str]],
+    *,
+    overrides: Sequence[str] = (),
+    freed: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator[Scenario | ScenarioError]:
     """Read a scenario once, and give it as each of ``changes`` makes it: further overrides; or what is wrong with it then.
 

@@ -57,7 +57,7 @@ class Campaign:
             other = next(key for key in {**kept, **identity} if kept.get(key) != identity.get(key))
             was, now = kept.get(other, "nothing"), identity.get(other, "nothing")
             raise CampaignError(
-                f"{self.path}: another campaign is kept here. Its {other} is {was}, and this one's is {now}: name another file, or remove it"
+                f"{self.path}: another campaign is kept here. Its {other} is {was}, and now it is {now}: name another file, or remove it"
             )
 
     def _transaction(self) -> Any:
