@@ -50,13 +50,10 @@ def variants(
     ``freed`` names keys of steps of the plan, by step id, that are left out before, such as an ``until`` where ``for`` is to be changed.
     Raises :class:`ScenarioError` where the file cannot be read or one of ``overrides`` cannot be applied.
     """
-    path, shown = find(source)
-    from harness.scenario.nodes import read_file
-    from harness.scenario.overrides import override, without
+    from harness.scenario.overrides import without
 
-    root = read_file(path, shown)
-    for number, text in enumerate(overrides, start=1):
-        root = override(root, text, number)
+    path, _ = find(source)
+    root = _tree(source, overrides)
     for step, keys in (freed or {}).items():
         root = without(root, step, keys)
     for texts in changes:
@@ -64,6 +61,16 @@ def variants(
             yield _resolve(root, path.stem, path.parent, texts, None)
         except ScenarioError as error:
             yield error
+
+
+def is_referred_to(source: str | Path, step: str, overrides: Sequence[str] = ()) -> bool:
+    """Whether anything in a scenario is told relative to a step of its plan, such as ``upgrade.end + 10 min``.
+
+    Raises :class:`ScenarioError` as :func:`variants` does.
+    """
+    from harness.scenario.overrides import says_any
+
+    return says_any(_tree(source, overrides), tuple(f"{step}.{edge}" for edge in ("start", "end", "recovered")))
 
 
 def lint(path: str | Path) -> list[Problem]:
@@ -128,6 +135,18 @@ def find(source: str | Path) -> tuple[Path, str]:
     raise ScenarioError([Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), known))])
 
 
+def _tree(source: str | Path, overrides: Sequence[str]) -> Node:
+    """The tree of a file, changed."""
+    path, shown = find(source)
+    from harness.scenario.nodes import read_file
+    from harness.scenario.overrides import override
+
+    root = read_file(path, shown)
+    for number, text in enumerate(overrides, start=1):
+        root = override(root, text, number)
+    return root
+
+
 def _resolution(root: Node, name: str, folder: Path, overrides: Sequence[str]) -> Resolution:
     from harness.scenario.models import refuse_model
     from harness.scenario.overrides import override
@@ -157,4 +176,4 @@ def _resolve(root: Node, name: str, folder: Path, overrides: Sequence[str], seed
     return replace(resolution.scenario, seed=seed)
 
 
-__all__ = ["Problem", "ScenarioError", "doubts", "find", "lint", "load", "loads", "new", "schema", "variants"]
+__all__ = ["Problem", "ScenarioError", "doubts", "find", "is_referred_to", "lint", "load", "loads", "new", "schema", "variants"]

@@ -34,6 +34,12 @@ def without(root: Node, step: str, keys: Collection[str]) -> Node:
     return replace(root, entries={**root.entries, "plan": (key, replace(plan, items=items))})
 
 
+def says_any(node: Node, beginnings: tuple[str, ...]) -> bool:
+    """Whether a text in the tree begins with one of these."""
+    below = (*node.items, *(value for _, value in node.entries.values()))
+    return node.text.startswith(beginnings) or any(says_any(each, beginnings) for each in below)
+
+
 class _Override:
     """One override of a file."""
 

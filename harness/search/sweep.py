@@ -27,7 +27,8 @@ from harness.search.pool import in_order
 from harness.search.store import Campaign
 from harness.search.trial import failing
 from harness.stage import simulated
-from harness.values import Expect, Scenario
+from harness.units import parse_duration_ms
+from harness.values import Expect, Moment, Scenario, Step
 
 MOST_CELLS = 10_000
 MOST_SEEDS = 10_000
@@ -115,7 +116,10 @@ def planned(
         found, expected = f"{size} cells, {size * seeds} runs", f"at most {MOST_CELLS} cells and {MOST_RUNS} runs"
         raise axes.refusal("the grid", "too large", found=found, expected=expected)
     freed = axes.freed(outage, (across, down))
-    cells = tuple(_cells(source, overrides, freed, across, down))
+    if outage is None or x or y or scenario.is_referred_to(source, outage.id, overrides):
+        cells = list(_resolved(source, overrides, freed, across, down))
+    else:
+        cells = list(_moved(base, outage, across, down))
     return Plan(
         base=base, x=across, y=down, seeds=tuple(range(1, seeds + 1)), judged=judged, freed=bool(freed),
         cells=tuple(replace(cell, seed=0, expect=cell.expect if judged else Expect(contract="none")) for cell in cells),
@@ -131,7 +135,17 @@ def _outlasts(made: Scenario, step: str) -> bool:
     )  # fmt: skip
 
 
-def _cells(
+def _moved(base: Scenario, step: Step, starts: Axis, durations: Axis) -> Iterator[Scenario]:
+    """The cells of a step that nothing refers to: there is no need to read the file again for each."""
+    place = base.plan.index(step)
+    for duration in durations.values:
+        for start in starts.values:
+            at = Moment(offset_ms=parse_duration_ms(start.removeprefix("+")))
+            moved = replace(step, at=at, when=None, for_ms=parse_duration_ms(duration), until=None, times=None)
+            yield replace(base, plan=(*base.plan[:place], moved, *base.plan[place + 1 :]))
+
+
+def _resolved(
     source: str | Path, overrides: Sequence[str], freed: Mapping[str, tuple[str, ...]], x: Axis, y: Axis
 ) -> Iterator[Scenario]:  # fmt: skip
     changes = [(f"{y.path}={down}", f"{x.path}={across}") for down in y.values for across in x.values]
