@@ -39,6 +39,10 @@ class Axis(Struct, frozen=True, kw_only=True):
     says: str
     """A part of a sentence with ``{}`` for a label: ``crash begins at {}``."""
 
+    def of(self, number: int) -> str:
+        """That part of a sentence about one of the values."""
+        return self.says.replace("{}", self.labels[number])
+
 
 class Cell(Struct, frozen=True, kw_only=True):
     """The runs of one cell."""

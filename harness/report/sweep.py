@@ -36,7 +36,7 @@ def amount(grid: Grid, value: float | None) -> str:
 def where(grid: Grid, place: Place) -> str:
     """Which cell: ``crash begins at 18:30 and lasts 4 h``."""
     row, column = place
-    return f"{grid.x.says.format(grid.x.labels[column])} and {grid.y.says.format(grid.y.labels[row])}"
+    return f"{grid.x.of(column)} and {grid.y.of(row)}"
 
 
 def with_interval(grid: Grid, cell: Cell) -> str:
@@ -78,10 +78,10 @@ def others(grid: Grid) -> str:
     for row, column in found:
         rows.setdefault(row, []).append(column)
     named = list(rows.items())[:_ROWS_NAMED]
-    told = [f"{grid.y.says.format(grid.y.labels[row])}: {', '.join(_stretches(grid.x, columns))}" for row, columns in named]
+    told = [f"{grid.y.of(row)}: {', '.join(_stretches(grid.x, columns))}" for row, columns in named]
     more = f"; and in {counted(len(rows) - _ROWS_NAMED, 'rows')} more" if len(rows) > _ROWS_NAMED else ""
-    is_ = "is" if len(found) == 1 else "are"
-    return f"As bad, as far as these seeds can tell, {is_} {counted(len(found), 'other cells')}: {'; '.join(told)}{more}."
+    many = "is one other cell" if len(found) == 1 else f"are {len(found)} other cells"
+    return f"As bad, as far as these seeds can tell, {many}: {'; '.join(told)}{more}."
 
 
 def _stretches(axis: Axis, columns: Sequence[int]) -> Iterator[str]:

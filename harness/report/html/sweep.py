@@ -133,7 +133,7 @@ def _legend(grid: Grid) -> str:
 
 
 def _curve_title(grid: Grid, place: Place) -> str:
-    return say(f"The worst row: {grid.y.says.format(grid.y.labels[place[0]])}")
+    return say(f"The worst row: {grid.y.of(place[0])}")
 
 
 def _curve(grid: Grid, place: Place) -> str:
