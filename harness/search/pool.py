@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -14,6 +17,8 @@ Answer = TypeVar("Answer")
 
 _AHEAD = 4
 """So many tasks for each worker are under way or wait."""
+_LOOK_S = 1.0
+"""How often a process looks whether the one that started it is still there."""
 
 
 class PoolError(Exception):
@@ -52,14 +57,22 @@ def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
 
 
 def _begin() -> None:
-    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means."""
+    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means. Where that one is
+    killed, this one ends, too: its executor would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(starter: int) -> None:
+    while os.getppid() == starter:
+        time.sleep(_LOOK_S)
+    os._exit(1)
 
 
 @contextmanager
 def _dask(address: str) -> Iterator[tuple[Executor, int]]:
     try:
-        from distributed import Client  # type: ignore[import-not-found]
+        from distributed import Client
     except ImportError:
         raise PoolError("Dask is not installed: pip install 'ev-outage-harness[dask]'") from None
     try:

@@ -194,6 +194,16 @@ def test_one_and_two_workers_leave_the_same_bytes(street, tmp_path):
     assert reports(tmp_path / "one") == reports(tmp_path / "two")
 
 
+def test_so_does_a_dask_cluster(street, tmp_path):
+    """Where Dask is there, which the dev extras do not bring. Takes some seconds: a cluster is started."""
+    distributed = pytest.importorskip("distributed", reason="NO DASK: pip install '.[dask]'")
+    given = {"protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": None, "processes": False}
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, **given) as cluster:
+        harness.sweep(street, **GRID, dask=cluster.scheduler_address, out=tmp_path / "dask")
+    harness.sweep(street, **GRID, out=tmp_path / "here")
+    assert reports(tmp_path / "dask") == reports(tmp_path / "here")
+
+
 def test_a_sweep_that_is_interrupted_goes_on_where_it_was(street, tmp_path):
     def interrupt(done: int, _: int) -> None:
         if done >= 8:
@@ -213,12 +223,16 @@ import os, signal, sys, harness
 def kill(done, whole):
     if done >= 8:
         os.kill(os.getpid(), signal.SIGKILL)
-harness.sweep(sys.argv[1], starts="15:30,18:00,21:30", durations="30 min,4 h", seeds=3, jobs=1, out=sys.argv[2], progress=kill)
+given = {"starts": "15:30,18:00,21:30", "durations": "30 min,4 h", "seeds": 3}
+harness.sweep(sys.argv[1], **given, jobs=int(sys.argv[3]), out=sys.argv[2], progress=kill)
 """
 
 
-def test_a_sweep_that_is_killed_goes_on_where_it_was(street, tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, street, tmp_path / "killed"], check=False)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_sweep_that_is_killed_goes_on_where_it_was(street, tmp_path, jobs):
+    words = [sys.executable, "-c", KILLED, street, tmp_path / "killed", str(jobs)]
+    # Its output ends when the last process that holds it does: those that worked for it end, too.
+    done = subprocess.run(words, check=False, stdout=subprocess.PIPE, timeout=120)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "sweep.html").exists()
     before = kept(tmp_path / "killed" / "sweep.sqlite")

@@ -18,7 +18,7 @@ _LONG_LABEL = 60
 _TIP_ROWS = 2
 """In so many rows on top what a cell says hangs below it, because above there is no room."""
 _CAPTION = (
-    "Each cell is an outage; the darker its red, the worse."
+    "Each cell is an outage; the stronger its red, the worse."
     " Point at a cell, or go there with Tab and the arrow keys, to have its figures."
 )  # fmt: skip
 
