@@ -7,7 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any, TypeVar
@@ -41,7 +41,7 @@ class _Here(Executor):
 def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
     """Who works, and how many of them: so many processes, this one where that is one, or the workers of the Dask cluster at an address.
 
-    Raises :class:`PoolError` where Dask is not installed or its cluster cannot be reached.
+    Raises :class:`PoolError` where Dask is not installed or its cluster cannot be reached, and where a process of this machine is lost.
     """
     if dask:
         with _dask(dask) as found:
@@ -52,6 +52,8 @@ def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
         executor = ProcessPoolExecutor(jobs, initializer=_begin)
         try:
             yield executor, jobs
+        except BrokenExecutor:
+            raise PoolError("a process that worked was ended from outside; perhaps there was no memory left") from None
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 

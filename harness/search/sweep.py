@@ -7,6 +7,7 @@ at the same instants share it.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from hashlib import blake2b
@@ -24,7 +25,7 @@ from harness.report.grid import Axis, Cell
 from harness.scenario.problems import ScenarioError
 from harness.search import axes
 from harness.search.pool import in_order
-from harness.search.store import Campaign
+from harness.search.store import Campaign, CampaignError
 from harness.search.trial import failing
 from harness.stage import simulated
 from harness.units import parse_duration_ms
@@ -176,11 +177,16 @@ class Runs(Campaign):
             self.runs[ran.cell, ran.seed] = ran
 
     def add(self, runs: Iterable[Ran]) -> None:
-        """Keep runs, all of them or none; of those that are there already nothing changes."""
+        """Keep runs, all of them or none; of those that are there already nothing changes. Raises
+        :class:`harness.search.store.CampaignError` where the file cannot be written."""
         new = {(ran.cell, ran.seed): ran for ran in runs if (ran.cell, ran.seed) not in self.runs}
-        with self._transaction():
-            rows = [(cell, seed, msgspec.msgpack.encode(ran)) for (cell, seed), ran in new.items()]
-            self._connection.executemany("INSERT INTO runs VALUES (?, ?, ?)", rows)
+        rows = [(cell, seed, msgspec.msgpack.encode(ran)) for (cell, seed), ran in new.items()]
+        try:
+            with self._transaction():
+                # Another process that makes the same sweep may have been first, with the same result.
+                self._connection.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", rows)
+        except sqlite3.OperationalError as problem:
+            raise CampaignError(f"{self.path}: what was run cannot be kept ({problem})") from None
         self.runs.update(new)
 
     def missing(self, cell: str, seeds: Iterable[int]) -> tuple[int, ...]:

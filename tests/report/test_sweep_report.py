@@ -56,6 +56,13 @@ def test_cells_are_told_apart_seed_by_seed():
     assert alike(replace(GRID, rows=rows), (0, 1)) == []
 
 
+def test_of_two_cells_with_the_same_values_the_first_is_the_worst_and_the_other_as_bad():
+    rows = ((cell(0, 0, 0, 0, 0), cell(3, 4, 3, 4, 3), cell(3, 4, 3, 4, 3)), GRID.rows[0][:1] * 3)
+    grid = replace(GRID, rows=rows)
+    assert worst(grid) == (0, 1)
+    assert alike(grid, (0, 1)) == [(0, 2)]
+
+
 def test_neighbours_are_told_as_a_stretch():
     same = cell(1, 2, 3, 2, 1)
     assert report.others(replace(GRID, rows=((same, same, same), (cell(1, 2, 3, 2, 2), same, cell(0, 0, 0, 0, 0))))) == (

@@ -17,8 +17,9 @@ from harness import scenario
 from harness.cli import main
 from harness.report.grid import worst
 from harness.search import axes
+from harness.search.pool import PoolError, in_order, pool
 from harness.search.store import CampaignError
-from harness.search.sweep import planned
+from harness.search.sweep import Runs, Task, planned, work
 from harness.sweeping import REPORTS
 
 STREET = """
@@ -253,6 +254,28 @@ def test_shares_that_were_made_apart_are_put_together(street, tmp_path):
     assert reports(tmp_path / "together") == reports(tmp_path / "whole")
 
 
+def test_two_sweeps_may_write_to_one_file(street, tmp_path):
+    plan = planned(street, starts="15:30", durations="30 min", seeds=2)
+    with Runs(tmp_path / "kept.sqlite", plan.identity()) as one, Runs(tmp_path / "kept.sqlite", plan.identity()) as other:
+        task = Task(cell="c", scenario=plan.cells[0], seeds=(1, 2), judged=False)
+        one.add(work(task))
+        other.add(work(task))
+    assert kept(tmp_path / "kept.sqlite") == 2
+
+
+def test_a_process_that_is_lost_is_told_in_a_sentence():
+    with pytest.raises(PoolError, match="a process that worked was ended from outside"), pool(2) as (executor, workers):
+        list(in_order(executor, workers, os._exit, [1]))
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_sentence(street, tmp_path):
+    plan = planned(street, starts="15:30", durations="30 min", seeds=1)
+    with Runs(tmp_path / "kept.sqlite", plan.identity()) as runs:
+        runs._connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(CampaignError, match=r"kept\.sqlite: what was run cannot be kept \("):
+            runs.add(work(Task(cell="c", scenario=plan.cells[0], seeds=(1,), judged=False)))
+
+
 def test_the_campaign_of_another_scenario_is_refused(street, tmp_path):
     harness.sweep(street, **GRID, out=tmp_path / "out")
     with pytest.raises(CampaignError, match=r"another campaign is kept here\. Its scenario's digest is"):
@@ -306,7 +329,6 @@ def test_an_interrupted_command_says_that_it_goes_on(street, tmp_path, capsys, m
         (["--seeds", "0"], "argument --seeds: found '0', expected a number from 1 to 10000"),
         (["--shard", "3/2"], "--shard: found `3/2`: expected which share of how many, such as `1/3`"),
         (["--merge", "nowhere.sqlite"], "harness: no such file: nowhere.sqlite"),
-        (["--dask", "tcp://127.0.0.1:1"], "Dask"),
     ],
 )
 def test_bad_usage_is_one_line_and_ends_with_four(street, tmp_path, capsys, words, says):
@@ -314,6 +336,12 @@ def test_bad_usage_is_one_line_and_ends_with_four(street, tmp_path, capsys, word
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_without_dask_there_is_no_cluster(street, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["sweep", str(street), "--dask", "tcp://127.0.0.1:1", "--out", str(tmp_path / "out")]) == 4
+    assert capsys.readouterr().err == "harness: Dask is not installed: pip install 'ev-outage-harness[dask]'\n"
 
 
 def test_a_plan_that_gives_no_server_back_needs_other_axes(tmp_path, capsys):
