@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from harness.reporting import html_report, postmortem
     from harness.scenario import ScenarioError
     from harness.stage.live.options import Live
+    from harness.sweeping import sweep
     from harness.values import Scenario
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
-    "postmortem", "run",
+    "postmortem", "run", "sweep",
 ]  # fmt: skip
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "run": "harness.api",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",
+    "sweep": "harness.sweeping",
 }
 
 

@@ -132,24 +132,9 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
     _explore_options(command("explore", _explore, "try random plans over a scenario or a model, and make small what fails"))
-    shrink = command("shrink", _shrink, "make a scenario that breaks a check as small as it gets while it still does")
-    shrink.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario")
-    shrink.add_argument("--check", default="", metavar="NAME", help="the check that it is to break; by default the first that fails")
-    shrink.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's seed")
-    shrink.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the file; may be given often"
-    )
-    shrink.add_argument("--out", metavar="FILE", help="where the small one goes; reports/shrunk/SCENARIO-CHECK.yaml by default")
-    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed")
-    mutants = command("mutants", _mutants, "plant known wrong behaviours in a base, and tell which of them random plans find")
-    mutants.add_argument("base", metavar="BASE", help="a scenario or a charger model, as for explore")
-    mutants.add_argument("names", nargs="*", metavar="NAME", help="which wrong behaviours (`harness list quirks`); all by default")
-    mutants.add_argument("--plans", type=_count, default=2000, metavar="N", help="how many plans for each; 2000 by default")
-    mutants.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the base; may be given often"
-    )
-    mutants.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
-    mutants.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
+    _shrink_options(command("shrink", _shrink, "make a scenario that breaks a check as small as it gets while it still does"))
+    _mutants_options(command("mutants", _mutants, "plant known wrong behaviours in a base, and tell which of them random plans find"))
+    _sweep_options(command("sweep", _sweep, "tell when an outage would hurt most: a scenario over a grid of starts and durations"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -205,18 +190,67 @@ def _explore_options(explore: argparse.ArgumentParser) -> None:
     explore.add_argument("--for", type=_time, dest="most_seconds", metavar="TIME", help="end after this time, such as 10min")
     explore.add_argument("--first-failure", action="store_true", help="end once a plan failed")
     explore.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first seed; 0 by default")
-    explore.add_argument(
-        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the base; may be given often"
-    )
+    _set_option(explore)
     _campaign_options(explore)
     explore.add_argument("--out", metavar="DIR", help="where trials, findings and report go; reports/explore/BASE by default")
     explore.add_argument("--save", action="store_true", help="write the findings to scenarios/regressions, too, to be committed")
 
 
 def _campaign_options(command: argparse.ArgumentParser) -> None:
+    _pool_options(command)
+    command.add_argument("--shard", default="", metavar="I/N", help="only the I-th of N shares, for a matrix of jobs")
+
+
+def _pool_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
     command.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
-    command.add_argument("--shard", default="", metavar="I/N", help="only the I-th of N shares, for a matrix of jobs")
+
+
+def _set_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the file; may be given often"
+    )
+
+
+def _shrink_options(shrink: argparse.ArgumentParser) -> None:
+    shrink.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario")
+    shrink.add_argument("--check", default="", metavar="NAME", help="the check that it is to break; by default the first that fails")
+    shrink.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's seed")
+    _set_option(shrink)
+    shrink.add_argument("--out", metavar="FILE", help="where the small one goes; reports/shrunk/SCENARIO-CHECK.yaml by default")
+    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed")
+
+
+def _mutants_options(mutants: argparse.ArgumentParser) -> None:
+    mutants.add_argument("base", metavar="BASE", help="a scenario or a charger model, as for explore")
+    mutants.add_argument("names", nargs="*", metavar="NAME", help="which wrong behaviours (`harness list quirks`); all by default")
+    mutants.add_argument("--plans", type=_count, default=2000, metavar="N", help="how many plans for each; 2000 by default")
+    _set_option(mutants)
+    _pool_options(mutants)
+
+
+def _sweep_options(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario (`harness list scenarios`)")
+    sweep.add_argument("--step", default="", metavar="ID", help="the step that is moved; by default the first that takes the server away")
+    sweep.add_argument(
+        "--starts", default="", metavar="TIMES",
+        help="when it begins, by the local clock, such as 17:00..07:00/30min or 18:00,19:30; every half hour of a day by default",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--durations", default="", metavar="TIMES", help="how long it lasts, such as 30min,2h,8h; by default from 5 min to 16 h"
+    )
+    sweep.add_argument("--x", default="", metavar="PATH=V1,V2,…", help="another axis in place of the starts, its path as --set takes it")
+    sweep.add_argument("--y", default="", metavar="PATH=V1,V2,…", help="another axis in place of the durations")
+    sweep.add_argument("--seeds", type=_count, default=20, metavar="N", help="run each cell with the seeds 1 to N; 20 by default")
+    sweep.add_argument("--metric", default="undelivered_energy", metavar="NAME", help="what is compared (`harness list metrics`)")
+    _set_option(sweep)
+    sweep.add_argument("--judge", action="store_true", help="count the runs that failed a check, too, which takes longer")
+    _campaign_options(sweep)
+    sweep.add_argument("--merge", action="append", default=[], metavar="FILE", help="take in the runs that another campaign file keeps")
+    sweep.add_argument("--out", metavar="DIR", help="where the reports go; reports/sweeps/SCENARIO by default")
+    sweep.add_argument(
+        "--campaign", metavar="FILE", help="the file that keeps the runs, so that none is made twice; DIR/sweep.sqlite by default"
+    )
 
 
 def _serve_options(serve: argparse.ArgumentParser) -> None:
@@ -575,6 +609,26 @@ def _mutants(arguments: argparse.Namespace) -> int:
         found = mutants(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
     _print(report.mutant_lines(found))
     return int(any(outcome.standing == "survived" for outcome in found))
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from harness.report import sweep as report
+    from harness.sweeping import REPORTS, sweep
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    try:
+        with _StoppedPolitely(), _Progress("sweep", things="runs") as progress:
+            found = sweep(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was run is kept, and the same command goes on from there")
+        return INTERRUPTED
+    if found.grid is None:
+        _say(f"{found.made} runs made and kept in {found.campaign}; {found.lacking} of the sweep are left to other shares")
+        return 0
+    _print(report.lines(found.grid))
+    for name in REPORTS:
+        _say(str(found.folder / name))
+    return 0
 
 
 def _tell_github(found: Gate) -> None:

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from harness import __version__
 from harness.files import write_whole
-from harness.scenario.problems import Problem, ScenarioError, listed, nearest
-from harness.search.campaign import Campaign, Share
+from harness.scenario.problems import listed, nearest, refusal
+from harness.search.axes import share_of
+from harness.search.campaign import Campaign
 from harness.search.coverage import Coverage
-from harness.search.finding import Exploration, Finding, Smallest, described, file_names, findings
-from harness.search.mutants import MUTANTS, Outcome, Task, look_for
+from harness.search.finding import described, file_names, findings
+from harness.search.found import Exploration, Finding, Outcome, Share, Smallest
+from harness.search.mutants import MUTANTS, Task, look_for
 from harness.search.pool import in_order, pool
 from harness.search.shrink import shrink as search_shrink
 from harness.search.space import Source, about, read_base, resolved, source, space
@@ -63,8 +65,8 @@ def explore(
     something else, :class:`harness.search.pool.PoolError` where Dask is not there, and :class:`OSError`.
     """
     if not 1 <= plans <= MOST_PLANS:
-        raise _refusal("--plans", f"`{plans}`", f"a whole number from 1 to {MOST_PLANS}")
-    share = _share(first, shard)
+        raise refusal("--plans", "not so many", found=f"{plans}", expected=f"1 to {MOST_PLANS}")
+    share = Share(first, *share_of(shard))
     given = source(base, tuple(overrides))
     folder = Path(out) if out is not None else _ROOT / (given.name if share.of == 1 else f"{given.name}-{share.part}-of-{share.of}")
     seen = _Seen()
@@ -125,9 +127,10 @@ def shrink(
         root = writing.put(root, ("seed",), str(seed))
     failed = failing(judged(resolved(root, name, folder)))
     if not failed:
-        raise _refusal(str(base), "no check that fails", "a scenario that breaks a check, such as those that `harness explore` writes")
+        expected = "a scenario that breaks a check, such as those that `harness explore` writes"
+        raise refusal(str(base), "no check fails in it", expected=expected)
     if check and check not in failed:
-        raise _refusal("--check", f"`{check}`", f"one that fails in {name}: {listed(failed)}", nearest(check, failed))
+        raise refusal("--check", f"`{check}` does not fail in it", expected=listed(failed), suggestion=nearest(check, failed))
     wanted = check or next(iter(failed))
     root = about(root, wanted)
     whole = resolved(root, name, folder)
@@ -158,7 +161,7 @@ def mutants(
     given = source(base, overrides)
     for name in names:
         if name not in MUTANTS:
-            raise _refusal("the wrong behaviour", f"`{name}`", listed(MUTANTS), nearest(name, MUTANTS))
+            raise refusal(name, "no such wrong behaviour", expected=listed(MUTANTS), suggestion=nearest(name, MUTANTS))
     tasks = [Task(given, name, plans) for name in names or MUTANTS]
     found: list[Outcome] = []
     with pool(jobs or processors(), dask) as (executor, workers):
@@ -180,20 +183,6 @@ class _Seen:
         self.coverage.add(trial.kinds, trial.met, trial.broken)
         if trial.failures:
             self.failing.append(trial)
-
-
-def _refusal(option: str, found: str, expected: str, suggestion: str = "") -> ScenarioError:
-    problem = Problem(file=option, line=0, column=0, message="not right", found=found, expected=expected, suggestion=suggestion)
-    return ScenarioError([problem])
-
-
-def _share(first: int, text: str) -> Share:
-    number, slash, many = text.partition("/")
-    if not text:
-        return Share(first)
-    if not slash or not number.isdecimal() or not many.isdecimal() or len(many) > 6 or not 1 <= int(number) <= int(many):
-        raise _refusal("--shard", f"`{text}`", "which share of how many, such as `1/3`")
-    return Share(first, int(number), int(many))
 
 
 def _identity(given: Source, share: Share) -> dict[str, str]:

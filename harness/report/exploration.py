@@ -10,8 +10,7 @@ from harness.fault import KINDS
 from harness.journal.records import State
 from harness.report.escape import markdown
 from harness.report.line import Line
-from harness.search.finding import Exploration, Finding, Smallest, size
-from harness.search.mutants import COMPARED, Outcome
+from harness.search.found import COMPARED, Exploration, Finding, Outcome, Smallest, size
 from harness.units import counted
 
 _SERVER = ("up", "down", "hung")

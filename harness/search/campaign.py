@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 
 from msgspec import Struct
 
+from harness.search.found import Share
 from harness.search.generator import Dice
 from harness.search.pool import in_order
 from harness.search.space import Source, space
@@ -25,18 +26,6 @@ _FIRST = 64
 """So many plans are changed from no other, and so are those up to twice as many."""
 _DEEPEST = 12
 """So many changes lead to a plan at the most; making it again takes longer with each."""
-
-
-class Share(Struct, frozen=True):
-    """Which of the seeds of a campaign are tried: those from ``first`` on, or each ``of``-th of them."""
-
-    first: int = 0
-    part: int = 1
-    of: int = 1
-
-    def seed(self, number: int) -> int:
-        """The seed of the plan with this number, from 0."""
-        return self.first + self.part - 1 + number * self.of
 
 
 class Task(Struct, frozen=True):

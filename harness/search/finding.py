@@ -13,77 +13,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.search.campaign import Share
-from harness.search.coverage import Coverage
+from harness.search.found import Finding, Smallest
 from harness.search.pool import in_order
 from harness.search.shrink import Shrunk, failure_of, ingredients, shrink
 from harness.search.space import Circumstance, Source, Space, space
 from harness.search.store import Store
 from harness.search.trial import Trial
-from harness.units import counted
 from harness.values import Scenario, Step
 
 _LOOKED_AT = 8
 """Of failures that look alike the one with the shortest plan among so many is made small."""
 _SEEDS_NAMED = 5
 _NUMBER = re.compile(r"\d+")
-
-
-class Smallest(Struct, frozen=True):
-    """What one failing plan came to."""
-
-    steps: int
-    chargers: int
-    causes: tuple[str, ...]
-    """The kinds of its steps, in alphabetical order, all that take the server away as one."""
-    says: str
-    """What it takes, in a sentence."""
-    rule: str
-    """What was broken at the witness."""
-    text: str
-    """The scenario's file."""
-    runs: int
-    complete: bool
-
-
-class Finding(Struct, kw_only=True):
-    """Failures of one check that take the same."""
-
-    check: str
-    plans: int
-    """How many plans it broke in."""
-    seeds: list[int]
-    """The first of them."""
-    smallest: Smallest
-    file: str = ""
-    """Where the smallest scenario was written."""
-
-
-class Exploration(Struct, kw_only=True):
-    """What came of a campaign, or of this machine's share of it."""
-
-    name: str
-    share: Share
-    plans: int
-    """How many plans were tried, before and now."""
-    made: int
-    """How many of them now."""
-    seconds: float
-    """How long that took."""
-    workers: int
-    stopped: str
-    """Why it ended before all plans were tried; empty: they were."""
-    findings: list[Finding]
-    coverage: Coverage
-    situations: dict[str, int]
-    """What kinds of step met which states → in how many plans."""
-    folder: str
-    command: str
-
-    @property
-    def exit_code(self) -> int:
-        """1 where any check failed, else 0."""
-        return int(bool(self.findings))
 
 
 class Task(Struct, frozen=True):
@@ -193,8 +134,3 @@ def file_names(found: Sequence[Finding]) -> list[str]:
         seen[finding.check] += 1
         names.append(f"{finding.check}-{seen[finding.check]}.yaml" if many[finding.check] > 1 else f"{finding.check}.yaml")
     return names
-
-
-def size(small: Smallest) -> str:
-    """How large a scenario is, in words."""
-    return f"{counted(small.steps, 'steps')}, {counted(small.chargers, 'chargers')}"

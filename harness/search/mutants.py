@@ -20,14 +20,13 @@ from harness.scenario import writing
 from harness.scenario.nodes import read_text
 from harness.scenario.problems import ScenarioError
 from harness.search.campaign import Corpus
-from harness.search.finding import Smallest, made_small
+from harness.search.finding import made_small
+from harness.search.found import COMPARED, Outcome
 from harness.search.space import Source, Space, space
 from harness.search.trial import tried
 from harness.stage import simulated
 from harness.values import Scenario
 
-COMPARED = 300
-"""In so many plans one that was not found is looked for differences."""
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -90,28 +89,6 @@ class Task(Struct, frozen=True):
     source: Source
     mutant: str
     plans: int
-
-
-class Outcome(Struct, kw_only=True):
-    """What became of a planted wrong behaviour."""
-
-    mutant: str
-    found_by: str = ""
-    """The check that failed first; empty: none did."""
-    plans: int
-    """How many plans were tried, the one that failed included."""
-    smallest: Smallest | None = None
-    differed: int = 0
-    """Not found: in how many of some plans the run was another than without it."""
-    refused: str = ""
-    """Why it cannot be planted here."""
-
-    @property
-    def standing(self) -> Literal["found", "survived", "no difference", "not here"]:
-        """What that means."""
-        if self.refused:
-            return "not here"
-        return "found" if self.found_by else "survived" if self.differed else "no difference"
 
 
 def planted(given: Source, mutant: Mutant) -> Source:

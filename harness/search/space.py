@@ -21,7 +21,7 @@ from harness import scenario, shipped
 from harness.scenario import writing
 from harness.scenario.models import is_model, model_tree
 from harness.scenario.nodes import Node, read_file, read_text
-from harness.scenario.overrides import override
+from harness.scenario.overrides import overridden
 from harness.scenario.problems import ScenarioError
 from harness.scenario.resolve import Resolution
 from harness.search.generator import HOUR_MS, Dice, generate, mutate
@@ -84,7 +84,7 @@ def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
         server = "csms" if protocol.startswith("ocpp") else "juicenet"
         root, folder = read_text(_PLAIN.format(server=server), f"{name}.yaml"), Path()
         root = writing.put(root, ("defaults", "model"), str(base))
-        root = _overridden(root, overrides)
+        root = overridden(root, overrides)
     else:
         root, name, folder = read_base(base, overrides)
     resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
@@ -93,14 +93,8 @@ def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
 
 def read_base(base: str | Path, overrides: Sequence[str]) -> tuple[Node, str, Path]:
     """The tree of a scenario's file with overrides, its name, and its folder. Raises :class:`ScenarioError`."""
-    path, shown = scenario.find(base)
-    return _overridden(read_file(path, shown), overrides), path.stem, path.parent
-
-
-def _overridden(root: Node, overrides: Sequence[str]) -> Node:
-    for number, text in enumerate(overrides, start=1):
-        root = override(root, text, number)
-    return root
+    path, _ = scenario.find(base)
+    return scenario.tree(base, overrides), path.stem, path.parent
 
 
 def about(root: Node, check: str) -> Node:
