@@ -149,11 +149,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     listing = command("list", _list, "list what there is")
     groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
     listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
-    doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
-    doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
-    doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
-    doctor.add_argument("--station", metavar="ID", help="with --target: the station that is tried; by default that of a charger anna")
-    doctor.add_argument("--bench", metavar="FILE", help="look at the bench of your chargers, too, which this file tells of")
+    _doctor_options(command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it"))
     lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
@@ -162,6 +158,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
     schema.add_argument("kind", choices=("scenario", "model", "target", "bench", "result"))
     return parser, dict(below.choices)
+
+
+def _doctor_options(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
+    doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
+    doctor.add_argument("--station", metavar="ID", help="with --target: the station that is tried; by default that of a charger anna")
+    doctor.add_argument("--bench", metavar="FILE", help="look at the bench of your chargers, too, which this file tells of")
 
 
 def _gate_options(gate: argparse.ArgumentParser) -> None:

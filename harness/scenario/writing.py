@@ -253,7 +253,7 @@ def _flow(value: Node) -> str:
 
 def _quoted(value: str, *, plain: bool = True) -> str:
     """A text as YAML has it on one line."""
-    fits = _PLAIN.fullmatch(value) and ": " not in value and value not in {"~", "null"}
+    fits = _PLAIN.fullmatch(value) and ": " not in value and not value.startswith("- ") and value not in {"~", "null", "-"}
     if fits or (plain and value in {"~", "null"}):
         return value
     import json

@@ -22,7 +22,7 @@ from harness.scenario import writing
 from harness.scenario.models import is_model, model_tree
 from harness.scenario.nodes import Node, read_file, read_text
 from harness.scenario.overrides import overridden
-from harness.scenario.problems import ScenarioError
+from harness.scenario.problems import ScenarioError, nearest, refusal
 from harness.scenario.resolve import Resolution
 from harness.search.generator import HOUR_MS, Dice, generate, mutate
 from harness.units import format_current, format_duration_ms
@@ -86,9 +86,17 @@ def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
         root = writing.put(root, ("defaults", "model"), str(base))
         root = overridden(root, overrides)
     else:
+        _refuse_unknown(base)
         root, name, folder = read_base(base, overrides)
     resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
     return Source(name, writing.text(_bare(root)), str(folder))
+
+
+def _refuse_unknown(base: str | Path) -> None:
+    known = [*shipped.scenario_names(), *shipped.model_names("charger")]
+    if not Path(base).exists() and str(base) not in known and shipped.scenario_path(str(base)) is None:
+        message = "no such file, and no shipped scenario or charger model of that name"
+        raise refusal(str(base), message, suggestion=nearest(str(base), known))
 
 
 def read_base(base: str | Path, overrides: Sequence[str]) -> tuple[Node, str, Path]:
