@@ -1,4 +1,4 @@
-"""Looking for trouble: the same campaign finds the same, however many work on it and however often it is killed; and what it finds is small."""
+"""Looking for trouble: a campaign finds the same however many work on it and however often it is killed; and what it finds is small."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ explore("juicebox-40", plans=int(sys.argv[3]), overrides=sys.argv[5:], jobs=int(
 @pytest.mark.parametrize(("after", "jobs"), [(0, 1), (40, 2), (140, 2)])
 def test_a_campaign_that_is_killed_goes_on_where_it_was(whole, tmp_path, after, jobs):
     words = [sys.executable, "-c", KILLED, tmp_path, after, PLANS, jobs, *WRONG]
-    done = subprocess.run([str(word) for word in words], capture_output=True, timeout=60)
+    done = subprocess.run([str(word) for word in words], check=False, capture_output=True, timeout=60)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with sqlite3.connect(tmp_path / "explore.sqlite") as kept:
         before = kept.execute("SELECT count(*), count(DISTINCT seed) FROM trials").fetchone()
@@ -172,7 +172,7 @@ def test_a_failing_scenario_is_made_small_and_written(tmp_path):
 def test_nothing_to_make_small_is_said(tmp_path, capsys):
     assert main(["shrink", "faq-walkthrough", "--out", str(tmp_path / "x.yaml")]) == 4
     assert capsys.readouterr().err.startswith("faq-walkthrough: no check fails in it: expected a scenario that breaks a check")
-    with pytest.raises(ScenarioError, match="--check: `hold-ends` does not fail in it: expected .*; did you mean `hold-ends-on-time`"):
+    with pytest.raises(ScenarioError, match=r"--check: `hold-ends` does not fail in it: expected .*; did you mean `hold-ends-on-time`"):
         shrink("tests/mutants/hold-lost-at-server-loss.yaml", check="hold-ends", out=tmp_path / "x.yaml")
 
 
@@ -191,7 +191,7 @@ def test_one_that_nobody_minds_survives():
 
 
 def test_a_wrong_behaviour_that_there_is_not_is_refused():
-    with pytest.raises(ScenarioError, match="hold-never-ends: no such wrong behaviour: .*did you mean `hold-never-ends-offline`"):
+    with pytest.raises(ScenarioError, match=r"hold-never-ends: no such wrong behaviour: .*did you mean `hold-never-ends-offline`"):
         mutants("waybox", names=["hold-never-ends"])
 
 
