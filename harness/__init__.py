@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.exploring import explore, mutants, shrink
     from harness.api import Run, import_log, judge, load, parity, run
     from harness.comparing import compare
     from harness.gating import gate
@@ -25,22 +26,25 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
-    "postmortem", "run", "sweep",
+    "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "gate", "html_report", "import_log", "judge", "load",
+    "mutants", "parity", "postmortem", "run", "shrink", "sweep",
 ]  # fmt: skip
 
 _HOMES = {
     "Live": "harness.stage.live.options",
     "Run": "harness.api",
     "compare": "harness.comparing",
+    "explore": "harness.exploring",
     "gate": "harness.gating",
     "html_report": "harness.reporting",
     "import_log": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",
+    "mutants": "harness.exploring",
     "parity": "harness.api",
     "postmortem": "harness.reporting",
     "run": "harness.api",
+    "shrink": "harness.exploring",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",
     "sweep": "harness.sweeping",

@@ -234,3 +234,12 @@ def test_an_interruption_says_that_the_same_command_goes_on(tmp_path):
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=60)
     assert (running.returncode, error) == (2, "harness: interrupted; what was tried is kept, and the same command goes on from there\n")
+
+
+def test_a_dask_cluster_finds_what_one_process_does(whole, tmp_path):
+    import distributed
+
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        found = explore("juicebox-40", plans=PLANS, overrides=WRONG, dask=cluster.scheduler_address, out=tmp_path)
+    assert (found.made, found.workers) == (PLANS, 2)
+    assert {name: text.replace(bytes(tmp_path), bytes(whole[1])) for name, text in report(tmp_path).items()} == report(whole[1])
