@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.exploring import explore, mutants, shrink
     from harness.api import Run, import_log, judge, load, parity, run
     from harness.comparing import compare
+    from harness.exploring import explore, mutants, shrink
     from harness.gating import gate
     from harness.reporting import html_report, postmortem
     from harness.scenario import ScenarioError
