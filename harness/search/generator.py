@@ -138,7 +138,7 @@ def _draw(
     """One more step, and when it acts."""
     kind = dice.of(dice.of(kinds))
     start, at = _start(dice, steps[: len(spans)], spans, latest)
-    lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
+    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(), latest - start))
     times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
     step = Step(
         id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base),

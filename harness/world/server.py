@@ -184,7 +184,7 @@ class Server:
             if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
                 continue
             edges = (edge - self.clock_offset_ms[shard] for window in account.windows for edge in window)
-            if account.tou in ("hold", "pause") and any(since < edge <= now for edge in edges):
+            if account.tou in ("hold", "pause") and any(since <= edge <= now for edge in edges):
                 self._tell(now, account, "tou")
 
     def _applies(self, now: int, account: Account) -> Order | None:

@@ -102,3 +102,15 @@ def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(mode
     chargers = tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers)
     overlapping = replace(base(model), chargers=chargers, plan=plan)
     assert violations(overlapping) == []
+
+
+@pytest.mark.parametrize("model", ["juicebox-40", "juicebox-v09u"])
+@pytest.mark.parametrize("early_ms", [1, 0, -1])
+def test_a_server_that_hangs_at_the_instant_at_which_cheap_hours_begin_still_lets_the_car_charge(model, early_ms):
+    """Found by random plans, made small."""
+    midnight_ms = 16 * HOUR_MS
+    hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=midnight_ms - early_ms), for_ms=10_000)
+    stay = Session(plug_in_ms=11 * HOUR_MS, leave_ms=25 * HOUR_MS, needs_wh=10_000)
+    hung = replace(base(model), chargers=tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers), plan=(hang,))
+    assert violations(hung) == []
+    assert any(result.name == "settings-converge" and result.met for result in judged(hung))
