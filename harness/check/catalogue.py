@@ -80,7 +80,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "held; and each request (override, amperage, time-of-use) that a driver makes in the app during an outage",
         "the car draws through the window. A request while the server is down is refused visibly and never carried out later; "
         "one in doubt takes effect at most once; one that the server took in while only the charger was cut off is in effect "
-        "after the recovery, unless a restart of the server forgot it",
+        "after the recovery, unless a restart of the server forgot it, or the server took the car that came meanwhile for the one before",
         "tariff windows, accepted settings, the app's answers, the commands delivered, the current",
         "start delay for windows; for requests keepalive + answer timeout + 4 × latency + N ÷ answers per second after the recovery",
         "Maker's FAQ: during an outage TOU and amperage settings are not available",

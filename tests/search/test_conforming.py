@@ -114,3 +114,19 @@ def test_a_server_that_hangs_at_the_instant_at_which_cheap_hours_begin_still_let
     hung = replace(base(model), chargers=tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers), plan=(hang,))
     assert violations(hung) == []
     assert any(result.name == "settings-converge" and result.met for result in judged(hung))
+
+
+@pytest.mark.parametrize("model", ["juicebox-40", "juicebox-v09u"])
+def test_an_override_for_a_car_that_the_server_does_not_know_yet_is_not_owed_to_the_one_that_came(model):
+    """Found by random plans, made small: the server takes it for the car that was there when the path broke."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="cut", do="network.black-hole", at=Moment(offset_ms=7 * HOUR_MS), for_ms=4 * HOUR_MS, to=carla),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=11 * HOUR_MS), to=carla),
+    )
+    stays = (
+        Session(plug_in_ms=HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),
+        Session(plug_in_ms=10 * HOUR_MS, leave_ms=12 * HOUR_MS, needs_wh=5_000),
+    )
+    changed = replace(base(model), chargers=tuple(replace(entry, sessions=stays) for entry in base(model).chargers), plan=plan)
+    assert violations(changed) == []

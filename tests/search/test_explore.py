@@ -131,7 +131,7 @@ def test_another_campaigns_file_is_not_touched(tmp_path):
 
 def test_findings_are_saved_as_regressions_on_request(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = explore("juicebox-40", plans=16, overrides=WRONG, save=True, jobs=1)
+    found = explore("juicebox-40", plans=PLANS, overrides=WRONG, first_failure=True, save=True, jobs=1)
     files = sorted(path.name for path in REGRESSIONS.iterdir())
     assert files == [f"juicebox-40-{finding.check}.yaml" for finding in sorted(found.findings, key=lambda finding: finding.check)]
 
@@ -180,7 +180,7 @@ def test_nothing_to_make_small_is_said(tmp_path, capsys):
 
 
 def test_each_wrong_behaviour_is_found_survives_or_concerns_nothing():
-    found = mutants("juicebox-40", names=["hold-never-ends-offline", "skips-random-delay"], plans=20, jobs=1)
+    found = mutants("juicebox-40", names=["hold-never-ends-offline", "skips-random-delay"], plans=PLANS, jobs=1)
     assert [outcome.standing for outcome in found] == ["found", "no difference"]
     assert (found[0].found_by, found[0].smallest.steps) == ("can-always-charge", 1)
 
@@ -199,11 +199,12 @@ def test_a_wrong_behaviour_that_there_is_not_is_refused():
 
 
 def test_the_command_tells_what_it_found_and_where(tmp_path, capsys):
-    assert main(["explore", "juicebox-40", "--plans", "16", "--set", *WRONG, "--out", str(tmp_path), "-j", "1"]) == 1
+    assert main(["explore", "juicebox-40", "--first-failure", "--set", *WRONG, "--out", str(tmp_path), "-j", "1"]) == 1
     shown = capsys.readouterr().out
     assert "✗ can-always-charge  in " in shown
     assert f"repeat harness run {tmp_path}/can-always-charge.yaml" in shown
-    assert "16 plans tried" in shown
+    assert "finding" in shown
+    assert "; ended because a plan failed\n" in shown
     assert shown.endswith(f"{tmp_path}/explore.md\n")
 
 
