@@ -24,8 +24,7 @@ def _replace(path: Path, content: bytes) -> None:
     # A name that is short, whatever the file's is, and that no other thread and no other machine on the same disk takes.
     draft = path.with_name(f".harness-{os.urandom(8).hex()}")
     try:
-        with draft.open("xb") as file:
-            file.write(content)
+        draft.write_bytes(content)
         if path.exists():
             draft.chmod(path.stat().st_mode & 0o777)
         draft.replace(path)
