@@ -540,7 +540,7 @@ def _tell_github(found: Gate) -> None:
 
     if os.environ.get("GITHUB_ACTIONS") and found.exit_code:
         for line in report.workflow_commands(found, os.environ.get("GITHUB_WORKSPACE") or os.getcwd()):
-            _say(line)
+            _put(sys.stdout, line, commands=True)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with open(summary, "a", encoding="utf-8") as file:
@@ -771,7 +771,7 @@ def _print_total(runs: Sequence[Run], wanted: int) -> None:
 
 
 def _width() -> int:
-    """The width of the terminal; into a pipe lines are not broken for the sake of one."""
+    """The width of the terminal; into a pipe one that is read well in the log of a job."""
     if not sys.stdout.isatty():
         return 120
     import shutil
@@ -808,12 +808,19 @@ def _complain(text: str, *, prefix: bool = True) -> None:
 
 def _clean(text: str) -> str:
     """Text that may come from a file, without what a terminal would obey: an escape sequence could paint another verdict."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    from harness.report.escape import printable
+
+    return printable(text)
 
 
-def _put(stream: TextIO, text: str) -> None:
-    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code."""
-    text = _clean(text)
+def _put(stream: TextIO, text: str, *, commands: bool = False) -> None:
+    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code.
+
+    ``commands``: the text is a command to a CI service, which text of others never is.
+    """
+    from harness.report.escape import logged
+
+    text = _clean(text) if commands else logged(_clean(text))
     encoding = stream.encoding or "utf-8"
     try:
         text.encode(encoding)

