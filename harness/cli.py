@@ -564,16 +564,17 @@ def _serve(arguments: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
     from harness import api
-    from harness.scenario.target import load_bench
+    from harness.scenario.target import address, load_bench
     from harness.stage.live.options import Live
+    from harness.units import UnitError
     from harness.values import Bench
 
     bench = load_bench(arguments.bench) if arguments.bench else Bench()
     if arguments.listen:
-        host, _, port = arguments.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000")
-        bench = replace(bench, listen=arguments.listen)
+        try:
+            bench = replace(bench, listen=address(arguments.listen))
+        except UnitError:
+            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000") from None
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
     live = Live(
