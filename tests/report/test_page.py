@@ -19,7 +19,7 @@ from harness import pages, scenario
 from harness.cli import main
 from harness.journal.energy import MOST_BINS, Bins, bin_ms
 from harness.journal.reader import Journal
-from harness.journal.records import Attempts, Current, Loss, PlugIn, Recovery, Stay
+from harness.journal.records import Attempts, Current, Loss, Message, PlugIn, Recovery, Stay
 from harness.report.chronicle import Chronicle
 from harness.report.html.gather import Gatherer
 from harness.values import LiveRun, Scenario
@@ -294,9 +294,12 @@ def test_the_page_and_the_postmortem_count_the_same_sessions(model, seed, share)
 
 def test_a_session_with_a_blip_in_it_was_not_without_the_server_and_one_that_a_cut_left_open_was():
     def counted(*records, ends=9 * HOUR_MS):
-        it = Gatherer(plain_scenario())
-        it.feed([msgspec.structs.replace(record, t=place * HOUR_MS, who="anna") for place, record in enumerate(records)])
+        it, chronicle = Gatherer(plain_scenario()), Chronicle()
+        for each in (it, chronicle):
+            each.feed([msgspec.structs.replace(record, t=place * HOUR_MS, who="anna") for place, record in enumerate(records)])
         it.close(ends)
+        chronicle.close()
+        assert (it.sessions_affected, it.sessions) == (chronicle.sessions_affected, chronicle.sessions)
         return it.sessions_affected, it.sessions
 
     come = PlugIn(t=0, plug_in=1, car="bolt", needs_wh=1, leave=0)
@@ -306,12 +309,43 @@ def test_a_session_with_a_blip_in_it_was_not_without_the_server_and_one_that_a_c
     assert counted(lost, come, blip, gone) == (0, 1)
     assert counted(come, lost, blip, gone) == (0, 1)
     assert counted(lost, come, gone, blip, come, gone) == (0, 2)
+    assert counted(lost, come, gone, blip, lost, back) == (0, 1)
     assert counted(lost, come, back, gone) == (1, 1)
     assert counted(lost, come, gone, back, come, gone) == (1, 2)
     assert counted(lost, come, gone, come, gone, back) == (2, 2)
     assert counted(come, lost, back, lost, blip, gone) == (1, 1)
     assert counted(come, lost, back) == counted(come, lost) == counted(lost, come) == counted(lost, come, gone) == (1, 1)
     assert counted(come, lost, blip) == (0, 1)
+
+
+def test_idle_time_is_that_of_a_car_that_wanted_to_charge_and_told_by_reason_with_the_server_and_without():
+    it = Gatherer(plain_scenario())
+    course = [
+        PlugIn(t=HOUR_MS, who="anna", plug_in=1, car="bolt", needs_wh=1, leave=0),
+        Current(t=HOUR_MS, who="anna", state="SuspendedEVSE", reason="tou-hold", ma=0, wh=0),
+        Loss(t=2 * HOUR_MS, who="anna", cause="link"),
+        Current(t=3 * HOUR_MS, who="anna", state="Charging", reason="unit-rating", ma=32_000, wh=0),
+        Recovery(t=4 * HOUR_MS, who="anna", since=2 * HOUR_MS),
+        Current(t=4 * HOUR_MS, who="anna", state="SuspendedEV", reason="vehicle-full", ma=0, wh=9),
+        Stay(t=5 * HOUR_MS, who="anna", plug_in=1, wh=9, needs_wh=9, ended="unplugged", full=True),
+    ]
+    it.feed(course)
+    it.close(6 * HOUR_MS)
+    assert it.idle == {"tou-hold": [HOUR_MS, HOUR_MS]}
+
+
+def test_a_transaction_s_message_is_late_beyond_what_its_charger_waits_for_an_answer():
+    plan = plain_scenario()
+    patience_ms = plan.models["juicebox-40"].link.answer_timeout_ms
+    it = Gatherer(plan)
+    it.feed([
+        Message(t=HOUR_MS + patience_ms, who="anna", action="transaction-start", sent=HOUR_MS, at=HOUR_MS, tx=1),
+        Message(t=2 * HOUR_MS + patience_ms + 1, who="anna", action="transaction-end", sent=HOUR_MS, at=2 * HOUR_MS, tx=1),
+        Message(t=3 * HOUR_MS, who="anna", action="transaction-end", sent=HOUR_MS, at=2 * HOUR_MS, tx=1, repeat=True),
+        Message(t=4 * HOUR_MS, who="anna", action="meter-values", sent=HOUR_MS, at=HOUR_MS, tx=1),
+    ])  # fmt: skip
+    assert {name: account.late for name, account in it.ledger.items()} == {"transaction-start": 0, "transaction-end": 1, "meter-values": 0}
+    assert it.ledger["transaction-end"].again == 1
 
 
 @every
