@@ -640,7 +640,7 @@ def _tell_github(found: Gate) -> None:
 
     if os.environ.get("GITHUB_ACTIONS") and found.exit_code:
         for line in report.workflow_commands(found, os.environ.get("GITHUB_WORKSPACE") or os.getcwd()):
-            _say(line)
+            _put(sys.stdout, line, commands=True)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with open(summary, "a", encoding="utf-8") as file:
@@ -664,16 +664,17 @@ def _serve(arguments: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
     from harness import api
-    from harness.scenario.target import load_bench
+    from harness.scenario.target import address, load_bench
     from harness.stage.live.options import Live
+    from harness.units import UnitError
     from harness.values import Bench
 
     bench = load_bench(arguments.bench) if arguments.bench else Bench()
     if arguments.listen:
-        host, _, port = arguments.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000")
-        bench = replace(bench, listen=arguments.listen)
+        try:
+            bench = replace(bench, listen=address(arguments.listen))
+        except UnitError:
+            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000") from None
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
     live = Live(
@@ -871,7 +872,7 @@ def _print_total(runs: Sequence[Run], wanted: int) -> None:
 
 
 def _width() -> int:
-    """The width of the terminal; into a pipe lines are not broken for the sake of one."""
+    """The width of the terminal; into a pipe one that is read well in the log of a job."""
     if not sys.stdout.isatty():
         return 120
     import shutil
@@ -908,12 +909,19 @@ def _complain(text: str, *, prefix: bool = True) -> None:
 
 def _clean(text: str) -> str:
     """Text that may come from a file, without what a terminal would obey: an escape sequence could paint another verdict."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    from harness.report.escape import printable
+
+    return printable(text)
 
 
-def _put(stream: TextIO, text: str) -> None:
-    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code."""
-    text = _clean(text)
+def _put(stream: TextIO, text: str, *, commands: bool = False) -> None:
+    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code.
+
+    ``commands``: the text is a command to a CI service, which text of others never is.
+    """
+    from harness.report.escape import logged
+
+    text = _clean(text) if commands else logged(_clean(text))
     encoding = stream.encoding or "utf-8"
     try:
         text.encode(encoding)

@@ -122,6 +122,8 @@ def find(source: str | Path) -> tuple[Path, str]:
     """The file that a path or a shipped scenario's name stands for, and how messages name it. Raises :class:`ScenarioError`."""
     path = Path(source)
     if path.is_file():
+        if any("\ud800" <= sign <= "\udfff" for sign in path.name):  # which the scenario is called by
+            raise ScenarioError([Problem(file=ascii(path.as_posix()), line=0, column=0, message="the file's name is not UTF-8")])
         return path, path.as_posix()
     from harness import shipped
 
