@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
-from harness.journal.records import AnyRecord, Command, Loss, Power
+from harness.journal.records import AnyRecord, Command, Loss, Message, Power
 from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
@@ -127,11 +127,13 @@ class Profile:
 class Shard:
     """A part of the server, as its records tell."""
 
-    __slots__ = ("acting", "back_at", "log", "state", "state_at")
+    __slots__ = ("acting", "back_at", "log", "puts_off", "state", "state_at")
 
     def __init__(self) -> None:
         self.acting: set[str] = set()
         """The steps of the plan that trouble it now."""
+        self.puts_off: dict[str, int] = {}
+        """Those of them by which it accepts no registration, and after how long each wants to be asked again."""
         self.state = "up"
         self.state_at = -1
         """Since when it has been in this state."""
@@ -199,6 +201,10 @@ class Evidence(Struct, eq=False):
     link_online: bool = True
     link_at: int = 0
     needs_registration: bool = False
+    put_off: Message | None = None
+    """The registration that its server has put off last since its last restart."""
+    put_off_until: int = -1
+    """When it was told to ask again."""
     acting: set[str] | None = None
     """The steps of the plan that trouble this charger now."""
     installs: set[str] | None = None

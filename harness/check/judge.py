@@ -280,6 +280,7 @@ class Judge:
             ev.list_lost = ev.list_lost or record.cause == "memory-loss"
             messages.restarted(ev, t)
         ev.needs_registration = True
+        ev.put_off, ev.put_off_until = None, -1
         ev.amperage_ma = ev.amperage_before = ev.amperage_told = 0
         ev.bind()
 
@@ -332,8 +333,8 @@ class Judge:
             ev.announced = ev.plug_in
 
     def _message(self, ev: Evidence, record: Message) -> None:
-        if record.action == "registration" and record.result == "accepted":
-            ev.needs_registration = False
+        if record.action == "registration":
+            self._registration(ev, record)
         elif record.action == "authorise" and ev.connected and record.result in ("accepted", "rejected"):
             ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
@@ -353,6 +354,15 @@ class Judge:
         if ev.own is not None:
             ev.log.append(record)
             ev.own.happened("message", record.action)
+
+    @staticmethod
+    def _registration(ev: Evidence, record: Message) -> None:
+        """A registration is accepted, or put off: then the charger is to ask again after as long as it is told."""
+        if record.result == "accepted":
+            ev.needs_registration = False
+            ev.put_off, ev.put_off_until = None, -1
+        elif record.result == "pending":
+            ev.put_off, ev.put_off_until = record, record.t + max(ev.shard.puts_off.values(), default=0)
 
     def _found(self, ev: Evidence | None, record: Finding) -> None:
         if ev is None:
@@ -490,9 +500,12 @@ class Judge:
                 continue  # it delays nothing
             if record.edge == "start":
                 shard.acting.add(record.step)
+                if record.do == "server.pending":
+                    shard.puts_off[record.step] = int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
             else:
                 shard.acting.discard(record.step)
-                shard.back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+                shard.puts_off.pop(record.step, None)
+                shard.back_at = record.t
         for ev in self._everyone:
             if ev.shard not in shards:
                 continue

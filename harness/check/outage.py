@@ -547,10 +547,10 @@ class ReconnectsInTime(Check):
         if not ev.mains or troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
             return None
         since = ev.since if ev.outage or back else ev.link_at
-        base = max(since, ev.troubled_until, ev.shard.back_at, ev.up_from)
+        base = max(since, ev.troubled_until, ev.shard.back_at, ev.put_off_until, ev.up_from)
         if base >= FOREVER:
             return None
-        return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True)
+        return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True, record=ev.put_off)
 
     @staticmethod
     def online(ev: Evidence) -> bool:
@@ -571,7 +571,8 @@ class ReconnectsInTime(Check):
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         late = f", but at {moment(ev.t)}" if self.online(ev) else ""
-        return f"server, path and power were back at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}{late}"
+        since = "server, path and power were back" + (", and it was to ask again," if duty.record is not None else "")
+        return f"{since} at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}{late}"
 
 
 CHECKS: dict[str, Check] = {

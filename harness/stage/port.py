@@ -10,7 +10,7 @@ from harness.values import Step
 from harness.world.charger import Charger
 from harness.world.driver import Driver
 from harness.world.link import NEVER
-from harness.world.server import Account
+from harness.world.server import Account, PutOff
 
 
 class Waiting(NamedTuple):
@@ -108,7 +108,8 @@ class Ongoing:
     step: Step
     places: list[int]
     shards: list[int] = field(default_factory=list)
-    fault: MessageFault | None = None
+    fault: MessageFault | PutOff | None = None
+    """What counts how often it has acted, where that is known."""
     shut: list[int] = field(default_factory=list)
     """For a draining upgrade: the places to which the server is closed already."""
     drained: bool = False

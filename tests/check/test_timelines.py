@@ -1114,6 +1114,53 @@ def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnecti
     assert line.judged("1 00:00") == {"reconnects-in-time": "1 failed"}  # it never came back
 
 
+def put_off(*, told_s: int, again: str = "", online_at: str = "") -> Timeline:
+    """The registration of a charger that restarts at 10:05 is put off once, in a step that ends at 10:30; ``again`` another step ends."""
+    line = juicebox("reconnects-in-time")
+    pending = r.Fault(t=ms("10:00"), step="pending", do="server.pending", edge="start", with_={"interval_ms": told_s * 1000})
+    line.at("10:00").add(pending)
+    line.at("10:04").off().offline("power")
+    line.at("10:05").on()
+    line.at("10:06").message("registration", result="pending")
+    line.at("10:30").add(replace(pending, t=ms("10:30"), edge="end"))
+    if again:
+        line.at(again).fault("server.errors", "end", step="errors", world=True)
+    if online_at:
+        line.at(online_at).message("registration").online("registered")
+    return line
+
+
+@pytest.mark.parametrize("again", ["", "11:00"])
+@pytest.mark.parametrize(("online_at", "says"), [("12:13:30", "1 met"), ("12:13:31", "1 failed"), ("", "1 failed")])
+def test_a_charger_that_was_put_off_has_until_it_is_to_ask_again_whatever_befalls_the_server_meanwhile(again, online_at, says):
+    line = put_off(told_s=7200, again=again, online_at=online_at)  # 450.09 s after 12:06
+    assert line.judged("1 00:00") == {"reconnects-in-time": says}
+    witness = line.results("1 00:00")["reconnects-in-time"].witness
+    assert (says == "1 failed") == (witness is not None)
+    if witness is not None:
+        assert [record.result for record in witness.records if isinstance(record, r.Message)] == ["pending"]  # why it had so long
+        assert "it was to ask again, at +12:06:00" in witness.rule
+
+
+def test_one_that_was_not_put_off_has_no_longer_for_it():
+    """It asked for the first time after the step."""
+    line = put_off(told_s=7200, online_at="11:00")
+    line.records = [record for record in line.records if not isinstance(record, r.Message)]
+    assert line.judged("1 00:00") == {"reconnects-in-time": "1 failed"}
+
+
+def test_once_accepted_or_restarted_it_has_no_longer_for_what_it_was_told_before():
+    accepted = put_off(told_s=7200, online_at="10:35")
+    accepted.at("10:40").crash()
+    accepted.at("10:50").back()
+    assert accepted.judged("1 00:00") == {"reconnects-in-time": "1 met, 1 failed"}
+    assert "not online by +10:57:30" in accepted.results("1 00:00")["reconnects-in-time"].witness.rule
+    restarted = put_off(told_s=7200)
+    restarted.at("10:40").restart()
+    restarted.at("10:48:01").message("registration").online("registered")  # more than 450.09 s after 10:40:30
+    assert restarted.judged("1 00:00") == {"reconnects-in-time": "1 failed, 1 cancelled"}
+
+
 # Firmware.
 
 

@@ -456,6 +456,35 @@ def test_one_that_loses_its_server_meanwhile_begins_anew(lost):
     assert run.verdict("reconnects-in-time") == "pass"
 
 
+CUT_AT_TEN = "  - {{id: cut, at: 10:00, do: station.power-cut, to: anna, for: {minutes} min}}\n"
+
+
+def test_it_asks_when_it_was_told_to_whatever_befalls_the_server_meanwhile():
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 30 min, with: {interval: 2 h}}\n"
+    errors = "  - {id: errors, at: 11:00, do: server.errors, for: 1 min}\n"
+    run = Journal("ocpp16-strict", "", pending + CUT_AT_TEN.format(minutes=1) + errors)
+    assert clock(12, 1) < run.back_at < clock(12, 2)
+    assert run.verdict("reconnects-in-time") == "pass"
+
+
+def test_of_two_causes_for_which_it_is_put_off_the_one_counts_that_asks_for_more_time():
+    """Together they do not ask for more."""
+    both = "".join(f"  - {{id: {name}, at: 10:00, do: server.pending, for: 30 min, with: {{interval: {told} min}}}}\n"
+                   for name, told in (("longer", 30), ("shorter", 20)))  # fmt: skip
+    run = Journal("ocpp16-strict", "", both + CUT_AT_TEN.format(minutes=28))
+    asked = run.messages("registration")
+    assert [record.result for record in asked] == ["pending", "accepted"]
+    assert 30 * MINUTE <= asked[1].t - asked[0].t < 31 * MINUTE
+    assert run.verdict("reconnects-in-time") == "pass"
+
+
+@pytest.mark.parametrize(("asks", "in_vain"), [("", True), (CUT_AT_TEN.format(minutes=1), False)])
+def test_a_step_that_meets_no_registration_has_changed_nothing(asks, in_vain):
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 30 min}\n"
+    run = Journal("ocpp16-strict", "", pending + asks)
+    assert ("no-effect" in [record.edge for record in run.of(Fault) if record.step == "pending"]) == in_vain
+
+
 # What was taken out of service.
 
 UNAVAILABLE = "  - {id: closed, at: 08:20, do: station.unavailable, to: anna, for: 3 h}\n"
