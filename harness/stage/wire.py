@@ -111,13 +111,13 @@ class Wire:
             first = link.keepalive_at
             link.keepalive_at = max(first, link.next_keepalive(now))
             for sent in range(first, link.keepalive_at, every):
-                if now > sent >= now - way_ms:
-                    self._put_under_way(port, sent, now)
+                keepalive, lands = self._routine(port, sent), self._gets_up(port, sent)
+                if now > sent and lands >= now:
+                    self._leg(port, lands, self._arrives, port, keepalive, port.epoch)
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
-                    self._arrive(port, self._routine(port, sent), port.epoch, sent + way_ms)
+                    self._arrive(port, keepalive, port.epoch, lands)
                 elif port.cuts and port.tcp and not port.holes:
-                    keepalive = self._routine(port, sent)
-                    port.held.append(Waiting(sent + way_ms, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
+                    port.held.append(Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
