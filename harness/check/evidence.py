@@ -307,6 +307,11 @@ class Evidence(Struct, eq=False):
             self.out_of_service ^= {by}
             self.service_at = t
 
+    def configured(self) -> bool:
+        """Put off by its server, and so not online, it was told an amperage during this outage: that is in force, whatever applies
+        offline."""
+        return self.outage and not self.link_online and self.amperage_at > max(self.since, self.link_at)
+
     def held(self, t: int) -> bool:
         """A hold or pause stands: delivered for this plug-in, not run out, not erased."""
         return t < self.held_until

@@ -78,10 +78,10 @@ class Check:
 
 
 def starved(ev: Evidence) -> bool:
-    """The limit that applies offline, set before the loss, is less than the car charges with."""
+    """The limit that applies offline, set before the loss or as its registration was put off, is less than the car charges with."""
     profile = ev.profile
     kind = profile.model.server_loss.limit
-    limit_ma = ev.amperage_ack if kind == "amperage" else profile.offline_ma if kind == "offline-amperage" else 0
+    limit_ma = ev.amperage_ack if kind == "amperage" or ev.configured() else profile.offline_ma if kind == "offline-amperage" else 0
     return 0 < limit_ma < profile.minimum_ma
 
 
@@ -360,13 +360,15 @@ class OfflineLimitApplies(Within):
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         limit_ma = rule.bound_ma or ev.profile.offline_ma
-        if not limit_ma or not ev.wants() or ev.profile.alone_ma <= limit_ma:
+        if not limit_ma or not ev.wants() or ev.configured() or ev.profile.alone_ma <= limit_ma:
             return None
         base = max(t, ev.lost_by + ev.profile.noticing_ms)
         return Duty(self, rule, t, level=ev.ma <= limit_ma, base=base, bound_ms=0, early=False, limit_ma=limit_ma)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        return "end" if ev.flags & LEAVES or ev.full else ""
+        if ev.flags & LEAVES or ev.full:
+            return "end"
+        return "cancel" if ev.configured() else ""
 
 
 class SettingsRemembered(Within):

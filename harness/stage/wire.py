@@ -202,7 +202,7 @@ class Wire:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
         charger = port.charger
         link = charger.link
-        if (link.state == "online") != port.seen_online or port.lost_at != port.seen_lost_at:
+        if (link.state == "online") != port.seen_online or link.pending != port.seen_pending or port.lost_at != port.seen_lost_at:
             self._watch(port, now)
         if charger.out:
             upto = self.pump(port)
@@ -216,9 +216,10 @@ class Wire:
         """Whether the charger is online, in truth and by its own lights."""
         link = port.charger.link
         online = link.state == "online"
-        if port.seen_online and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
+        lost_touch = (port.seen_online or port.seen_pending) and not (online or link.pending)
+        if lost_touch and port.lost_at is None and link.state != "off" and port.charger.power == "on":
             self.lose(port, now, "link", "")
-        port.seen_online, port.seen_lost_at = online, port.lost_at
+        port.seen_online, port.seen_pending, port.seen_lost_at = online, link.pending, port.lost_at
         if port.lost_at is not None and not online:
             port.left_online = True
         away = port.lost_at is not None or not online
