@@ -210,8 +210,10 @@ class Evidence(Struct, eq=False):
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
-    out_of_service: frozenset[str] = frozenset()
-    """What has taken it out of service, and has not been undone: steps of the plan, or the server (empty)."""
+    in_service: bool = True
+    """What it was told last, by a step of the plan or by its server."""
+    closed_by: frozenset[str] = frozenset()
+    """The steps that act now and take it out of service: the last of them to end puts it back."""
     service_at: int = -1
     """When it was last taken out of service, or put back."""
     settled_at: int = -1
@@ -292,7 +294,7 @@ class Evidence(Struct, eq=False):
 
     def wants(self) -> bool:
         """A car is connected that may charge, can take more, and has mains, a share to charge with and a station in service."""
-        return not self.out_of_service and self.hungry()
+        return self.in_service and self.hungry()
 
     def hungry(self) -> bool:
         """The same, whether or not the station is in service."""
@@ -301,10 +303,10 @@ class Evidence(Struct, eq=False):
             and (not self.profile.authorises or self.authorised_at >= 0)
         )  # fmt: skip
 
-    def serves(self, t: int, by: str, *, in_service: bool) -> None:
-        """The station is taken out of service, or put back, ``by`` a step or the server."""
-        if in_service == (by in self.out_of_service):
-            self.out_of_service ^= {by}
+    def serves(self, t: int, *, in_service: bool) -> None:
+        """The station is taken out of service, or put back: whoever said so last is obeyed, be it a step or the server."""
+        if in_service != self.in_service:
+            self.in_service = in_service
             self.service_at = t
 
     def configured(self) -> bool:

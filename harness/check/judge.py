@@ -391,7 +391,7 @@ class Judge:
             ev.share_ma = record.ma
             ev.bind()
         elif command == "availability":
-            ev.serves(record.t, "", in_service=record.on)
+            ev.serves(record.t, in_service=record.on)
         elif command == "schedule":
             ev.scheduled = (record.windows or ev.windows) if record.on else None
             ev.cycled = False
@@ -475,13 +475,16 @@ class Judge:
             if family == "network":
                 ev.acting.add(record.step)
             if kind == "station.unavailable":
-                ev.serves(record.t, record.step, in_service=False)
+                ev.closed_by |= {record.step}
+                ev.serves(record.t, in_service=False)
             if kind == "station.firmware-update" and ev.mains:
                 ev.installs = {record.step, *(ev.installs or ())}
             self._touch(ev, kind, record)
             return
         if kind == "station.unavailable":
-            ev.serves(record.t, record.step, in_service=True)
+            ev.closed_by -= {record.step}
+            if not ev.closed_by:
+                ev.serves(record.t, in_service=True)
         if record.step in ev.acting:
             ev.acting.discard(record.step)
             ev.troubled_until = max(ev.troubled_until, record.t)

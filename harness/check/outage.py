@@ -398,7 +398,7 @@ class AvailabilityKept(Check):
     sees = ev_.MAINS_ON | ev_.RESTART | ev_.PLUGGED
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
-        if not ev.out_of_service or ev.up_from <= ev.service_at or not ev.hungry():
+        if ev.in_service or ev.up_from <= ev.service_at or not ev.hungry():
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
@@ -410,7 +410,7 @@ class AvailabilityKept(Check):
         return super().step(ev, t, duty)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if not ev.out_of_service or ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF) or (t > duty.began and ev.flags & ev_.RESTART):
+        if ev.in_service or ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF) or (t > duty.began and ev.flags & ev_.RESTART):
             return "end"
         return "" if ev.hungry() else "cancel"
 

@@ -959,6 +959,47 @@ def test_the_server_may_take_a_station_out_of_service_and_put_it_back():
     assert line.judged() == {"availability-kept": "1 met"}
 
 
+def closes(line: Timeline, step: str, begins: str, ends: str) -> None:
+    line.at(begins).fault("station.unavailable", step=step)
+    line.at(ends).fault("station.unavailable", "end", step=step)
+
+
+@pytest.mark.parametrize(
+    ("server_says", "step", "says"),
+    [
+        ([("09:30", True)], ("09:00", "14:00"), {"can-always-charge": "1 met"}),
+        ([("08:30", False)], ("09:00", "09:30"), {"can-always-charge": "1 met"}),
+        ([("09:30", True), ("09:40", False)], ("09:00", "14:00"), {"availability-kept": "1 failed", "can-always-charge": "1 met"}),
+        ([("09:30", False)], ("08:30", "09:00"), {"availability-kept": "1 failed"}),
+    ],
+)
+def test_of_a_step_and_the_server_a_station_obeys_who_spoke_last(server_says, step, says):
+    """A car comes at ten, and draws where the station is in service; at twelve the station restarts, and draws in any case."""
+    line = juicebox("availability-kept", "can-always-charge")
+    closes(line, "closed", *step)
+    for clock, on in server_says:
+        line.at(clock).command("availability", on=on)
+    line.at("09:50").crash()
+    line.at("10:00").plug_in()
+    if "availability-kept" not in says:
+        line.at("10:00:05").draws()
+    line.at("12:00").restart()
+    line.at("12:00:35").draws()
+    line.at("20:00").unplug()
+    assert line.judged() == says
+
+
+def test_a_step_within_another_neither_puts_the_station_back_nor_excuses_that_it_forgot():
+    line = juicebox("availability-kept", "can-always-charge")
+    closes(line, "longer", "09:00", "19:00")
+    line.at("09:30").restart()
+    closes(line, "shorter", "10:00", "10:30")
+    line.at("11:00").plug_in()
+    line.at("11:00:10").draws()
+    line.at("20:00").unplug()
+    assert line.judged() == {"availability-kept": "1 failed"}
+
+
 def test_a_command_before_the_car_draws_ends_what_was_to_be_remembered():
     line = juicebox("settings-remembered", settings=Settings(wire_rating_ma=24_000))
     line.at("10:00").plug_in()
