@@ -504,7 +504,8 @@ class Judge:
             if record.edge == "start":
                 shard.acting.add(record.step)
                 if record.do == "server.pending":
-                    shard.puts_off[record.step] = int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+                    told_s = -(-int(record.with_.get("interval_ms", 0)) // 1000)  # type: ignore[arg-type]
+                    shard.puts_off[record.step] = told_s * 1000
             else:
                 shard.acting.discard(record.step)
                 shard.puts_off.pop(record.step, None)

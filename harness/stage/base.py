@@ -328,7 +328,8 @@ class Stage(Wire):
 
     def _server_pending(self, ongoing: Ongoing, by: int) -> None:
         if by > 0:
-            ongoing.fault = PutOff(cast("int", ongoing.step.arguments["interval_ms"]))
+            # Whole seconds, rounded up: OCPP has no others.
+            ongoing.fault = PutOff(-(-cast("int", ongoing.step.arguments["interval_ms"]) // 1000) * 1000)
         fault = ongoing.fault
         assert isinstance(fault, PutOff)
         ongoing.places = self.served_by(ongoing.shards)

@@ -1156,9 +1156,12 @@ def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnecti
 
 
 def put_off(*, told_s: int, again: str = "", online_at: str = "") -> Timeline:
-    """The registration of a charger that restarts at 10:05 is put off once, in a step that ends at 10:30; ``again`` another step ends."""
+    """The registration of a charger that restarts at 10:05 is put off once, in a step that ends at 10:30; ``again`` another step ends.
+
+    The step asks for a little less than what the charger is told, which is whole seconds.
+    """
     line = juicebox("reconnects-in-time")
-    pending = r.Fault(t=ms("10:00"), step="pending", do="server.pending", edge="start", with_={"interval_ms": told_s * 1000})
+    pending = r.Fault(t=ms("10:00"), step="pending", do="server.pending", edge="start", with_={"interval_ms": told_s * 1000 - 400})
     line.at("10:00").add(pending)
     line.at("10:04").off().offline("power")
     line.at("10:05").on()

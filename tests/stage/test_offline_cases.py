@@ -531,6 +531,13 @@ def test_of_two_causes_for_which_it_is_put_off_the_one_counts_that_asks_for_more
     assert run.verdict("reconnects-in-time") == "pass"
 
 
+def test_it_is_told_whole_seconds():
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 5 min, with: {interval: 30.2 s}}\n"
+    run = Journal("ocpp16-strict", "", pending + CUT_AT_TEN.format(minutes=1))
+    first, second, *_ = run.messages("registration")
+    assert 0 <= second.sent - first.t - 31_000 < 1_000
+
+
 @pytest.mark.parametrize(("asks", "in_vain"), [("", True), (CUT_AT_TEN.format(minutes=1), False)])
 def test_a_step_that_meets_no_registration_has_changed_nothing(asks, in_vain):
     pending = "  - {id: pending, at: 10:00, do: server.pending, for: 30 min}\n"
