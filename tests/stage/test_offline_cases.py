@@ -509,6 +509,27 @@ def test_what_it_was_told_takes_the_place_of_its_offline_limit_from_then_on(come
     assert (result.failed, result.cancelled) == (0, cancelled)
 
 
+@pytest.mark.parametrize(
+    ("lost_at", "then"), [("09:40", "  - {id: again, at: 09:40, do: station.power-cut, to: anna, for: 1 min}\n"), ("11:00", "")]
+)
+def test_what_it_is_told_so_applies_no_more_after_a_power_cut_or_in_a_later_outage(lost_at, then):
+    crash = f"  - {{id: crash, at: {lost_at}, do: server.crash, for: 1 h}}\n"
+    run = Journal("juicebox-v09u", f"settings: {{amperage: 10 A}}, session: {stay('09:05', leave='16:00')}", TOLD + crash + then)
+    assert run.at(clock(9, 39)).ma == 10_000
+    lost = clock(int(lost_at[:2]), int(lost_at[3:]))
+    alone = next(record for record in run.of(Current) if record.t > lost and record.ma)
+    assert alone.ma == 24_000
+    assert then or alone.t in [record.t for record in run.of(Link) if record.state == "offline"]  # as soon as it notices
+
+
+def test_one_that_is_put_off_and_told_nothing_keeps_to_its_offline_limit():
+    run = Journal("juicebox-v09u", f"session: {stay('08:50')}", CRASHED)
+    assert run.messages("registration")[0].result == "pending"
+    assert run.draws(clock(8, 51), run.back_at)
+    assert run.at(run.back_at - 1).ma == 24_000
+    assert run.results()["offline-limit-applies"].met
+
+
 CUT_AT_TEN = "  - {{id: cut, at: 10:00, do: station.power-cut, to: anna, for: {minutes} min}}\n"
 
 
