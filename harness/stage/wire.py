@@ -83,7 +83,7 @@ class Wire:
         shard = port.account.shard
         return not (
             port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
-            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard] or port.charger.link.pending
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
