@@ -150,7 +150,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "OCPP 1.6 §3.7, OCPP 2.0.1 E13; citrineos-core#880, libocpp#906",
     ),
     "reconnects-in-time": Explanation(
-        "the latest of server back, path restored, power-up and a message that a fault struck, with no fault acting on path or server",
+        "the latest of server back, path restored, power-up, a message that a fault struck and, where its registration was put off, when"
+        " it was to ask again, with no fault acting on path or server",
         "the charger is online in truth (it has heard from its server) and in its own view, and registered if it restarted",
         "the ends of faults, mains, link, registrations, recovery",
         "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",
