@@ -47,9 +47,22 @@ DETERMINED = [
     for path in MODULES
     if path.is_relative_to(PACKAGE / "world") or (path.is_relative_to(PACKAGE / "stage") and not path.is_relative_to(LIVE))
 ]
-LIGHT = {"__future__", "argparse", "os", "sys", "collections.abc", "pathlib", "typing", "harness", "harness.cli"}
+LIGHT = {
+    "__future__",
+    "argparse",
+    "os",
+    "sys",
+    "collections.abc",
+    "pathlib",
+    "typing",
+    "harness",
+    "harness.cli",
+    "harness.console",
+    "harness.options",
+}
 AT_START = {
     "harness/__init__.py": LIGHT, "harness/__main__.py": LIGHT, "harness/cli.py": LIGHT,
+    "harness/console.py": LIGHT, "harness/options.py": LIGHT,
     "harness/pytest_plugin.py": {*LIGHT, "itertools", "re", "pytest"},
 }  # fmt: skip
 """Module → what it may import at its top."""
