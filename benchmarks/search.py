@@ -103,8 +103,9 @@ def main(words: list[str]) -> int:
             "# What the search finds, and what it does not", "",
             f"Made by `python -m benchmarks.search`, {datetime.now(UTC).date().isoformat()}, harness {__version__}, commit {commit}.", "",
             "## Right chargers", "",
-            "Each shipped charger model under random plans, as `harness explore MODEL` draws them. Nothing may fail, and each check is to be"
-            f" put to the test at least {LEAST} times in {PLANS:,} plans that contain each kind of step which its contract does not exempt.", "",
+            "Each shipped charger model under random plans, as `harness explore MODEL` draws them. Nothing may fail, and each check is to"
+            f" be put to the test at least {LEAST} times in {PLANS:,} plans that contain each kind of step which its contract does not"
+            " exempt.", "",
             "| model | plans | findings | situations | pairs put to the test too seldom | plans a second |", "|---|--:|--:|--:|--:|--:|",
             *rows, "", *filter(None, remarks), "",
             "## Wrong chargers and servers", "",

@@ -90,7 +90,7 @@ def test_what_the_work_raises_ends_all_of_it(jobs):
 
 @pytest.mark.parametrize(("first", "kind"), [(1, "HardToTellError"), (2, "HardToMakeError")])
 def test_what_it_raises_is_told_also_where_that_cannot_leave_its_process(first, kind):
-    with pytest.raises(Exception, match="all is lost$") as raised:
+    with pytest.raises(Exception, match=r"all is lost$") as raised:
         list(spread(hard_to_tell, [first, first + 2], 2))
     # A library that is there may have taught exceptions to travel; then it is the thing itself.
     assert f"{raised.type.__name__}: {raised.value}".removeprefix("RuntimeError: ") == f"{kind}: all is lost"
