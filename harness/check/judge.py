@@ -492,7 +492,8 @@ class Judge:
                 shard.acting.add(record.step)
             else:
                 shard.acting.discard(record.step)
-                shard.back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+                interval_ms = int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+                shard.back_at = max(shard.back_at, record.t + interval_ms)
         for ev in self._everyone:
             if ev.shard not in shards:
                 continue

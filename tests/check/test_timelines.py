@@ -1103,6 +1103,18 @@ def test_a_charger_that_restarts_as_its_server_comes_back_has_the_time_of_its_bo
     assert line.judged("1 00:00") == {"reconnects-in-time": says}
 
 
+@pytest.mark.parametrize(("online_at", "says"), [("12:17:30", "1 met"), ("12:17:31", "1 failed")])
+def test_a_charger_that_was_put_off_may_wait_as_long_as_it_was_told_whatever_else_ends_with_that(online_at, says):
+    line = juicebox("reconnects-in-time")
+    put_off = {"step": "pending", "do": "server.pending", "with_": {"interval_ms": 600_000}}
+    line.at("10:00").add(r.Fault(t=ms("10:00"), edge="start", **put_off)).fault("server.slow", step="slow", world=True)
+    line.at("10:01").off().offline("power")
+    line.at("10:02").on()
+    line.at("12:00").add(r.Fault(t=ms("12:00"), edge="end", **put_off)).fault("server.slow", "end", step="slow", world=True)
+    line.at(online_at).online("registered")  # 450.09 s after the last moment at which it may ask
+    assert line.judged("1 00:00") == {"reconnects-in-time": says}
+
+
 def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnection_off():
     line = juicebox("reconnects-in-time")
     line.at("10:00").crash()
