@@ -307,6 +307,8 @@ class Stage(Wire):
                 self.hung_since[shard] = now
                 if not self.down[shard]:
                     self._server_state(shard, "hung")
+        # Only now, as what one shard catches up with may have it tell the chargers of another.
+        for shard in ongoing.shards:
             if self.server.up[shard]:
                 self._server_state(shard, "up")
                 self.server.resumed(now, shard, self.hung_since[shard])
