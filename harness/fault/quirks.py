@@ -27,7 +27,7 @@ CHARGER_QUIRKS: dict[str, str] = {
     "times-hold-by-clock": "Without a server and without a set clock a hold does not run out.",
     "adds-second-hold": "A hold that comes while one stands is added to it.",
     "keeps-hold-for-next-car": "A hold outlives the departure of its car during an outage and holds the next one.",
-    "forgets-amperage-at-release": "A release from a hold lifts the amperage set before, too.",
+    "forgets-amperage-at-release": "A release that ends a hold lifts the amperage set before, too.",
     "ignores-release-on-return": "A release that comes within ten seconds of a reconnect is acknowledged and not followed.",
     "forgets-wire-rating-in-boot": "Loss of mains or a restart during a boot or an update wipes the wire rating.",
     "lifts-pause-once": "Only the first loss of the server lifts a hold or pause.",

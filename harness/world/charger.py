@@ -947,7 +947,7 @@ class Charger:
         elif name == "release":
             if "ignores-release-on-return" in self.quirks and now - self.link.phase < SETTLES_MS:
                 return
-            if "forgets-amperage-at-release" in self.quirks:
+            if "forgets-amperage-at-release" in self.quirks and now < self.hold_until:
                 self.amperage_ma = 0
             self.hold_until = -1
             self._allows_at = now
