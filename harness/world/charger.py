@@ -322,6 +322,7 @@ class Charger:
     def _clear(self, now: int, event: MemoryEvent) -> None:
         for cell in self.kit.cleared_by[event]:
             if cell == "hold":
+                # The link has drawn one wait by its first loss, and more by any other.
                 if event != "server-loss" or self.link.draws == 1 or "lifts-pause-once" not in self.quirks:
                     self.hold_until = -1
             elif cell == "schedule":

@@ -463,8 +463,7 @@ class Server:
         """The charger went away while the server runs."""
         if "forgets-override-at-loss" in self.quirks:
             self.accounts[index].override = 0
-        group = self.accounts[index].group
-        if group is not None and "frees-share-at-loss" in self.quirks:
+        if "frees-share-at-loss" in self.quirks and (group := self.accounts[index].group) is not None:
             group.freed(index)
 
     def take_snapshot(self, now: int, name: str) -> None:
