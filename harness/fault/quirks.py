@@ -34,7 +34,7 @@ CHARGER_QUIRKS: dict[str, str] = {
     "forgets-offline-limit-at-boot": "After a power-up the offline amperage does not apply until the server has been there once.",
     "raises-to-offline-amperage": "Offline the offline amperage applies even where the wire rating or the share is lower.",
     "forgets-waiting-car": "A car that came while the station was out of service is not admitted when it is put back.",
-    "keeps-old-utc-offset": "From the day on which the clocks change the stored schedule is an hour off: it keeps the old offset from UTC.",
+    "keeps-old-utc-offset": "After a night on which clocks change the stored schedule is an hour off: it keeps the old offset from UTC.",
     "keeps-schedule-in-cut-online": "Loss of mains before the loss of the server was noticed leaves the stored schedule.",
     "ignores-amperage-while-starting": "An amperage that comes in the seconds before current flows is acknowledged and not applied.",
     "keeps-first-schedule": "A new schedule is acknowledged and does not replace one that is stored.",

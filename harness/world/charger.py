@@ -49,6 +49,8 @@ LATE_AMPERAGE_MS = 300_000
 SETTLES_MS = 10_000
 """How long after a reconnect the quirk ignores-release-on-return ignores a release."""
 DAY_MS = 86_400_000
+CLOCKS_CHANGE_MS = 7_200_000
+"""How long after midnight the quirk keeps-old-utc-offset takes the clocks to change."""
 
 
 class Kit:
@@ -562,7 +564,7 @@ class Charger:
         """Whether the stored schedule holds the car now, by the charger's own clock, and until when."""
         offset = self.clock_offset_ms
         if "keeps-old-utc-offset" in self.quirks:
-            offset += sum(length_ms - DAY_MS for midnight, length_ms, _ in self.kit.days if midnight <= now)
+            offset += sum(length_ms - DAY_MS for midnight, length_ms, _ in self.kit.days if midnight + CLOCKS_CHANGE_MS <= now)
         assert self.schedule is not None
         for opens, closes in self.schedule:
             if now + offset < opens:
