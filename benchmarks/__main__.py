@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.exploring import explore
+
 REFERENCE_RATE = 800_000
 """Events per second of a bare simpy loop of 10,000 processes on the machine that the limits were written for."""
 
@@ -102,6 +104,27 @@ def small(report: Report) -> None:
     report.line("d heavy modules at --help", len(heavy), 0, "", note=", ".join(heavy))
 
 
+def exploring(report: Report) -> None:
+    """Random plans of three chargers, here, in two processes, and on a Dask cluster of two."""
+    plans, speed = beside_bare("plans")
+    report.line("g random plans of three chargers", plans["plans"] / plans["seconds"], 500 * speed, "plans/s", least=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [[_explored(f"{folder}/{turn}-{jobs}", jobs) for jobs in (1, 2)] for turn in range(3)]
+        report.line("g two workers", statistics.median(one / two for one, two in pairs), 1.8, "× one", least=True)
+        from distributed import LocalCluster
+
+        with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+            there = cluster.scheduler_address
+            pairs = [[_explored(f"{folder}/{turn}-{bool(who)}", 2, who) for who in (there, "")] for turn in range(3)]
+        turns = [dask / here for dask, here in pairs]
+        report.line("g a Dask cluster of two", statistics.median(turns), 1.1, "× two workers here")
+
+
+def _explored(folder: str, jobs: int, dask: str = "") -> float:
+    """How long a campaign takes in so many processes, in seconds."""
+    return explore("ocpp16-strict", plans=3000, jobs=jobs, dask=dask, out=folder).seconds
+
+
 def plugin(report: Report) -> None:
     """What the pytest plugin costs a project that has no scenarios: whole sessions with it and without, and its import alone."""
     with tempfile.TemporaryDirectory() as folder:
@@ -130,15 +153,16 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
-def main() -> int:
-    """Run all benchmarks; 1 if any is over its limit."""
+PARTS = {"small": small, "plugin": plugin, "pages": pages, "fleets": fleets, "exploring": exploring}
+
+
+def main(names: list[str]) -> int:
+    """Run all benchmarks, or the parts that are named; 1 if any is over its limit."""
     report = Report()
-    small(report)
-    plugin(report)
-    pages(report)
-    fleets(report)
+    for name in names or PARTS:
+        PARTS[name](report)
     return int(report.over)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

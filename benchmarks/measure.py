@@ -12,6 +12,10 @@ import threading
 import time
 from pathlib import Path
 
+from harness.search.space import Space, source
+from harness.search.trial import tried
+from harness.shipped import model_names
+
 WORKLOAD = Path(__file__).with_name("workload.yaml")
 
 
@@ -155,6 +159,19 @@ def small_day(times: int = 40) -> dict[str, float]:
     return {"seconds": statistics.median(taken[times // 4 :])}
 
 
+def plans(count: int = 150) -> dict[str, float]:
+    """Random plans as `harness explore` draws and judges them, of each shipped charger model in turn, once warm."""
+    spaces = [Space(source(model)) for model in model_names("charger")]
+    for seed in range(-20, 0):
+        for space in spaces:
+            tried(space.plan((seed + 10_000,)), (seed,))
+    began = time.perf_counter()
+    for seed in range(count):
+        for space in spaces:
+            tried(space.plan((seed,)), (seed,))
+    return {"seconds": time.perf_counter() - began, "plans": count * len(spaces)}
+
+
 def main(words: list[str]) -> None:
     """Do what the words ask for and print the outcome."""
     what, *rest = words
@@ -164,6 +181,8 @@ def main(words: list[str]) -> None:
         answer = fleet(int(rest[0]), int(rest[1]), simulate_all="all" in rest)
     elif what == "page":
         answer = page(int(rest[0]), int(rest[1]))
+    elif what == "plans":
+        answer = dict(plans())
     elif what == "small-day":
         answer = dict(small_day())
     else:

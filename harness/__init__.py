@@ -15,33 +15,39 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import Run, import_log, judge, load, parity, run
     from harness.comparing import compare
+    from harness.exploring import explore, mutants, shrink
     from harness.gating import gate
     from harness.reporting import html_report, postmortem
     from harness.scenario import ScenarioError
     from harness.stage.live.options import Live
+    from harness.sweeping import sweep
     from harness.values import Scenario
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "gate", "html_report", "import_log", "judge", "load", "parity",
-    "postmortem", "run",
+    "Live", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "gate", "html_report", "import_log", "judge", "load",
+    "mutants", "parity", "postmortem", "run", "shrink", "sweep",
 ]  # fmt: skip
 
 _HOMES = {
     "Live": "harness.stage.live.options",
     "Run": "harness.api",
     "compare": "harness.comparing",
+    "explore": "harness.exploring",
     "gate": "harness.gating",
     "html_report": "harness.reporting",
     "import_log": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",
+    "mutants": "harness.exploring",
     "parity": "harness.api",
     "postmortem": "harness.reporting",
     "run": "harness.api",
+    "shrink": "harness.exploring",
     "Scenario": "harness.values",
     "ScenarioError": "harness.scenario",
+    "sweep": "harness.sweeping",
 }
 
 

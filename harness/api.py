@@ -360,8 +360,6 @@ def repeat_command(
     live: Live | None = None, parity: bool = False,
 ) -> str:  # fmt: skip
     """The one-line command that repeats the run of a file, or of a shipped scenario: with all that decides its journal and verdict."""
-    import shlex
-
     sets = [part for override in overrides for part in ("--set", override)]
     flags = {"--no-twin": not twin, "--simulate-all": simulate_all, "--strict": strict}
     given = [flag for flag, on in flags.items() if on]
@@ -382,15 +380,20 @@ def repeat_command(
         given += ["--direct"] if live.direct else []
         given += ["--ocpp", live.ocpp] if live.ocpp != "1.6" else []
         given += ["--toxiproxy", live.toxiproxy] if live.toxiproxy else []
-    return shlex.join(["harness", "serve" if bench else "run", source, "--seed", str(resolved.seed), *sets, *given])
+    return _joined("serve" if bench else "run", source, "--seed", str(resolved.seed), *sets, *given)
 
 
 def check_command(journal: str | Path, *, strict: bool = False, ledger: str | Path = "") -> str:
     """The one-line command that judges a journal again."""
+    given = [*(["--strict"] if strict else []), *(["--ledger", str(ledger)] if ledger else [])]
+    return _joined("check", str(journal), *given)
+
+
+def _joined(*words: str) -> str:
+    """A command of ours; the name of a file may be no text, which no report could hold."""
     import shlex
 
-    given = [*(["--strict"] if strict else []), *(["--ledger", str(ledger)] if ledger else [])]
-    return shlex.join(["harness", "check", str(journal), *given])
+    return shlex.join(["harness", *words]).encode(errors="replace").decode()
 
 
 class _Listener:

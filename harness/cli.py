@@ -26,6 +26,8 @@ INTERRUPTED = 2
 INVALID = 6
 _MOST_JOBS = 1024
 _MOST_SEEDS = 10_000
+_MOST_PLANS = 10_000_000
+_MOST_SEED = 2**62
 _WORST_LAST = (0, 5, 1, 6, 4, 3, 2)
 """Exit codes by weight: of several runs the weightiest counts."""
 
@@ -129,6 +131,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     compare.add_argument("after", metavar="B", help="the run that is compared with it, named likewise")
     compare.add_argument("--format", choices=("terminal", "markdown", "html"), default="terminal", help="terminal by default")
     _gate_options(command("gate", _gate, "run a suite of scenarios, and exit with 1 where any is worse than a committed baseline"))
+    _explore_options(command("explore", _explore, "try random plans over a scenario or a model, and make small what fails"))
+    _shrink_options(command("shrink", _shrink, "make a scenario that breaks a check as small as it gets while it still does"))
+    _mutants_options(command("mutants", _mutants, "plant known wrong behaviours in a base, and tell which of them random plans find"))
+    _sweep_options(command("sweep", _sweep, "tell when an outage would hurt most: a scenario over a grid of starts and durations"))
     _import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -143,11 +149,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     listing = command("list", _list, "list what there is")
     groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
     listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
-    doctor = command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it")
-    doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
-    doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
-    doctor.add_argument("--station", metavar="ID", help="with --target: the station that is tried; by default that of a charger anna")
-    doctor.add_argument("--bench", metavar="FILE", help="look at the bench of your chargers, too, which this file tells of")
+    _doctor_options(command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it"))
     lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
     lint.add_argument("files", nargs="+", metavar="FILE")
     new = command("new", _new, "write a commented start of a file")
@@ -156,6 +158,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     schema = command("schema", _schema, "print a JSON Schema, for completion and hover texts in editors")
     schema.add_argument("kind", choices=("scenario", "model", "target", "bench", "result"))
     return parser, dict(below.choices)
+
+
+def _doctor_options(doctor: argparse.ArgumentParser) -> None:
+    doctor.add_argument("--toxiproxy", metavar="URL", help="the API of a Toxiproxy that runs; by default one is started, and stopped again")
+    doctor.add_argument("--target", metavar="FILE", help="look at your server, too, which this file tells of")
+    doctor.add_argument("--station", metavar="ID", help="with --target: the station that is tried; by default that of a charger anna")
+    doctor.add_argument("--bench", metavar="FILE", help="look at the bench of your chargers, too, which this file tells of")
 
 
 def _gate_options(gate: argparse.ArgumentParser) -> None:
@@ -173,6 +182,78 @@ def _gate_options(gate: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", help="where the journal and the reports of each run go, into SCENARIO/seed-N; not kept by default"
     )
     gate.add_argument("--junit", metavar="FILE", help="where all runs go as JUnit XML, each with its regressions")
+
+
+def _explore_options(explore: argparse.ArgumentParser) -> None:
+    explore.add_argument(
+        "base", metavar="BASE",
+        help="a scenario (a file, or a shipped one's name), whose plan and stays are replaced; or a charger model, for three of them",
+    )  # fmt: skip
+    explore.add_argument("--plans", type=_count, default=1000, metavar="N", help="how many plans; 1000 by default")
+    explore.add_argument("--for", type=_time, dest="most_seconds", metavar="TIME", help="end after this time, such as 10min")
+    explore.add_argument("--first-failure", action="store_true", help="end once a plan failed")
+    explore.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first seed; 0 by default")
+    _set_option(explore)
+    _campaign_options(explore)
+    explore.add_argument("--out", metavar="DIR", help="where trials, findings and report go; reports/explore/BASE by default")
+    explore.add_argument("--save", action="store_true", help="write the findings to scenarios/regressions, too, to be committed")
+
+
+def _campaign_options(command: argparse.ArgumentParser) -> None:
+    _pool_options(command)
+    command.add_argument("--shard", default="", metavar="I/N", help="only the I-th of N shares, for a matrix of jobs")
+
+
+def _pool_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-j", "--jobs", type=_jobs, default=0, metavar="N", help="how many processes; one for each processor by default")
+    command.add_argument("--dask", default="", metavar="ADDRESS", help="have the work done by the Dask cluster there")
+
+
+def _set_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="PATH=VALUE", dest="overrides", help="change a value of the file; may be given often"
+    )
+
+
+def _shrink_options(shrink: argparse.ArgumentParser) -> None:
+    shrink.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario")
+    shrink.add_argument("--check", default="", metavar="NAME", help="the check that it is to break; by default the first that fails")
+    shrink.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's seed")
+    _set_option(shrink)
+    shrink.add_argument("--out", metavar="FILE", help="where the small one goes; reports/shrunk/SCENARIO-CHECK.yaml by default")
+    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed")
+
+
+def _mutants_options(mutants: argparse.ArgumentParser) -> None:
+    mutants.add_argument("base", metavar="BASE", help="a scenario or a charger model, as for explore")
+    mutants.add_argument("names", nargs="*", metavar="NAME", help="which wrong behaviours (`harness list quirks`); all by default")
+    mutants.add_argument("--plans", type=_count, default=2000, metavar="N", help="how many plans for each; 2000 by default")
+    _set_option(mutants)
+    _pool_options(mutants)
+
+
+def _sweep_options(sweep: argparse.ArgumentParser) -> None:
+    sweep.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario (`harness list scenarios`)")
+    sweep.add_argument("--step", default="", metavar="ID", help="the step that is moved; by default the first that takes the server away")
+    sweep.add_argument(
+        "--starts", default="", metavar="TIMES",
+        help="when it begins, by the local clock, such as 17:00..07:00/30min or 18:00,19:30; every half hour of a day by default",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--durations", default="", metavar="TIMES", help="how long it lasts, such as 30min,2h,8h; by default from 5 min to 16 h"
+    )
+    sweep.add_argument("--x", default="", metavar="PATH=V1,V2,…", help="another axis in place of the starts, its path as --set takes it")
+    sweep.add_argument("--y", default="", metavar="PATH=V1,V2,…", help="another axis in place of the durations")
+    sweep.add_argument("--seeds", type=_count, default=20, metavar="N", help="run each cell with the seeds 1 to N; 20 by default")
+    sweep.add_argument("--metric", default="undelivered_energy", metavar="NAME", help="what is compared (`harness list metrics`)")
+    _set_option(sweep)
+    sweep.add_argument("--judge", action="store_true", help="count the runs that failed a check, too, which takes longer")
+    _campaign_options(sweep)
+    sweep.add_argument("--merge", action="append", default=[], metavar="FILE", help="take in the runs that another campaign file keeps")
+    sweep.add_argument("--out", metavar="DIR", help="where the reports go; reports/sweeps/SCENARIO by default")
+    sweep.add_argument(
+        "--campaign", metavar="FILE", help="the file that keeps the runs, so that none is made twice; DIR/sweep.sqlite by default"
+    )
 
 
 def _serve_options(serve: argparse.ArgumentParser) -> None:
@@ -259,6 +340,27 @@ def _jobs(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= _MOST_JOBS:
         raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_JOBS}")
     return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_PLANS:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 1 to {_MOST_PLANS}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_SEED:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number from 0 to {_MOST_SEED}")
+    return int(text)
+
+
+def _time(text: str) -> float:
+    from harness.units import UnitError, parse_duration_ms
+
+    try:
+        return parse_duration_ms(text) / 1000
+    except UnitError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def _seeds(text: str) -> Sequence[int]:
@@ -471,13 +573,74 @@ def _gate(arguments: argparse.Namespace) -> int:
     return found.exit_code
 
 
+def _explore(arguments: argparse.Namespace) -> int:
+    from harness.exploring import REPORT_NAME, explore
+    from harness.report import exploration as report
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    try:
+        with _StoppedPolitely(), _Progress("explore", things="plans") as progress:
+            found = explore(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was tried is kept, and the same command goes on from there")
+        return INTERRUPTED
+    _print(report.lines(found))
+    _say(os.path.join(found.folder, REPORT_NAME))
+    return found.exit_code
+
+
+def _shrink(arguments: argparse.Namespace) -> int:
+    from harness.exploring import shrink
+    from harness.report import exploration as report
+
+    if arguments.save and arguments.out:
+        raise _UsageError("--save says where the scenario goes, and so does --out: say one of them")
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    with _StoppedPolitely():
+        found = shrink(arguments.base, **given)
+    _print(report.shrunk_lines(found.check, found.steps, found.chargers, found.smallest))
+    _say(found.file)
+    return 0
+
+
+def _mutants(arguments: argparse.Namespace) -> int:
+    from harness.exploring import mutants
+    from harness.report import exploration as report
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    with _StoppedPolitely(), _Progress("mutants", things="wrong behaviours") as progress:
+        found = mutants(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    _print(report.mutant_lines(found))
+    return int(any(outcome.standing == "survived" for outcome in found))
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from harness.report import sweep as report
+    from harness.sweeping import REPORTS, sweep
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
+    try:
+        with _StoppedPolitely(), _Progress("sweep", things="runs") as progress:
+            found = sweep(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+    except KeyboardInterrupt:
+        _complain("interrupted; what was run is kept, and the same command goes on from there")
+        return INTERRUPTED
+    if found.grid is None:
+        _say(f"{found.made} runs made and kept in {found.campaign}; {found.lacking} of the sweep are left to other shares")
+        return 0
+    _print(report.lines(found.grid))
+    for name in REPORTS:
+        _say(str(found.folder / name))
+    return 0
+
+
 def _tell_github(found: Gate) -> None:
     """Inside GitHub Actions: annotations in the log, and the job's summary. What cannot be told there changes no verdict."""
     from harness.report import gate as report
 
     if os.environ.get("GITHUB_ACTIONS") and found.exit_code:
         for line in report.workflow_commands(found, os.environ.get("GITHUB_WORKSPACE") or os.getcwd()):
-            _say(line)
+            _put(sys.stdout, line, commands=True)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with open(summary, "a", encoding="utf-8") as file:
@@ -501,16 +664,17 @@ def _serve(arguments: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
     from harness import api
-    from harness.scenario.target import load_bench
+    from harness.scenario.target import address, load_bench
     from harness.stage.live.options import Live
+    from harness.units import UnitError
     from harness.values import Bench
 
     bench = load_bench(arguments.bench) if arguments.bench else Bench()
     if arguments.listen:
-        host, _, port = arguments.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000")
-        bench = replace(bench, listen=arguments.listen)
+        try:
+            bench = replace(bench, listen=address(arguments.listen))
+        except UnitError:
+            raise _UsageError(f"found {arguments.listen} as --listen, expected a host and a port such as 192.168.1.5:9000") from None
     if arguments.direct and arguments.toxiproxy:
         raise _UsageError("--direct is without Toxiproxy, and --toxiproxy says where it is: say one of them")
     live = Live(
@@ -708,7 +872,7 @@ def _print_total(runs: Sequence[Run], wanted: int) -> None:
 
 
 def _width() -> int:
-    """The width of the terminal; into a pipe lines are not broken for the sake of one."""
+    """The width of the terminal; into a pipe one that is read well in the log of a job."""
     if not sys.stdout.isatty():
         return 120
     import shutil
@@ -745,12 +909,19 @@ def _complain(text: str, *, prefix: bool = True) -> None:
 
 def _clean(text: str) -> str:
     """Text that may come from a file, without what a terminal would obey: an escape sequence could paint another verdict."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    from harness.report.escape import printable
+
+    return printable(text)
 
 
-def _put(stream: TextIO, text: str) -> None:
-    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code."""
-    text = _clean(text)
+def _put(stream: TextIO, text: str, *, commands: bool = False) -> None:
+    """Print, whatever the stream can encode, and whether or not anybody still reads it: what a command found out is its exit code.
+
+    ``commands``: the text is a command to a CI service, which text of others never is.
+    """
+    from harness.report.escape import logged
+
+    text = _clean(text) if commands else logged(_clean(text))
     encoding = stream.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -791,6 +962,8 @@ def _explain_failure(problem: Exception) -> int:
     from harness.journal.format import JournalError
     from harness.regression.facts import ResultError
     from harness.scenario import ScenarioError
+    from harness.search.pool import PoolError
+    from harness.search.store import CampaignError
     from harness.stage.errors import ExperimentError
     from harness.stage.seen.trace import TraceError
 
@@ -800,7 +973,7 @@ def _explain_failure(problem: Exception) -> int:
     if isinstance(problem, ScenarioError):
         _complain(str(problem), prefix=False)
         return USAGE_ERROR
-    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError):
+    if isinstance(problem, JournalError | TraceError | LostError | BooksError | ResultError | CampaignError | PoolError):
         _complain(str(problem))
         return USAGE_ERROR
     if isinstance(problem, NotRepeatableError):
@@ -829,14 +1002,17 @@ class _Progress:
     _PATIENCE_S = 1.0
     _EVERY_S = 0.1
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, things: str = "") -> None:
+        """``things``: what is counted, where it is not time, such as ``runs``; then it tells how many of them are made in a second, too."""
         import time
 
         self._source = source
+        self._things = things
         self._now = time.monotonic
         self._bar: Any = None
         self._task: Any = None
-        self._due = self._now() + self._PATIENCE_S
+        self._begun = self._now()
+        self._due = self._begun + self._PATIENCE_S
 
     def __enter__(self) -> _Progress:
         return self
@@ -852,13 +1028,15 @@ class _Progress:
         self._due = now + self._EVERY_S
         if self._bar is None:
             self._start()
-        self._bar.update(self._task, completed=now_ms, total=end_ms)
+        rate = f"{now_ms} of {end_ms} {self._things}, {now_ms / (now - self._begun):.0f} a second" if self._things else ""
+        self._bar.update(self._task, completed=now_ms, total=end_ms, rate=rate)
 
     def _start(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("left"))
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(self._source, total=None)
+        counted = (TextColumn("{task.fields[rate]}"),) if self._things else ()
+        self._bar = Progress(*columns, *counted, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(self._source, total=None, rate="")
         self._bar.start()

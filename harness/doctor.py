@@ -394,8 +394,9 @@ def listening_problem(listen: str) -> str:
     """Why nothing can listen at an address; empty: something can."""
     host, _, port = listen.rpartition(":")
     try:
+        socket.getaddrinfo(host, port, socket.AF_INET)  # what is wrong with a name only this tells
         socket.create_server((host, int(port))).close()
-    except OSError as problem:
+    except (OSError, UnicodeError) as problem:
         return approach.reason(problem)
     return ""
 
@@ -404,7 +405,6 @@ def readiness_problem(url: str) -> str:
     """Why a URL does not say that a server is ready; empty: it does."""
     import requests
 
-    with suppress(requests.RequestException):
-        response = requests.get(url, timeout=PATIENCE_S)
-        return "" if response.ok else f"HTTP {response.status_code}"
+    with suppress(requests.RequestException), requests.get(url, timeout=PATIENCE_S, stream=True) as response:
+        return "" if response.ok else f"HTTP {response.status_code}"  # whatever comes after its head is not waited for
     return "it does not answer"

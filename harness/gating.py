@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +73,8 @@ def gate(
     """
     members = members_of(suite)
     path = Path(baseline)
+    for written in ([path] if update else []) + ([Path(junit)] if junit is not None else []):
+        _refuse_no_place(written)  # before all runs are made, not after
     if path.exists():
         before = baselines.read(path, members, anew=update)
     elif update:
@@ -89,14 +93,21 @@ def gate(
     found = Gate(baseline=path.as_posix(), rows=rows, runs=len(done), updating=update)
     for row in rows:
         row.regressions = _placed(row)
+    if update:
+        found.written = _write_baseline(path, before, [each.ran for each in done])
     if junit is not None:
         from harness.report.gate import junit_document
 
         suites = {(each.ran.scenario, each.ran.seed): each.suite for each in done}
         write_whole(Path(junit), junit_document((row, suites.get((row.scenario, row.seed))) for row in rows))
-    if update:
-        found.written = _write_baseline(path, before, [each.ran for each in done])
     return found
+
+
+def _refuse_no_place(path: Path) -> None:
+    """Raise :class:`OSError` where no such file can be written."""
+    trouble = errno.EISDIR if path.is_dir() else 0 if path.parent.is_dir() else errno.ENOENT
+    if trouble:
+        raise OSError(trouble, os.strerror(trouble), str(path))
 
 
 def _write_baseline(path: Path, before: baselines.Baseline, suite: Sequence[Ran]) -> bool | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from harness.journal.reader import Journal
+from harness.regression.facts import is_ours
 
 if TYPE_CHECKING:
     from harness.regression.changes import Changes
@@ -48,30 +49,36 @@ def postmortem(outcome: Outcome, journal: Path) -> bytes:
         for batch in Journal(journal).batches():
             chronicle.feed(batch)
     chronicle.close()
-    return render(outcome, chronicle).encode(errors="replace")  # a command may hold the name of a file that is no text
-
-
-def kept_command(journal: Path, digest: str) -> str:
-    """The command that repeats the run of a journal, as the result beside it tells; empty where none of this journal's is there."""
-    try:
-        kept = _KEPT.decode((journal.parent / "result.json").read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return ""
-    return kept.command if digest and kept.journal.digest == digest else ""
+    return render(outcome, chronicle).encode()
 
 
 class _Digest(msgspec.Struct):
     digest: str
 
 
-class _Kept(msgspec.Struct):
-    """What of a ``result.json`` matters here."""
+class Kept(msgspec.Struct):
+    """What of the ``result.json`` beside a journal matters here."""
 
-    command: str
-    journal: _Digest
+    command: str = ""
+    """The command that repeats its run."""
+    journal: _Digest = msgspec.field(default_factory=lambda: _Digest(""))
+
+    @property
+    def strict(self) -> bool:
+        """Whether contract clauses that were not exercised count there."""
+        return "--strict" in self.command.split()
 
 
-_KEPT = msgspec.json.Decoder(_Kept)
+_KEPT = msgspec.json.Decoder(Kept)
+
+
+def kept(journal: Path, digest: str) -> Kept:
+    """What the result beside a journal tells of it; nothing where none of this journal's is there, or its command is none of ours."""
+    try:
+        found = _KEPT.decode((journal.parent / "result.json").read_bytes())
+    except (OSError, msgspec.DecodeError):
+        return Kept()
+    return found if digest and found.journal.digest == digest and is_ours(found.command) else Kept()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The pytest plugin: ``pytest scenarios/`` collects scenario files, and the fixture ``run_scenario`` runs scenarios in Python tests.
 
 pytest loads this module whenever it starts, whoever's tests it is to run. So it imports nothing of the harness before there is a
-scenario, and of a YAML file it looks at the beginning only.
+scenario, and of a YAML file it looks only for what each scenario has at its left margin.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from harness.api import Run
 
 SUFFIXES = (".yaml", ".yml")
-BEGINNING_BYTES = 8192
-"""So much of a file must have told that it is a scenario."""
-VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?harness *: +[\"']?\d", re.MULTILINE)
+LARGEST_BYTES = 1 << 20
+"""No scenario is larger: of a file that is, so much is looked at."""
+VERSION = re.compile(rb"^(?:\xef\xbb\xbf)?([\"']?)harness\1[ \t]*:[ \t]+[\"']?\d", re.MULTILINE)
 KEYS = ("start", "zone", "duration", "server", "supply", "chargers")
 """What each scenario has to have, and no other file of the harness has."""
-_ANY_KEY = re.compile(rf"^(?:{'|'.join(KEYS)}) *:".encode(), re.MULTILINE)
+_ANY_KEY = re.compile(rf"^(?:\xef\xbb\xbf)?([\"']?)(?:{'|'.join(KEYS)})\1[ \t]*:".encode(), re.MULTILINE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,13 +45,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 
 def looks_like_a_scenario(path: Path) -> bool:
-    """Whether the beginning of a file has, at its left margin, ``harness: 1`` and a key that only scenarios have."""
+    """Whether a file has, at its left margin, ``harness: 1`` and a key that only scenarios have."""
     try:
-        with path.open("rb", buffering=0) as file:
-            beginning = file.read(BEGINNING_BYTES)
+        with path.open("rb") as file:
+            text = file.read(LARGEST_BYTES)
     except OSError:
         return False
-    return bool(VERSION.search(beginning) and _ANY_KEY.search(beginning))
+    return bool(VERSION.search(text) and _ANY_KEY.search(text))
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ def html_report(
 ) -> Path:  # fmt: skip
     """Make the outage report of a saved journal, one HTML file, and return where it is: ``out``, or ``report.html`` beside the journal.
 
-    ``journal``, ``strict`` and ``ledger`` are as in :func:`harness.judge`, which judges it anew; what raises there raises here, and
-    :class:`OSError` where the file cannot be written. With a ``baseline``, a file that ``harness gate`` keeps or another run as
-    :func:`harness.compare` takes it, the page tells what has changed since.
+    ``journal``, ``strict`` and ``ledger`` are as in :func:`harness.judge`, which judges it anew, and strictly, too, where the
+    ``result.json`` beside it tells that the run was; what raises there raises here, and :class:`OSError` where the file cannot be
+    written. With a ``baseline``, a file that ``harness gate`` keeps or another run as :func:`harness.compare` takes it, the page tells
+    what has changed since.
     """
     from harness.pages import page
 
@@ -54,12 +55,17 @@ def gallery(runs: Sequence[Run], folder: str | Path) -> Path:
 
 
 def _judged(journal: str | Path, *, strict: bool, ledger: str | Path) -> Run:
-    """A run judged again. It is repeated as the result beside its journal says, where there is one."""
-    from harness.pages import kept_command
+    """A run judged again, as strictly as it was. It is repeated as the result beside its journal says, where there is one."""
+    from harness.pages import kept
 
     run = api.judge(journal, strict=strict, ledger=ledger)
-    command = kept_command(run.journal, run.outcome.digest)
-    return replace(run, outcome=replace(run.outcome, command=command)) if command else run
+    told = kept(run.journal, run.outcome.digest)
+    if not told.command:
+        return run
+    if told.strict and not strict:
+        run = api.judge(journal, strict=True, ledger=ledger)
+    command = f"{told.command} --strict" if strict and not told.strict else told.command
+    return replace(run, outcome=replace(run.outcome, command=command))
 
 
 def _written(report: bytes, name: str, run: Run, out: str | Path | None) -> Path:

@@ -24,6 +24,7 @@ Severity = Literal["fail", "warn"]
 
 MOST_CHARGERS = 1_000_000
 MOST_DURATION_MS = 3_660 * 86_400_000
+MOST_SHARDS = 1_000
 
 
 def doc(text: str) -> Meta:

@@ -136,5 +136,16 @@ def _labour(connection: Connection, work: Callable[[Any], Any], scratch: str) ->
             try:
                 answer = (True, work(task))
             except Exception as problem:
-                answer = (False, problem)
+                answer = (False, _sendable(problem))
             connection.send(answer)
+
+
+def _sendable(problem: Exception) -> Exception:
+    """The problem, or one that says the same where it does not survive its way to another process."""
+    import pickle
+
+    try:
+        pickle.loads(pickle.dumps(problem))
+    except Exception:
+        return RuntimeError(f"{type(problem).__name__}: {problem}")
+    return problem

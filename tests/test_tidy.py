@@ -20,11 +20,19 @@ MAY_IMPORT = {
     "harness.journal": {"harness.journal"},
     "harness.check": {"harness.check", "harness.journal", "harness.fault"},
     "harness.regression": {"harness.regression", "harness.scenario", "harness.check.metrics", RESULT},
-    "harness.report": {"harness.report", "harness.journal", "harness.regression.changes", "harness.regression.gate", RESULT},
+    "harness.report": {
+        "harness.report", "harness.journal", "harness.fault", "harness.regression.changes", "harness.regression.gate",
+        "harness.search.found", "harness.search.grid", RESULT,
+    },
     "harness.scenario": {
         "harness.scenario", "harness.fault", "harness.shipped", "harness.check.catalogue", "harness.check.metrics",
     },
     "harness.stage": {"harness.stage", "harness.world", "harness.fault", "harness.journal"},
+    "harness.search": {
+        "harness.search", "harness.scenario", "harness.stage", "harness.check", "harness.journal", "harness.fault", "harness.world.chance",
+        "harness.shipped",
+        "harness.search.grid", "harness.report.clock",
+    },
 }  # fmt: skip
 """Layer → what of the harness it may import besides plain values. Arrows go down only."""
 

@@ -80,7 +80,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "held; and each request (override, amperage, time-of-use) that a driver makes in the app during an outage",
         "the car draws through the window. A request while the server is down is refused visibly and never carried out later; "
         "one in doubt takes effect at most once; one that the server took in while only the charger was cut off is in effect "
-        "after the recovery, unless a restart of the server forgot it",
+        "after the recovery, unless a restart of the server forgot it, or the server took the car that came meanwhile for the one before",
         "tariff windows, accepted settings, the app's answers, the commands delivered, the current",
         "start delay for windows; for requests keepalive + answer timeout + 4 × latency + N ÷ answers per second after the recovery",
         "Maker's FAQ: during an outage TOU and amperage settings are not available",
@@ -150,7 +150,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "OCPP 1.6 §3.7, OCPP 2.0.1 E13; citrineos-core#880, libocpp#906",
     ),
     "reconnects-in-time": Explanation(
-        "the latest of server back, path restored, power-up and a message that a fault struck, with no fault acting on path or server",
+        "the latest of server back, path restored, power-up, a message that a fault struck and, where its registration was put off, when"
+        " it was to ask again, with no fault acting on path or server",
         "the charger is online in truth (it has heard from its server) and in its own view, and registered if it restarted",
         "the ends of faults, mains, link, registrations, recovery",
         "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
-from harness.journal.records import AnyRecord, Command, Loss, Power
+from harness.journal.records import AnyRecord, Command, Loss, Message, Power
 from harness.values import Chargers, Scenario, hold_windows
 
 PLUGGED = 1
@@ -127,11 +127,13 @@ class Profile:
 class Shard:
     """A part of the server, as its records tell."""
 
-    __slots__ = ("acting", "back_at", "log", "state", "state_at")
+    __slots__ = ("acting", "back_at", "log", "puts_off", "state", "state_at")
 
     def __init__(self) -> None:
         self.acting: set[str] = set()
         """The steps of the plan that trouble it now."""
+        self.puts_off: dict[str, int] = {}
+        """Those of them by which it accepts no registration, and after how long each wants to be asked again."""
         self.state = "up"
         self.state_at = -1
         """Since when it has been in this state."""
@@ -199,13 +201,19 @@ class Evidence(Struct, eq=False):
     link_online: bool = True
     link_at: int = 0
     needs_registration: bool = False
+    put_off: Message | None = None
+    """The registration that its server has put off last since its last restart."""
+    put_off_until: int = -1
+    """When it was told to ask again."""
     acting: set[str] | None = None
     """The steps of the plan that trouble this charger now."""
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
     troubled_until: int = 0
-    out_of_service: frozenset[str] = frozenset()
-    """What has taken it out of service, and has not been undone: steps of the plan, or the server (empty)."""
+    in_service: bool = True
+    """What it was told last, by a step of the plan or by its server."""
+    closed_by: frozenset[str] = frozenset()
+    """The steps that act now and take it out of service: the last of them to end puts it back."""
     service_at: int = -1
     """When it was last taken out of service, or put back."""
     settled_at: int = -1
@@ -286,7 +294,7 @@ class Evidence(Struct, eq=False):
 
     def wants(self) -> bool:
         """A car is connected that may charge, can take more, and has mains, a share to charge with and a station in service."""
-        return not self.out_of_service and self.hungry()
+        return self.in_service and self.hungry()
 
     def hungry(self) -> bool:
         """The same, whether or not the station is in service."""
@@ -295,11 +303,16 @@ class Evidence(Struct, eq=False):
             and (not self.profile.authorises or self.authorised_at >= 0)
         )  # fmt: skip
 
-    def serves(self, t: int, by: str, *, in_service: bool) -> None:
-        """The station is taken out of service, or put back, ``by`` a step or the server."""
-        if in_service == (by in self.out_of_service):
-            self.out_of_service ^= {by}
+    def serves(self, t: int, *, in_service: bool) -> None:
+        """The station is taken out of service, or put back: whoever said so last is obeyed, be it a step or the server."""
+        if in_service != self.in_service:
+            self.in_service = in_service
             self.service_at = t
+
+    def configured(self) -> bool:
+        """Put off by its server, and so not online, it was told an amperage during this outage: that is in force, whatever applies
+        offline."""
+        return self.outage and not self.link_online and self.amperage_at > max(self.since, self.link_at)
 
     def held(self, t: int) -> bool:
         """A hold or pause stands: delivered for this plug-in, not run out, not erased."""

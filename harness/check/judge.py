@@ -280,6 +280,7 @@ class Judge:
             ev.list_lost = ev.list_lost or record.cause == "memory-loss"
             messages.restarted(ev, t)
         ev.needs_registration = True
+        ev.put_off, ev.put_off_until = None, -1
         ev.amperage_ma = ev.amperage_before = ev.amperage_told = 0
         ev.bind()
 
@@ -332,8 +333,8 @@ class Judge:
             ev.announced = ev.plug_in
 
     def _message(self, ev: Evidence, record: Message) -> None:
-        if record.action == "registration" and record.result == "accepted":
-            ev.needs_registration = False
+        if record.action == "registration":
+            self._registration(ev, record)
         elif record.action == "authorise" and ev.connected and record.result in ("accepted", "rejected"):
             ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
@@ -354,6 +355,15 @@ class Judge:
             ev.log.append(record)
             ev.own.happened("message", record.action)
 
+    @staticmethod
+    def _registration(ev: Evidence, record: Message) -> None:
+        """A registration is accepted, or put off: then the charger is to ask again after as long as it is told."""
+        if record.result == "accepted":
+            ev.needs_registration = False
+            ev.put_off, ev.put_off_until = None, -1
+        elif record.result == "pending":
+            ev.put_off, ev.put_off_until = record, record.t + max(ev.shard.puts_off.values(), default=0)
+
     def _found(self, ev: Evidence | None, record: Finding) -> None:
         if ev is None:
             self._unread = record.what
@@ -365,6 +375,7 @@ class Judge:
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED
         ev.log.append(record)
+        ev.announced = max(ev.announced, record.plug_in)  # the server knows the car that it names
         command = record.command
         if command in ("amperage", "share", "schedule"):
             ev.ordered_at = record.t
@@ -381,7 +392,7 @@ class Judge:
             ev.share_ma = record.ma
             ev.bind()
         elif command == "availability":
-            ev.serves(record.t, "", in_service=record.on)
+            ev.serves(record.t, in_service=record.on)
         elif command == "schedule":
             ev.scheduled = (record.windows or ev.windows) if record.on else None
             ev.cycled = False
@@ -465,13 +476,16 @@ class Judge:
             if family == "network":
                 ev.acting.add(record.step)
             if kind == "station.unavailable":
-                ev.serves(record.t, record.step, in_service=False)
+                ev.closed_by |= {record.step}
+                ev.serves(record.t, in_service=False)
             if kind == "station.firmware-update" and ev.mains:
                 ev.installs = {record.step, *(ev.installs or ())}
             self._touch(ev, kind, record)
             return
         if kind == "station.unavailable":
-            ev.serves(record.t, record.step, in_service=True)
+            ev.closed_by -= {record.step}
+            if not ev.closed_by:
+                ev.serves(record.t, in_service=True)
         if record.step in ev.acting:
             ev.acting.discard(record.step)
             ev.troubled_until = max(ev.troubled_until, record.t)
@@ -490,10 +504,13 @@ class Judge:
                 continue  # it delays nothing
             if record.edge == "start":
                 shard.acting.add(record.step)
+                if record.do == "server.pending":
+                    told_s = -(-int(record.with_.get("interval_ms", 0)) // 1000)  # type: ignore[arg-type]
+                    shard.puts_off[record.step] = told_s * 1000
             else:
                 shard.acting.discard(record.step)
-                interval_ms = int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
-                shard.back_at = max(shard.back_at, record.t + interval_ms)
+                shard.puts_off.pop(record.step, None)
+                shard.back_at = record.t
         for ev in self._everyone:
             if ev.shard not in shards:
                 continue

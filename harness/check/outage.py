@@ -78,10 +78,10 @@ class Check:
 
 
 def starved(ev: Evidence) -> bool:
-    """The limit that applies offline, set before the loss, is less than the car charges with."""
+    """The limit that applies offline, set before the loss or as its registration was put off, is less than the car charges with."""
     profile = ev.profile
     kind = profile.model.server_loss.limit
-    limit_ma = ev.amperage_ack if kind == "amperage" else profile.offline_ma if kind == "offline-amperage" else 0
+    limit_ma = ev.amperage_ack if kind == "amperage" or ev.configured() else profile.offline_ma if kind == "offline-amperage" else 0
     return 0 < limit_ma < profile.minimum_ma
 
 
@@ -360,13 +360,15 @@ class OfflineLimitApplies(Within):
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         limit_ma = rule.bound_ma or ev.profile.offline_ma
-        if not limit_ma or not ev.wants() or ev.profile.alone_ma <= limit_ma:
+        if not limit_ma or not ev.wants() or ev.configured() or ev.profile.alone_ma <= limit_ma:
             return None
         base = max(t, ev.lost_by + ev.profile.noticing_ms)
         return Duty(self, rule, t, level=ev.ma <= limit_ma, base=base, bound_ms=0, early=False, limit_ma=limit_ma)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        return "end" if ev.flags & LEAVES or ev.full else ""
+        if ev.flags & LEAVES or ev.full:
+            return "end"
+        return "cancel" if ev.configured() else ""
 
 
 class SettingsRemembered(Within):
@@ -396,7 +398,7 @@ class AvailabilityKept(Check):
     sees = ev_.MAINS_ON | ev_.RESTART | ev_.PLUGGED
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
-        if not ev.out_of_service or ev.up_from <= ev.service_at or not ev.hungry():
+        if ev.in_service or ev.up_from <= ev.service_at or not ev.hungry():
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
@@ -408,7 +410,7 @@ class AvailabilityKept(Check):
         return super().step(ev, t, duty)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if not ev.out_of_service or ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF) or (t > duty.began and ev.flags & ev_.RESTART):
+        if ev.in_service or ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF) or (t > duty.began and ev.flags & ev_.RESTART):
             return "end"
         return "" if ev.hungry() else "cancel"
 
@@ -547,10 +549,10 @@ class ReconnectsInTime(Check):
         if not ev.mains or troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
             return None
         since = ev.since if ev.outage or back else ev.link_at
-        base = max(since, ev.troubled_until, ev.shard.back_at, ev.up_from)
+        base = max(since, ev.troubled_until, ev.shard.back_at, ev.put_off_until, ev.up_from)
         if base >= FOREVER:
             return None
-        return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True)
+        return Duty(self, rule, min(base, t), level=False, base=base, bound_ms=rule.bound_ms, once=True, record=ev.put_off)
 
     @staticmethod
     def online(ev: Evidence) -> bool:
@@ -571,7 +573,8 @@ class ReconnectsInTime(Check):
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         late = f", but at {moment(ev.t)}" if self.online(ev) else ""
-        return f"server, path and power were back at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}{late}"
+        since = "server, path and power were back" + (", and it was to ask again," if duty.record is not None else "")
+        return f"{since} at {moment(duty.base)}; the charger was not online by {moment(duty.deadline)}{late}"
 
 
 CHECKS: dict[str, Check] = {

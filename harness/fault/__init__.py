@@ -25,6 +25,8 @@ class Argument:
     required: bool = False
     default: int | str | bool | tuple[str, ...] | None = None
     one_of: tuple[str, ...] = ()
+    least: int = 1
+    """The least that a duration or an energy may be, in ms or Wh."""
 
     @property
     def key(self) -> str:
@@ -84,7 +86,8 @@ _KINDS = (
     Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server"),
     Kind("server.pending", "The server answers each registration Pending: the charger is not accepted, sends nothing else, and asks again"
          " later; meanwhile the server may configure it.", "may", "server",
-         (Argument("interval", "duration", "After how long the charger is to ask again.", default=60_000),), live="embedded server",
+         (Argument("interval", "duration", "After how long the charger is to ask again; it is told whole seconds, rounded up.",
+                   default=60_000, least=1000),), live="embedded server",
          source="OCPP 1.6 §4.2, OCPP 2.0.1 B02"),
     Kind("server.shard-down", "One part of the server dies with its chargers' connections; the others go on.", "may", "server",
          (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server", outage=True),

@@ -19,7 +19,7 @@ from msgspec import Struct
 from harness.check.metrics import METRICS
 from harness.check.result import BEHAVIOURS
 from harness.regression.changes import Tolerance, figure_text
-from harness.regression.facts import CheckFact, Facts, Figure, State
+from harness.regression.facts import MOST_DIGITS, CheckFact, Facts, Figure, State
 from harness.scenario.expectations import amount
 from harness.scenario.forms import FAILED, NAME_FORM, Choice, Field, Form, MapOf, Raw, Record, Scalar, count_form, words_form
 from harness.scenario.forms import read as read_form
@@ -43,7 +43,7 @@ _EXPECTED = "`[scenario, seed, of, name, value]`"
 _FACTS = re.compile(r"^facts[ \t]*:", re.MULTILINE)
 _PLAIN = re.compile(r"-?[\w.](?:[\w./()% -]*[\w.)%])?", re.ASCII)
 _CHECK_FACT = re.compile(r"(.+?)(?: \(([1-9][0-9]{0,9})\))?")
-_FIGURE = re.compile(r"(-?[0-9]+(\.[0-9]+)?) (.+)")
+_FIGURE = re.compile(rf"(-?[0-9]{{1,{MOST_DIGITS}}}(\.[0-9]{{1,{MOST_DIGITS}}})?) (.+)")
 
 Key = tuple[str, int]
 """A run: its scenario and its seed."""
@@ -71,13 +71,14 @@ class Baseline(Struct, frozen=True, kw_only=True):
 
 
 def render(head: str, rows: Mapping[Key, Facts]) -> str:
-    """The file: the head as it is, and the facts in an order that no run and no version decides."""
+    """The file: the head as it is, and the facts in an order that no run and no version decides, their lines ended as the head's are."""
+    end = "\r\n" if head.endswith("\r\n") else "\n"
     lines = [
-        f"  - [{', '.join(map(_cell, (scenario, str(seed), *fact)))}]\n"
+        f"  - [{', '.join(map(_cell, (scenario, str(seed), *fact)))}]{end}"
         for (scenario, seed), facts in sorted(rows.items())
         for fact in _facts_of(facts)
     ]
-    return f"{head}facts:\n{''.join(lines)}" if lines else f"{head}facts: []\n"
+    return f"{head}facts:{end}{''.join(lines)}" if lines else f"{head}facts: []{end}"
 
 
 def _facts_of(facts: Facts) -> Iterator[tuple[str, str, str]]:
@@ -104,7 +105,7 @@ def read(path: Path, suite: Collection[str] = (), *, anew: bool = False) -> Base
     rows = {} if facts is None else _read_facts(facts, problems)
     known = dict.fromkeys((*suite, *(() if anew else (scenario for scenario, _ in rows))))
     given = read_form(_form(known), root, problems, "the baseline")
-    text = path.read_bytes().decode("utf-8-sig")
+    text = path.read_bytes().decode()  # with a byte order mark, where there is one: it is the head's
     begin = _FACTS.search(text)
     if facts is not None:
         key, _ = root.entries["facts"]

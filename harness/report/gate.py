@@ -13,9 +13,10 @@ from harness.report import junit
 from harness.report.changes import HEAD, MARKS, Mark, row, told
 from harness.report.escape import annotation, annotation_property, markdown
 from harness.report.line import Line
+from harness.report.markdown import cut
 
 _MOST_ROWS = 500
-"""So many changes are told in Markdown; a summary has to stay below 1 MiB."""
+"""So many changes of each table are told in Markdown."""
 _AS_BEFORE = ("still failing", "still unknown")
 
 
@@ -62,8 +63,8 @@ def _count(count: int, what: str) -> str:
 
 
 def render(gate: Gate) -> str:
-    """The Markdown, fit for the summary of a CI job."""
-    return "\n".join(_markdown(gate)) + "\n"
+    """The Markdown, fit for the summary of a CI job: cut where it is longer than those may be."""
+    return cut("\n".join(_markdown(gate)) + "\n", "the job's log")
 
 
 def _markdown(gate: Gate) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.check.result import BEHAVIOURS, CheckResult
 from harness.report import parity
 from harness.report.clock import Clock
+from harness.report.escape import fenced
 from harness.report.escape import markdown as _text
 from harness.report.outcome import (
     NO_COMMAND,
@@ -45,11 +46,16 @@ def render(outcome: Outcome, *, largest_bytes: int = LARGEST_BYTES) -> str:
     """The report. Longer than ``largest_bytes`` it is cut at the end of a line, and says so."""
     parts = (_head, _behaviours, _checks, _failures, _chargers, _metrics, _parity, _travel, _foot)
     text = "\n".join(line for part in parts for line in part(outcome))
+    return cut(text, "`result.json`", _repeat(outcome), largest_bytes=largest_bytes)
+
+
+def cut(text: str, where: str, end: Iterable[str] = (), *, largest_bytes: int = LARGEST_BYTES) -> str:
+    """A report; longer than ``largest_bytes`` it is cut at the end of a line, and says so and ``where`` all of it is before it ``end``s."""
     whole = text.encode()
     if len(whole) <= largest_bytes:
         return text
-    note = f"\n\n**Truncated here: the whole report has {len(whole)} bytes. All of it is in `result.json`.**\n\n"
-    note += "\n".join(_repeat(outcome)) + "\n"
+    note = f"\n\n**Truncated here: the whole report has {len(whole)} bytes. All of it is in {where}.**\n"
+    note += "".join(f"\n{line}" for line in end) + "\n"
     kept = whole[: largest_bytes - len(note.encode()) - len("\n```")]
     kept = kept[: kept.rfind(b"\n")]
     fence = "\n```" if kept.count(b"\n```") % 2 else ""
@@ -159,7 +165,7 @@ def _failure(result: CheckResult, clock: Clock, live: LiveRun | None) -> Iterato
         told = [(clock.tell(record.t), record.who, tell(record, clock)) for record in witness.records]
         times_wide, names_wide = (max(len(row[column]) for row in told) for column in (0, 1))
         yield from ("", "```text")
-        yield from (f"{time:{times_wide}}  {who:{names_wide}}  {_plain(event)}" for time, who, event in told)
+        yield from (f"{time:{times_wide}}  {who:{names_wide}}  {fenced(event)}" for time, who, event in told)
         yield "```"
 
 
@@ -168,7 +174,7 @@ def _parity(outcome: Outcome) -> Iterator[str]:
     if found is None:
         return
     yield from ("", "## Parity", "", f"{_MARKS['pass' if found.holds else 'fail']} {parity.verdict(found)}.", "", "```text")
-    yield from (_plain("".join(text for text, _ in line)) for line in parity.lines(found, outcome.scenario))
+    yield from (fenced("".join(text for text, _ in line)) for line in parity.lines(found, outcome.scenario))
     yield "```"
 
 
@@ -199,9 +205,4 @@ def _repeat(outcome: Outcome) -> Iterator[str]:
         yield f"Repeat it: {NO_COMMAND}."
         return
     label = "Repeat it" if repeat_label(outcome) == "repeat" else "Judge its journal again"
-    yield from (f"{label}:", "", "```sh", _plain(outcome.command), "```")
-
-
-def _plain(text: str) -> str:
-    """Text inside a fence, which must not close it."""
-    return text.replace("```", "'''").replace("\n", " ")
+    yield from (f"{label}:", "", "```sh", fenced(outcome.command), "```")

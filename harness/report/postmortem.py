@@ -11,7 +11,7 @@ from harness.journal.records import AnyRecord, Fault, Power
 from harness.report import parity
 from harness.report.chronicle import Chronicle, Kept, Wave
 from harness.report.clock import Clock
-from harness.report.escape import markdown
+from harness.report.escape import fenced, markdown
 from harness.report.outcome import (
     NO_COMMAND,
     Outcome,
@@ -138,7 +138,7 @@ def _head(outcome: Outcome, chronicle: Chronicle) -> Iterator[str]:
     yield ""
     if outcome.command:
         label = "Repeat it" if repeat_label(outcome) == "repeat" else "Judge its journal again"
-        yield from (f"{label}:", "", "```sh", outcome.command.replace("```", "'''").replace("\n", " "), "```")
+        yield from (f"{label}:", "", "```sh", fenced(outcome.command), "```")
     else:
         yield f"Repeat it: {NO_COMMAND}."
 

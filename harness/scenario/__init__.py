@@ -7,7 +7,7 @@ scenario, model, target and bench files, :func:`new` a commented text to start f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +36,41 @@ def loads(text: str, name: str, *, overrides: Sequence[str] = (), seed: int | No
     from harness.scenario.nodes import read_text
 
     return _resolve(read_text(text, f"{name}.yaml"), name, folder or Path(), overrides, seed)
+
+
+def variants(
+    source: str | Path,
+    changes: Iterable[Sequence[str]],
+    *,
+    overrides: Sequence[str] = (),
+    freed: Mapping[str, Collection[str]] | None = None,
+) -> Iterator[Scenario | ScenarioError]:
+    """Read a scenario once, and give it as each of ``changes`` makes it: further overrides; or what is wrong with it then.
+
+    ``freed`` names keys of steps of the plan, by step id, that are left out before, such as an ``until`` where ``for`` is to be changed.
+    Raises :class:`ScenarioError` where the file cannot be read or one of ``overrides`` cannot be applied.
+    """
+    from harness.scenario.overrides import without
+
+    path, _ = find(source)
+    root = tree(source, overrides)
+    for step, keys in (freed or {}).items():
+        root = without(root, step, keys)
+    for texts in changes:
+        try:
+            yield _resolve(root, path.stem, path.parent, texts, None)
+        except ScenarioError as error:
+            yield error
+
+
+def is_referred_to(source: str | Path, step: str, overrides: Sequence[str] = ()) -> bool:
+    """Whether anything in a scenario is told relative to a step of its plan, such as ``upgrade.end + 10 min``.
+
+    Raises :class:`ScenarioError` as :func:`variants` does.
+    """
+    from harness.scenario.overrides import says_any
+
+    return says_any(tree(source, overrides), tuple(f"{step}.{edge}" for edge in ("start", "end", "recovered")))
 
 
 def lint(path: str | Path) -> list[Problem]:
@@ -87,6 +122,8 @@ def find(source: str | Path) -> tuple[Path, str]:
     """The file that a path or a shipped scenario's name stands for, and how messages name it. Raises :class:`ScenarioError`."""
     path = Path(source)
     if path.is_file():
+        if any("\ud800" <= sign <= "\udfff" for sign in path.name):  # which the scenario is called by
+            raise ScenarioError([Problem(file=ascii(path.as_posix()), line=0, column=0, message="the file's name is not UTF-8")])
         return path, path.as_posix()
     from harness import shipped
 
@@ -100,15 +137,22 @@ def find(source: str | Path) -> tuple[Path, str]:
     raise ScenarioError([Problem(file=str(source), line=0, column=0, message=what, suggestion=nearest(str(source), known))])
 
 
+def tree(source: str | Path, overrides: Sequence[str] = ()) -> Node:
+    """The tree of a scenario's file, with overrides. Raises :class:`ScenarioError` as :func:`variants` does."""
+    path, shown = find(source)
+    from harness.scenario.nodes import read_file
+    from harness.scenario.overrides import overridden
+
+    return overridden(read_file(path, shown), overrides)
+
+
 def _resolution(root: Node, name: str, folder: Path, overrides: Sequence[str]) -> Resolution:
     from harness.scenario.models import refuse_model
-    from harness.scenario.overrides import override
+    from harness.scenario.overrides import overridden
     from harness.scenario.resolve import Resolution
 
     refuse_model(root)
-    for number, text in enumerate(overrides, start=1):
-        root = override(root, text, number)
-    return Resolution(root, name, folder)
+    return Resolution(overridden(root, overrides), name, folder)
 
 
 def _resolve(root: Node, name: str, folder: Path, overrides: Sequence[str], seed: int | None) -> Scenario:
@@ -129,4 +173,4 @@ def _resolve(root: Node, name: str, folder: Path, overrides: Sequence[str], seed
     return replace(resolution.scenario, seed=seed)
 
 
-__all__ = ["Problem", "ScenarioError", "doubts", "find", "lint", "load", "loads", "new", "schema"]
+__all__ = ["Problem", "ScenarioError", "doubts", "find", "is_referred_to", "lint", "load", "loads", "new", "schema", "tree", "variants"]

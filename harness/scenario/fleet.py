@@ -54,6 +54,8 @@ class Fleet(Struct):
     vehicles: dict[str, VehicleModel] = {}
     tariffs: dict[str, Tariff] = {}
     drivers: dict[str, DriverModel] = {}
+    season_ends: set[tuple[int, int]] = set()
+    """The last days of the tariffs' seasons, as (month, day)."""
 
     def roster(self) -> Roster:
         """The names of all of them."""
@@ -164,6 +166,7 @@ class FleetReader:
         tree = self.library.tree(kind, reference)
         value = None if tree is None else self.library.value(kind, tree, name)
         if isinstance(value, TariffRules):
+            self.fleet.season_ends |= value.season_ends()
             value = lay_out(value, self.calendar, self.duration_ms)
         if value is None:
             return None

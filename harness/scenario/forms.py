@@ -21,7 +21,7 @@ from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest
 from harness.units import UnitError
-from harness.values import Claim, Clause, DriverModel, Predicate, Quantiles, ServerModel
+from harness.values import MOST_SHARDS, Claim, Clause, DriverModel, Predicate, Quantiles, ServerModel
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -311,7 +311,7 @@ _BY_SUFFIX = {"ms": DURATION, "ma": CURRENT, "wh": ENERGY, "w": POWER, "v": VOLT
 _COUNTS = {
     "phases": count_form(1, 3),
     "connectors": count_form(1, 1),
-    "shards": count_form(1, 1000),
+    "shards": count_form(1, MOST_SHARDS),
     "accepts_per_s": count_form(1),
     "answers_per_s": count_form(1),
     "repeat_times": count_form(0, 16),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from msgspec.structs import replace
 
 from harness.scenario.nodes import Node, read_text
@@ -20,6 +22,29 @@ def override(root: Node, text: str, number: int) -> Node:
     ``defaults``. A charger, circuit or model that does not exist is only made where it is given whole. Raises :class:`ScenarioError`.
     """
     return _Override(root, text, number).applied()
+
+
+def overridden(root: Node, texts: Sequence[str]) -> Node:
+    """The tree with overrides applied, one after the other. Raises :class:`ScenarioError`."""
+    for number, text in enumerate(texts, start=1):
+        root = override(root, text, number)
+    return root
+
+
+def without(root: Node, step: str, keys: Collection[str]) -> Node:
+    """The tree with these keys of a step of its plan left out; the step is named as in an override, and is there."""
+    key, plan = root.entries["plan"]
+    place = _place(plan, step)
+    assert place is not None
+    kept = {name: pair for name, pair in plan.items[place].entries.items() if name not in keys}
+    items = [replace(item, entries=kept) if number == place else item for number, item in enumerate(plan.items)]
+    return replace(root, entries={**root.entries, "plan": (key, replace(plan, items=items))})
+
+
+def says_any(node: Node, beginnings: tuple[str, ...]) -> bool:
+    """Whether a text in the tree begins with one of these."""
+    below = (*node.items, *(value for _, value in node.entries.values()))
+    return node.text.startswith(beginnings) or any(says_any(each, beginnings) for each in below)
 
 
 class _Override:

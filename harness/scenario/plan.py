@@ -28,7 +28,7 @@ from harness.scenario.moments import After, Relative
 from harness.scenario.nodes import Node
 from harness.scenario.problems import Problems, listed, nearest
 from harness.scenario.roster import EVERYONE, Roster
-from harness.units import WallTime
+from harness.units import WallTime, format_duration_ms
 from harness.values import Moment, ServerModel, Step, Targets, Trigger
 
 _FORMS: dict[str, Form] = {
@@ -298,9 +298,10 @@ class PlanReader:
         for argument in kind.arguments:
             if argument.name in given:
                 value = read(argument_form(argument), given[argument.name][1], self.problems, argument.name)
-                if value == 0 and argument.unit in ("duration", "energy"):
+                if value is not FAILED and argument.unit in ("duration", "energy") and value < argument.least:
                     node_ = given[argument.name][1]
-                    self.problems.add(node_, f"`{argument.name}` is not right", found=node_.shown, expected="more than nothing")
+                    expected = "more than nothing" if argument.least == 1 else f"{format_duration_ms(argument.least)} or more"
+                    self.problems.add(node_, f"`{argument.name}` is not right", found=node_.shown, expected=expected)
                 elif value is not FAILED:
                     values[argument.key] = value
             elif argument.required:

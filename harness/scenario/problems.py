@@ -103,3 +103,8 @@ def listed(names: Iterable[str], *, most: int = 12) -> str:
     candidates = list(names)
     text = ", ".join(f"`{name}`" for name in candidates[:most])
     return text + (f" and {len(candidates) - most} more" if len(candidates) > most else "")
+
+
+def refusal(what: str, message: str, *, found: str = "", expected: str = "", suggestion: str = "") -> ScenarioError:
+    """What is wrong with something that is in no file: an option, a suite."""
+    return ScenarioError([Problem(file=what, line=0, column=0, message=message, found=found, expected=expected, suggestion=suggestion)])

@@ -33,6 +33,7 @@ class Resolution:
         self.scenario: Scenario | None = None
         self.part: Part | None = None
         self.plan: PlanReader | None = None
+        self.season_ends: set[tuple[int, int]] = set()
         part = read(SCENARIO, root, self.problems, "the scenario")
         if part is not FAILED:
             self.part = part
@@ -52,6 +53,7 @@ class Resolution:
         for patch in patches:
             self._check_patch(patch)
         unread = {*part.node.at("chargers").entries, *part.node.at("circuits").entries} if "chargers" in part.node.entries else set()
+        self.season_ends = fleet.season_ends
         roster = fleet.roster()
         known = unread - {*roster.entries, *roster.circuits}
         self.plan = PlanReader(part.get("plan", ()), self.problems, calendar=calendar, roster=roster, server=server, known=known)

@@ -73,11 +73,19 @@ def _url(text: str) -> str:
     return text
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """Read ``server:9000``, a host and a port. Raises :class:`UnitError`."""
     host, _, port = text.rpartition(":")
-    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
+    if not _may_be_host(host) or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65_536:
         raise UnitError(text, "a host and a port such as `server:9000`")
     return text
+
+
+def _may_be_host(name: str) -> bool:
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:  # a part of it is empty, or too long
+        return False
 
 
 def _ports(text: str) -> tuple[int, int]:
@@ -109,7 +117,7 @@ def _each(docs: Mapping[str, str], key: str, known: Iterable[str] = ("station",)
 _TOXIPROXY = Record(
     "`toxiproxy`",
     (
-        Field("upstream", _scalar(_address, "server:9000"), "The address at which Toxiproxy reaches the server; by default that of `url`.",
+        Field("upstream", _scalar(address, "server:9000"), "The address at which Toxiproxy reaches the server; by default that of `url`.",
               attribute="upstream"),
         Field("listen", TEXT, "On which address of its own machine Toxiproxy listens; by default where its API does.", attribute="listen"),
         Field("reach", TEXT, "At which host chargers reach Toxiproxy; by default where its API is.", attribute="reach"),
@@ -153,7 +161,7 @@ BENCH = Record(
     "the bench",
     (
         Field("harness", VERSION, "The version of the file format.", True, attribute="harness"),
-        Field("listen", _scalar(_address, "127.0.0.1:9000"), "Where chargers connect; 127.0.0.1:9000 by default.", attribute="listen"),
+        Field("listen", _scalar(address, "127.0.0.1:9000"), "Where chargers connect; 127.0.0.1:9000 by default.", attribute="listen"),
         Field("stations", MapOf(TEXT, "a charger"), "The station ids of chargers whose names are not their ids.", attribute="stations"),
         Field("password", _pattern(("charger", "station"), "a charger"), "What stations must give (basic authentication).",
               attribute="password"),

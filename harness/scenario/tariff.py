@@ -62,6 +62,11 @@ class TariffRules(Struct, frozen=True):
         kind = "weekend" if day.weekday() >= 5 or day in self.holidays else "weekday"
         return season, self.days[season, kind]
 
+    def season_ends(self) -> set[tuple[int, int]]:
+        """The last days of its seasons, as (month, day); none where there is only one."""
+        days = sorted(self.seasons)
+        return {day for day, following in zip(days, [*days[1:], days[0]], strict=True) if self.seasons[day] != self.seasons[following]}
+
 
 def lay_out(rules: TariffRules, calendar: Calendar, duration_ms: int) -> Tariff:
     """The tariff over a run, from two days before its start to two days after its end.

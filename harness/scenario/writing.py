@@ -6,14 +6,17 @@ is written so is read back as the same scenario.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from harness import units
 from harness.fault import KINDS, Argument
+from harness.scenario.models import is_path
 from harness.scenario.nodes import Node
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets, Trigger
 
@@ -21,6 +24,8 @@ WIDE = 120
 """A map or a list that fits into such a line stands in one."""
 _PLAIN = re.compile(r"[A-Za-z0-9+./-](?:[A-Za-z0-9 _.:/%+()-]*[A-Za-z0-9_./%+)-])?")
 """A text that needs no quotes, wherever it stands."""
+_NAME_FILES = ("model", "server", "network", "car", "tariff", "driver", "extends")
+"""Keys whose value may be the path of a model's file."""
 _BLOCKS = ("defaults", "models", "chargers", "circuits", "plan", "expect", "limits", "checks", "known_failures")
 """Keys whose maps and lists have a line for each entry."""
 
@@ -193,6 +198,20 @@ def _changed(before: Chargers, now: Chargers) -> Iterator[tuple[str, Any]]:
         yield "tag_revoked", None if now.tag_revoked_ms is None else f"+{units.format_duration_ms(now.tag_revoked_ms)}"
 
 
+def moved(root: Node, before: Path, after: Path) -> Node:
+    """The tree as it is to be in a file of another folder: what it names relative to its own is named relative to that one."""
+    if root.kind == "map":
+        moves = {key: _moved_file if key in _NAME_FILES and below.kind == "scalar" else moved for key, (_, below) in root.entries.items()}
+        return replace(root, entries={key: (node_, moves[key](below, before, after)) for key, (node_, below) in root.entries.items()})
+    return replace(root, items=[moved(item, before, after) for item in root.items]) if root.kind == "list" else root
+
+
+def _moved_file(name: Node, before: Path, after: Path) -> Node:
+    if not is_path(name.text) or os.path.isabs(name.text):
+        return name
+    return replace(name, text=Path(os.path.relpath(before / name.text, after)).as_posix())
+
+
 # From trees to text.
 
 
@@ -234,7 +253,7 @@ def _flow(value: Node) -> str:
 
 def _quoted(value: str, *, plain: bool = True) -> str:
     """A text as YAML has it on one line."""
-    fits = _PLAIN.fullmatch(value) and ": " not in value and value not in {"~", "null"}
+    fits = _PLAIN.fullmatch(value) and ": " not in value and not value.startswith("- ") and value not in {"~", "null", "-"}
     if fits or (plain and value in {"~", "null"}):
         return value
     import json

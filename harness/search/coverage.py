@@ -6,11 +6,9 @@ A check that is never met or failed under a kind has said nothing about it, howe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from harness.check.result import CheckResult
 from harness.units import counted
-from harness.values import Scenario
 
 Pair = tuple[str, str]
 """A check and a kind of step."""
@@ -25,14 +23,14 @@ class Coverage:
         self.met: Counter[Pair] = Counter()
         self.failed: Counter[Pair] = Counter()
 
-    def add(self, scenario: Scenario, results: Iterable[CheckResult]) -> None:
-        """Count a judged run of ``scenario``: each check's obligations once for each kind that its plan contains."""
-        kinds = sorted({step.do for step in scenario.plan})
+    def add(self, kinds: Iterable[str], met: Mapping[str, int], failed: Mapping[str, int]) -> None:
+        """Count a judged run: the obligations of each check that held and that were broken, once for each kind that its plan contains."""
+        kinds = sorted(set(kinds))
         self.plans.update(kinds)
-        for result in results:
-            for kind in kinds:
-                self.met[result.name, kind] += result.met
-                self.failed[result.name, kind] += result.failed
+        for counts, decided in ((self.met, met), (self.failed, failed)):
+            for check, count in decided.items():
+                for kind in kinds:
+                    counts[check, kind] += count
 
     def checks(self) -> list[str]:
         """The checks that were decided at least once, in alphabetical order."""

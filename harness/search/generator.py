@@ -123,13 +123,64 @@ def _kinds(dice: Dice) -> tuple[tuple[Kind, ...], ...]:
 def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
     kinds = _kinds(dice)
     latest = base.duration_ms - 3 * HOUR_MS
-    steps: list[Step] = []
-    spans: list[tuple[int, int]] = []
-    for _ in range(dice.between(1, 8)):
+    steps = _story(dice, base, latest) if dice.chance(60) else []
+    spans = [(step.at.offset_ms, step.at.offset_ms + (step.for_ms or 0)) for step in steps if step.at is not None]
+    for _ in range(dice.between(0, 6) if steps else dice.between(1, 8)):
         step, span = _draw(dice, kinds, steps, spans, latest, base)
         steps.append(step)
         spans.append(span)
     return tuple(_flapping(dice, steps, latest) if dice.chance(12) else steps)
+
+
+_OUTAGES = tuple(kind for kind in KINDS.values() if kind.simulated and kind.outage and kind.ends == "may")
+_TRIES = 6
+"""So often a time is drawn, until there is one at which the car is to wait for cheaper hours: much of what goes wrong does then."""
+_STORIES: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
+    (_OUTAGES, ("station.power-cut",)),
+    (_OUTAGES, ("station.power-cut", "station.reboot-loop", "driver.set-tou", "driver.override", "driver.set-amperage")),
+    *(((KINDS["driver.override"],), ("network.cut", "network.black-hole")),) * 2,
+    ((KINDS["driver.override"],), tuple(kind.name for kind in _OUTAGES)),
+    ((KINDS["station.unavailable"],), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
+)  # fmt: skip
+"""What comes first, and what then meets the same car: things that take several steps in one order within one stay."""
+
+
+def _story(dice: Dice, base: Scenario, latest: int) -> list[Step]:
+    """Two steps that meet the same car, the second while the first acts or soon after it; none where there is no such car."""
+    stays = [
+        (entry, stay) for entry in base.chargers if not entry.count for stay in entry.sessions if stay.plug_in_ms < latest - HOUR_MS
+    ]  # fmt: skip
+    if not stays:
+        return []
+    entry, stay = dice.of(stays)
+    firsts, seconds = dice.of(_STORIES)
+    first, second = dice.of(firsts), KINDS[dice.of(seconds)]
+    for _ in range(_TRIES):
+        begins = dice.between(stay.plug_in_ms + 1_000, min(stay.leave_ms, latest) - MINUTE_MS)
+        if _is_held(base, entry, begins):
+            break
+    lasts_ms = 2 * HOUR_MS if first.ends == "instant" else min(dice.between(10 * MINUTE_MS, 5 * HOUR_MS), latest - begins)
+    meets = begins + dice.between(0, min(lasts_ms, latest - MINUTE_MS - begins))
+    then_ms = dice.duration_ms() if second.outage else dice.between(*dice.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS))))
+    return [
+        _told(dice, base, "s1", first, entry.name, begins, lasts_ms),
+        _told(dice, base, "s2", second, entry.name, meets, min(then_ms, latest - meets)),
+    ]
+
+
+def _is_held(base: Scenario, entry: Chargers, t: int) -> bool:
+    """Whether the price level at a time is none at which a charger's car is to charge."""
+    if entry.tou is None or not entry.tou.on:
+        return False
+    level = next(period.level for period in reversed(base.tariffs[entry.tariff].periods) if period.start_ms <= t)
+    return level not in entry.tou.charge_in
+
+
+def _told(dice: Dice, base: Scenario, id_: str, kind: Kind, name: str, at_ms: int, lasts_ms: int) -> Step:
+    return Step(
+        id=id_, do=kind.name, at=Moment(offset_ms=at_ms), to=Targets() if kind.aims == "server" else Targets(names=(name,)),
+        arguments=_arguments(dice, kind, base), for_ms=None if kind.ends in ("instant", "never") else max(1_000, lasts_ms),
+    )  # fmt: skip
 
 
 def _draw(
@@ -138,7 +189,7 @@ def _draw(
     """One more step, and when it acts."""
     kind = dice.of(dice.of(kinds))
     start, at = _start(dice, steps[: len(spans)], spans, latest)
-    lasts_ms = None if kind.ends in ("instant", "never") else min(dice.duration_ms(), latest - start)
+    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(), latest - start))
     times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
     step = Step(
         id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base),

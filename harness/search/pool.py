@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -14,6 +17,8 @@ Answer = TypeVar("Answer")
 
 _AHEAD = 4
 """So many tasks for each worker are under way or wait."""
+_LOOK_S = 1.0
+"""How often a process looks whether the one that started it is still there."""
 
 
 class PoolError(Exception):
@@ -36,7 +41,7 @@ class _Here(Executor):
 def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
     """Who works, and how many of them: so many processes, this one where that is one, or the workers of the Dask cluster at an address.
 
-    Raises :class:`PoolError` where Dask is not installed or its cluster cannot be reached.
+    Raises :class:`PoolError` where Dask is not installed or its cluster cannot be reached, and where a process of this machine is lost.
     """
     if dask:
         with _dask(dask) as found:
@@ -47,19 +52,29 @@ def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
         executor = ProcessPoolExecutor(jobs, initializer=_begin)
         try:
             yield executor, jobs
+        except BrokenExecutor:
+            raise PoolError("a process that worked was ended from outside; perhaps there was no memory left") from None
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
 def _begin() -> None:
-    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means."""
+    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means. Where that one is
+    killed, this one ends, too: its executor would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(starter: int) -> None:
+    while os.getppid() == starter:
+        time.sleep(_LOOK_S)
+    os._exit(1)
 
 
 @contextmanager
 def _dask(address: str) -> Iterator[tuple[Executor, int]]:
     try:
-        from distributed import Client  # type: ignore[import-not-found]
+        from distributed import Client
     except ImportError:
         raise PoolError("Dask is not installed: pip install 'ev-outage-harness[dask]'") from None
     try:
@@ -70,14 +85,15 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
         yield client.get_executor(), max(1, sum(client.nthreads().values()))
 
 
-def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> Iterator[Answer]:
+def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task | None]) -> Iterator[Answer]:
     """Have the work done on each task; gives the answers in the order of the tasks, however many work on them. A few tasks are always under
-    way, and no more of them are taken than that."""
+    way, and no more of them are taken than that. Where there is None instead of a task, the next depends on an answer to come."""
     waiting: deque[Future[Answer]] = deque()
     try:
         for task in tasks:
-            waiting.append(executor.submit(work, task))
-            if len(waiting) >= _AHEAD * workers:
+            if task is not None:
+                waiting.append(executor.submit(work, task))
+            if task is None or len(waiting) >= _AHEAD * workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -17,6 +17,7 @@ from harness.fault import KINDS
 from harness.journal.records import Fault
 from harness.search.trial import Failure, failing, judged
 from harness.stage.errors import StageError
+from harness.units import counted
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets
 
 MINUTE_MS = 60_000
@@ -29,6 +30,7 @@ _LENGTHS_MS = (
     4 * HOUR_MS, 6 * HOUR_MS, 8 * HOUR_MS,
 )  # fmt: skip
 """What durations are tried, the shortest first."""
+_PLAIN_OUTAGE = "server.crash"
 _NEEDS_WH = (5_000, 10_000, 20_000, 30_000)
 
 Reduction = Callable[[Scenario], Iterator[Scenario]]
@@ -219,13 +221,15 @@ def _plainer_chargers(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _plainer_steps(scenario: Scenario) -> Iterator[Scenario]:
-    """Steps with fewer targets, at the whole server and not one shard, and with the arguments that they have by default."""
+    """Steps with fewer targets, at the whole server, of a plainer kind, and with the arguments that they have by default."""
     for place, step in enumerate(scenario.plan):
         if len(step.to.names) > 1:
             for name in step.to.names:
                 yield _stepping(scenario, place, replace(step, to=Targets(names=(name,))))
         if step.to.shard is not None:
             yield _stepping(scenario, place, replace(step, to=Targets()))
+        if KINDS[step.do].outage and step.do != _PLAIN_OUTAGE:
+            yield _stepping(scenario, place, replace(step, do=_PLAIN_OUTAGE, to=Targets(), arguments={}))
         if step.times is not None and step.for_ms is not None:
             yield _stepping(scenario, place, replace(step, times=None))
         for argument in KINDS[step.do].arguments:
@@ -364,17 +368,20 @@ _REDUCTIONS: tuple[Reduction, ...] = (
 def ingredients(shrunk: Shrunk) -> str:
     """What the failure takes, in a sentence: without any part of it the check holds."""
     scenario = shrunk.scenario
-    steps = [_told(step) for step in scenario.plan]
     models = sorted({scenario.models[entry.model].name.partition("@")[0] for entry in scenario.chargers})
-    count = len(scenario.names())
-    who = f"{count} charger{'s' if count > 1 else ''} ({', '.join(models)})"
-    extras = ["time-of-use charging"] if any(entry.tou is not None and entry.tou.on for entry in scenario.chargers) else []
-    extras += ["settings of its own"] if any(entry.settings != Settings() for entry in scenario.chargers) else []
-    extras += ["a load group"] if scenario.circuits else []
-    parts = [who, *extras, *steps]
-    return f"It takes {', '.join(parts[:-1])}{' and ' if len(parts) > 1 else ''}{parts[-1]}."
+    with_ = ["time-of-use charging"] if any(entry.tou is not None and entry.tou.on for entry in scenario.chargers) else []
+    with_ += ["settings of its own"] if any(entry.settings != Settings() for entry in scenario.chargers) else []
+    with_ += ["a load group"] if scenario.circuits else []
+    who = f"{counted(len(scenario.names()), 'chargers')} ({', '.join(models)})" + (f" with {_listed(with_)}" if with_ else "")
+    stays = sum(len(entry.sessions) or 1 for entry in scenario.chargers)
+    told = [*([counted(stays, "stays")] if stays > len(scenario.chargers) else []), *map(_told, scenario.plan)]
+    return f"It takes {_listed([who, *told])}."
 
 
 def _told(step: Step) -> str:
-    kind = step.do.replace(".", " ").replace("-", " ")
-    return f"a {kind}" + (f" ({step.arguments['action']})" if step.arguments.get("action") else "")
+    action = step.arguments.get("action")
+    return f"{step.do} of {action}" if action else step.do
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))

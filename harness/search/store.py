@@ -1,20 +1,21 @@
-"""A campaign on disk: one SQLite file, to which trials are only ever added, so that a campaign that is killed goes on where it was."""
+"""A campaign on disk: one SQLite file, to which results are only ever added, so that a campaign that is killed goes on where it was."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from harness.search.trial import Trial
 
+_IDENTITY = "CREATE TABLE IF NOT EXISTS campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
 _TABLES = """
-CREATE TABLE IF NOT EXISTS campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS situations (id INTEGER PRIMARY KEY, told TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS trials (seed INTEGER PRIMARY KEY, trial BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS smallest (key TEXT PRIMARY KEY, found BLOB NOT NULL);
 """
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Trial)
@@ -24,12 +25,12 @@ class CampaignError(Exception):
     """A file that is no campaign, or another one. The message says what to do."""
 
 
-class Store:
-    """The trials of a campaign. Use it as a context manager."""
+class Campaign:
+    """The file of a campaign, whatever it keeps. Use it as a context manager."""
 
-    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
-        """Open the campaign in ``path``, or begin one there. ``identity`` is what its trials follow from: the campaign that is there must
-        have the same, or :class:`CampaignError` is raised."""
+    def __init__(self, path: Path, identity: Mapping[str, str], tables: str) -> None:
+        """Open the campaign in ``path``, or begin one there. ``identity`` is what its results follow from: the campaign that is there must
+        have the same, or :class:`CampaignError` is raised. ``tables`` makes those that are not there yet."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -37,13 +38,12 @@ class Store:
             # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_TABLES)
+            self._connection.executescript(_IDENTITY + tables)
         except sqlite3.DatabaseError as problem:
             raise CampaignError(f"{path}: this is no campaign of the harness ({problem})") from None
         self._check(identity)
-        self._numbers = {told: number for number, told in self._connection.execute("SELECT id, told FROM situations")}
 
-    def __enter__(self) -> Store:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -58,12 +58,21 @@ class Store:
             other = next(key for key in {**kept, **identity} if kept.get(key) != identity.get(key))
             was, now = kept.get(other, "nothing"), identity.get(other, "nothing")
             raise CampaignError(
-                f"{self.path}: another campaign is kept here, its {other} being {was} and not {now}: name another file, or remove it"
+                f"{self.path}: another campaign is kept here. Its {other} is {was}, and now it is {now}: name another file, or remove it"
             )
 
     def _transaction(self) -> Any:
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection  # commits when it is left, and takes back what an error cut short
+
+
+class Store(Campaign):
+    """The trials of a campaign."""
+
+    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+        """Open the campaign in ``path``, or begin one there, as :class:`Campaign` does."""
+        super().__init__(path, identity, _TABLES)
+        self._numbers = {told: number for number, told in self._connection.execute("SELECT id, told FROM situations")}
 
     def add(self, trials: Iterable[Trial]) -> None:
         """Keep trials, all of them or none."""
@@ -83,3 +92,11 @@ class Store:
             trial = _DECODER.decode(blob)
             trial.situations = [told[number] for number in trial.situations]
             yield trial
+
+    def smallest(self) -> dict[str, bytes]:
+        """What failures came to when they were made small, by what they are known by."""
+        return dict(self._connection.execute("SELECT key, found FROM smallest"))
+
+    def keep(self, key: str, found: bytes) -> None:
+        """Keep what a failure came to."""
+        self._connection.execute("INSERT OR REPLACE INTO smallest VALUES (?, ?)", (key, found))

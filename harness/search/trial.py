@@ -32,6 +32,8 @@ class Trial(Struct, kw_only=True):
     """The kinds of step that its plan contains."""
     met: dict[str, int] = {}
     """Check → how many of its obligations held."""
+    broken: dict[str, int] = {}
+    """Check → how many of its obligations were broken."""
     failures: dict[str, Failure] = {}
     situations: list[str] = []
     """What kinds of step met which states of chargers and server."""
@@ -100,5 +102,7 @@ def tried(scenario: Scenario, ancestry: tuple[int, ...]) -> Trial:
     results = judged(scenario, situations)
     return Trial(
         seed=ancestry[-1], ancestry=ancestry, kinds=sorted({step.do for step in scenario.plan}),
-        met={result.name: result.met for result in results if result.met}, failures=failing(results), situations=sorted(situations.seen),
+        met={result.name: result.met for result in results if result.met},
+        broken={result.name: result.failed for result in results if result.failed},
+        failures=failing(results), situations=sorted(situations.seen),
     )  # fmt: skip

@@ -22,7 +22,7 @@ from harness.values import Scenario, Session, Step
 from harness.world.charger import Charger
 from harness.world.link import NEVER
 from harness.world.messages import COMPUTED
-from harness.world.server import Deed, Server
+from harness.world.server import Deed, PutOff, Server
 
 Progress = Callable[[int], None]
 
@@ -331,10 +331,18 @@ class Stage(Wire):
         self._degrade(ongoing, self.errors, by)
 
     def _server_pending(self, ongoing: Ongoing, by: int) -> None:
-        interval_ms = cast("int", ongoing.step.arguments.get("interval_ms", 60_000))
+        if by > 0:
+            # Whole seconds, rounded up: OCPP has no others.
+            ongoing.fault = PutOff(-(-cast("int", ongoing.step.arguments["interval_ms"]) // 1000) * 1000)
+        fault = ongoing.fault
+        assert isinstance(fault, PutOff)
         ongoing.places = self.served_by(ongoing.shards)
         for shard in ongoing.shards:
-            self.server.put_off_ms[shard] += by * interval_ms
+            causes = self.server.put_off[shard]
+            if by > 0:
+                causes.append(fault)
+            else:
+                causes.remove(fault)
 
     def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         now = self.clock.now
@@ -396,7 +404,7 @@ class Stage(Wire):
                 cast("int", given.get("nth", 1)), step.times, cast("int", given.get("delay_ms", 0)), ongoing.places,
             )  # fmt: skip
         fault = ongoing.fault
-        assert fault is not None
+        assert isinstance(fault, MessageFault)
 
         touches_computed = fault.action == "" or fault.action in COMPUTED
 

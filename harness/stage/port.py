@@ -10,7 +10,7 @@ from harness.values import Step
 from harness.world.charger import Charger
 from harness.world.driver import Driver
 from harness.world.link import NEVER
-from harness.world.server import Account
+from harness.world.server import Account, PutOff
 
 
 class Waiting(NamedTuple):
@@ -51,8 +51,8 @@ class Port:
 
     __slots__ = (
         "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "seen_lost_at", "seen_online", "shut",
-        "tcp", "timers", "up_at",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "seen_lost_at", "seen_online",
+        "seen_pending", "shut", "tcp", "timers", "up_at",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -91,8 +91,9 @@ class Port:
         """Since when the charger is in an outage, in truth."""
         self.left_online = False
         self.seen_online = True
+        self.seen_pending = False
         self.seen_lost_at: int | None = None
-        """Whether the charger was online, and its outage, as last looked at."""
+        """Whether the charger was online, or its registration put off, and its outage, as last looked at."""
         self.away = False
 
     @property
@@ -108,7 +109,8 @@ class Ongoing:
     step: Step
     places: list[int]
     shards: list[int] = field(default_factory=list)
-    fault: MessageFault | None = None
+    fault: MessageFault | PutOff | None = None
+    """What counts how often it has acted, where that is known."""
     shut: list[int] = field(default_factory=list)
     """For a draining upgrade: the places to which the server is closed already."""
     drained: bool = False

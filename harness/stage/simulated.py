@@ -56,7 +56,12 @@ def without_collections() -> Iterator[None]:
 
 
 def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink, *, progress: Progress | None = None) -> None:
-    """Run a scenario's twin: the same seed without server, network, message and station steps.
+    """Run a scenario's twin: see :func:`twin_of`."""
+    run(twin_of(scenario, steps), sink, progress=progress)
+
+
+def twin_of(scenario: Scenario, steps: Mapping[str, int]) -> Scenario:
+    """A scenario's twin: the same seed without server, network, message and station steps.
 
     The drivers' steps are kept at the instants (ms) that ``steps`` gives by step id; one that never fired is left out.
     """
@@ -64,4 +69,4 @@ def run_twin(scenario: Scenario, steps: Mapping[str, int], sink: Sink, *, progre
         replace(step, at=Moment(offset_ms=steps[step.id]), when=None)
         for step in scenario.plan if step.do.startswith("driver.") and step.id in steps
     )  # fmt: skip
-    run(replace(scenario, plan=plan, expect=Expect(contract="none")), sink, progress=progress)
+    return replace(scenario, plan=plan, expect=Expect(contract="none"))

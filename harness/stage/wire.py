@@ -83,7 +83,7 @@ class Wire:
         shard = port.account.shard
         return not (
             port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
-            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard] or port.charger.link.pending
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
@@ -111,13 +111,13 @@ class Wire:
             first = link.keepalive_at
             link.keepalive_at = max(first, link.next_keepalive(now))
             for sent in range(first, link.keepalive_at, every):
-                if now > sent >= now - way_ms:
-                    self._put_under_way(port, sent, now)
+                keepalive, lands = self._routine(port, sent), self._gets_up(port, sent)
+                if now > sent and lands >= now:
+                    self._leg(port, lands, self._arrives, port, keepalive, port.epoch)
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
-                    self._arrive(port, self._routine(port, sent), port.epoch, sent + way_ms)
+                    self._arrive(port, keepalive, port.epoch, lands)
                 elif port.cuts and port.tcp and not port.holes:
-                    keepalive = self._routine(port, sent)
-                    port.held.append(Waiting(sent + way_ms, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
+                    port.held.append(Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
@@ -202,7 +202,7 @@ class Wire:
         """Something happened to this charger: carry away what it wants sent, keep the truth about outages, set its timer."""
         charger = port.charger
         link = charger.link
-        if (link.state == "online") != port.seen_online or port.lost_at != port.seen_lost_at:
+        if (link.state == "online") != port.seen_online or link.pending != port.seen_pending or port.lost_at != port.seen_lost_at:
             self._watch(port, now)
         if charger.out:
             upto = self.pump(port)
@@ -216,9 +216,10 @@ class Wire:
         """Whether the charger is online, in truth and by its own lights."""
         link = port.charger.link
         online = link.state == "online"
-        if port.seen_online and not online and port.lost_at is None and link.state != "off" and port.charger.power == "on":
+        lost_touch = (port.seen_online or port.seen_pending) and not (online or link.pending)
+        if lost_touch and port.lost_at is None and link.state != "off" and port.charger.power == "on":
             self.lose(port, now, "link", "")
-        port.seen_online, port.seen_lost_at = online, port.lost_at
+        port.seen_online, port.seen_pending, port.seen_lost_at = online, link.pending, port.lost_at
         if port.lost_at is not None and not online:
             port.left_online = True
         away = port.lost_at is not None or not online

@@ -91,12 +91,11 @@ class Charger:
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
         "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
-        "clock_set", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "in_service", "index", "installs_until",
-        "key",
-        "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model", "name", "offline_ma",
-        "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from", "refused_at_uj",
-        "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx", "tx_at",
-        "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "clock_set", "configured", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "in_service", "index",
+        "installs_until", "key", "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model",
+        "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from",
+        "refused_at_uj", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx",
+        "tx_at", "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -115,6 +114,8 @@ class Charger:
         self.installs_until = 0
         """Until when new firmware is installed, or was."""
         self.link = LinkRegion(model, key)
+        self.configured = False
+        """The server that puts its registration off has told it an amperage, which is in force as long as it does."""
         self.outbox = Outbox(model, name, self._tell)
         self.clock_set = True
         self.clock_offset_ms = 0
@@ -282,6 +283,7 @@ class Charger:
     def _stopped(self, now: int, event: MemoryEvent, cause: str, *, was_on: bool) -> None:
         self._settle(now)
         was_online = self.link.online
+        self.configured = False
         self._end_series(now, self.link.power_lost())
         self.outbox.link_lost(now)
         if was_on:
@@ -583,7 +585,7 @@ class Charger:
         if self.share_ma and self.share_ma < ma:
             ma, reason = self.share_ma, "load-group"
         rule = self.model.server_loss.limit
-        if self.link.state == "online" or self.link.pending or rule == "amperage":
+        if self.link.state == "online" or (self.link.pending and self.configured) or rule == "amperage":
             if self.amperage_ma and self.amperage_ma < ma:
                 ma, reason = self.amperage_ma, "amperage"
         elif rule == "offline-amperage" and self.offline_ma and self._offline_limits(ma):
@@ -961,6 +963,7 @@ class Charger:
         elif name == "amperage":
             if "ignores-amperage-while-starting" in self.quirks and now < self._ready_at < NEVER:
                 return
+            self.configured = self.link.pending
             if "applies-amperage-late" in self.quirks:
                 self.late_ma, self._next_late = order.ma, now + LATE_AMPERAGE_MS
             elif "swaps-amperages" in self.quirks:
@@ -985,9 +988,9 @@ class Charger:
             self.out.append(self._request("connect", now))
 
     def _attempt_failed(self, now: int, *, not_before: int = 0) -> None:
-        was_pending = self.link.pending
         self.link.attempt_failed(now, not_before=not_before)
-        if was_pending:
+        if self.configured:
+            self.configured = False
             self._link_changed(now)
         self.out.append(DROP)
 

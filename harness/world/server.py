@@ -107,11 +107,23 @@ class Deed:
         """For set-tou with other price levels: the hold windows that follow."""
 
 
+class PutOff:
+    """A cause for which a shard accepts no registration."""
+
+    __slots__ = ("applied", "interval_ms")
+
+    def __init__(self, interval_ms: int) -> None:
+        self.interval_ms = interval_ms
+        """After how long a charger is to ask again."""
+        self.applied = 0
+        """How many registrations it has put off."""
+
+
 class Server:
     """The server and its accounts, in the order of the chargers."""
 
     __slots__ = (
-        "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off_ms",
+        "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off",
         "quirks", "slot_us", "snapshots", "up",
     )  # fmt: skip
 
@@ -128,8 +140,8 @@ class Server:
         """What a request is answered that is taken in, by shard."""
         self.slot_us = 1_000_000 * model.shards // model.accepts_per_s
         """How long one shard takes for one connection."""
-        self.put_off_ms = [0] * model.shards
-        """Which shards accept no registration, and after how long they want to be asked again; 0: they accept."""
+        self.put_off: list[list[PutOff]] = [[] for _ in range(model.shards)]
+        """Why each shard accepts no registration now; it accepts them where there is no cause."""
         self.free_at_us = [0] * model.shards
         self.up = [True] * model.shards
         """Which shards work by themselves; one that is down or hangs does not."""
@@ -185,7 +197,7 @@ class Server:
             if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
                 continue
             edges = (edge - self.clock_offset_ms[shard] for window in account.windows for edge in window)
-            if account.tou in ("hold", "pause") and any(since < edge <= now for edge in edges):
+            if account.tou in ("hold", "pause") and any(since <= edge <= now for edge in edges):
                 self._tell(now, account, "tou")
 
     def _applies(self, now: int, account: Account) -> Order | None:
@@ -283,7 +295,7 @@ class Server:
             return answer
         if request.anew:
             account.fresh = "connection"
-        if action == "registration" and self.put_off_ms[account.shard]:
+        if action == "registration" and self.put_off[account.shard]:
             return self._put_off(now, account, request)
         if action == "registration" or account.fresh or silent:
             told = self._returned(now, account, request)
@@ -307,11 +319,14 @@ class Server:
         return answer
 
     def _put_off(self, now: int, account: Account, request: Request) -> Answer:
-        """Accept the charger later, and tell it its settings now."""
+        """Accept the charger later, after the longest time that any cause asks for, and tell it its settings now."""
+        causes = self.put_off[account.shard]
+        for cause in causes:
+            cause.applied += 1
         self._note(now, account, request, result="pending")
         if account.tells_amperage:
             self._tell(now, account, "amperage")
-        return Answer("pending", self.clock_offset_ms[account.shard], interval_ms=self.put_off_ms[account.shard])
+        return Answer("pending", self.clock_offset_ms[account.shard], interval_ms=max(cause.interval_ms for cause in causes))
 
     def _accepts(self, now: int, account: Account, tag: str) -> bool:
         return self.model.authorises and (tag != account.tag or now < account.tag_revoked_at)

@@ -959,6 +959,47 @@ def test_the_server_may_take_a_station_out_of_service_and_put_it_back():
     assert line.judged() == {"availability-kept": "1 met"}
 
 
+def closes(line: Timeline, step: str, begins: str, ends: str) -> None:
+    line.at(begins).fault("station.unavailable", step=step)
+    line.at(ends).fault("station.unavailable", "end", step=step)
+
+
+@pytest.mark.parametrize(
+    ("server_says", "step", "says"),
+    [
+        ([("09:30", True)], ("09:00", "14:00"), {"can-always-charge": "1 met"}),
+        ([("08:30", False)], ("09:00", "09:30"), {"can-always-charge": "1 met"}),
+        ([("09:30", True), ("09:40", False)], ("09:00", "14:00"), {"availability-kept": "1 failed", "can-always-charge": "1 met"}),
+        ([("09:30", False)], ("08:30", "09:00"), {"availability-kept": "1 failed"}),
+    ],
+)
+def test_of_a_step_and_the_server_a_station_obeys_who_spoke_last(server_says, step, says):
+    """A car comes at ten, and draws where the station is in service; at twelve the station restarts, and draws in any case."""
+    line = juicebox("availability-kept", "can-always-charge")
+    closes(line, "closed", *step)
+    for clock, on in server_says:
+        line.at(clock).command("availability", on=on)
+    line.at("09:50").crash()
+    line.at("10:00").plug_in()
+    if "availability-kept" not in says:
+        line.at("10:00:05").draws()
+    line.at("12:00").restart()
+    line.at("12:00:35").draws()
+    line.at("20:00").unplug()
+    assert line.judged() == says
+
+
+def test_a_step_within_another_neither_puts_the_station_back_nor_excuses_that_it_forgot():
+    line = juicebox("availability-kept", "can-always-charge")
+    closes(line, "longer", "09:00", "19:00")
+    line.at("09:30").restart()
+    closes(line, "shorter", "10:00", "10:30")
+    line.at("11:00").plug_in()
+    line.at("11:00:10").draws()
+    line.at("20:00").unplug()
+    assert line.judged() == {"availability-kept": "1 failed"}
+
+
 def test_a_command_before_the_car_draws_ends_what_was_to_be_remembered():
     line = juicebox("settings-remembered", settings=Settings(wire_rating_ma=24_000))
     line.at("10:00").plug_in()
@@ -1103,18 +1144,6 @@ def test_a_charger_that_restarts_as_its_server_comes_back_has_the_time_of_its_bo
     assert line.judged("1 00:00") == {"reconnects-in-time": says}
 
 
-@pytest.mark.parametrize(("online_at", "says"), [("12:17:30", "1 met"), ("12:17:31", "1 failed")])
-def test_a_charger_that_was_put_off_may_wait_as_long_as_it_was_told_whatever_else_ends_with_that(online_at, says):
-    line = juicebox("reconnects-in-time")
-    put_off = {"step": "pending", "do": "server.pending", "with_": {"interval_ms": 600_000}}
-    line.at("10:00").add(r.Fault(t=ms("10:00"), edge="start", **put_off)).fault("server.slow", step="slow", world=True)
-    line.at("10:01").off().offline("power")
-    line.at("10:02").on()
-    line.at("12:00").add(r.Fault(t=ms("12:00"), edge="end", **put_off)).fault("server.slow", "end", step="slow", world=True)
-    line.at(online_at).online("registered")  # 450.09 s after the last moment at which it may ask
-    assert line.judged("1 00:00") == {"reconnects-in-time": says}
-
-
 def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnection_off():
     line = juicebox("reconnects-in-time")
     line.at("10:00").crash()
@@ -1124,6 +1153,56 @@ def test_an_update_that_begins_as_the_server_comes_back_only_puts_the_reconnecti
     line.at("12:10").fault("station.firmware-update", "end", step="update")
     line.at("12:10:30").add(r.Power(t=ms("12:10:30"), who="anna", state="on"))
     assert line.judged("1 00:00") == {"reconnects-in-time": "1 failed"}  # it never came back
+
+
+def put_off(*, told_s: int, again: str = "", online_at: str = "") -> Timeline:
+    """The registration of a charger that restarts at 10:05 is put off once, in a step that ends at 10:30; ``again`` another step ends.
+
+    The step asks for a little less than what the charger is told, which is whole seconds.
+    """
+    line = juicebox("reconnects-in-time")
+    pending = r.Fault(t=ms("10:00"), step="pending", do="server.pending", edge="start", with_={"interval_ms": told_s * 1000 - 400})
+    line.at("10:00").add(pending)
+    line.at("10:04").off().offline("power")
+    line.at("10:05").on()
+    line.at("10:06").message("registration", result="pending")
+    line.at("10:30").add(replace(pending, t=ms("10:30"), edge="end"))
+    if again:
+        line.at(again).fault("server.errors", "end", step="errors", world=True)
+    if online_at:
+        line.at(online_at).message("registration").online("registered")
+    return line
+
+
+@pytest.mark.parametrize("again", ["", "11:00"])
+@pytest.mark.parametrize(("online_at", "says"), [("12:13:30", "1 met"), ("12:13:31", "1 failed"), ("", "1 failed")])
+def test_a_charger_that_was_put_off_has_until_it_is_to_ask_again_whatever_befalls_the_server_meanwhile(again, online_at, says):
+    line = put_off(told_s=7200, again=again, online_at=online_at)  # 450.09 s after 12:06
+    assert line.judged("1 00:00") == {"reconnects-in-time": says}
+    witness = line.results("1 00:00")["reconnects-in-time"].witness
+    assert (says == "1 failed") == (witness is not None)
+    if witness is not None:
+        assert [record.result for record in witness.records if isinstance(record, r.Message)] == ["pending"]  # why it had so long
+        assert "it was to ask again, at +12:06:00" in witness.rule
+
+
+def test_one_that_was_not_put_off_has_no_longer_for_it():
+    """It asked for the first time after the step."""
+    line = put_off(told_s=7200, online_at="11:00")
+    line.records = [record for record in line.records if not isinstance(record, r.Message)]
+    assert line.judged("1 00:00") == {"reconnects-in-time": "1 failed"}
+
+
+def test_once_accepted_or_restarted_it_has_no_longer_for_what_it_was_told_before():
+    accepted = put_off(told_s=7200, online_at="10:35")
+    accepted.at("10:40").crash()
+    accepted.at("10:50").back()
+    assert accepted.judged("1 00:00") == {"reconnects-in-time": "1 met, 1 failed"}
+    assert "not online by +10:57:30" in accepted.results("1 00:00")["reconnects-in-time"].witness.rule
+    restarted = put_off(told_s=7200)
+    restarted.at("10:40").restart()
+    restarted.at("10:48:01").message("registration").online("registered")  # more than 450.09 s after 10:40:30
+    assert restarted.judged("1 00:00") == {"reconnects-in-time": "1 failed, 1 cancelled"}
 
 
 # Firmware.

@@ -58,6 +58,49 @@ def test_the_files_of_a_run_agree(call, tmp_path):
     assert f"digest `{result['journal']['digest']}`" in report
 
 
+STREET = """\
+harness: 1
+title: {title}
+start: 2026-03-12 17:00
+zone: America/Los_Angeles
+duration: 12 h
+server: juicenet
+network: home-wifi
+supply: {{voltage: 240 V}}
+defaults: {{model: juicebox-40, car: leaf-40, tariff: pge-ev2-a}}
+chargers:
+  anna: {{session: {{plug_in: 18:10, needs: 8 kWh, leave: 22:00}}}}
+plan:
+  - {{id: upgrade, at: 19:30, do: server.upgrade, for: 1 h}}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are no text")
+def test_the_name_of_a_folder_may_be_no_text_and_that_of_a_scenario_may_not(call, tmp_path):
+    folder = Path(os.fsdecode(b"no\xfftext"))
+    folder.mkdir()
+    file = folder / "street.yaml"
+    file.write_text(STREET.format(title="street"))
+    code, _, err = call("run", file, "--out", folder / "kept")
+    assert (code, err) == (0, "")
+    result = json.loads((folder / "kept" / "result.json").read_text())
+    assert result["command"] == "harness run 'no?text/street.yaml' --seed 1"
+    assert call("report", folder / "kept")[0] == call("report", folder / "kept", "--postmortem")[0] == 0
+    assert call("gate", file, "--baseline", "b.yaml", "--update", "--junit", "j.xml")[0] == 0
+    assert call("check", folder / "kept")[0] == 0
+    other = file.rename(os.fsdecode(b"stre\xffet.yaml"))
+    assert call("run", other) == (4, "", "'stre\\udcffet.yaml': the file's name is not UTF-8\n")
+    assert not Path("reports").exists()
+
+
+def test_no_text_of_a_file_makes_a_workflow_command_of_a_line_however_it_is_broken(call):
+    Path("street.yaml").write_text(STREET.format(title="'" + "x" * 100 + " ::error file=README.md,line=1::pwned ##[error]x'"))
+    code, out, _ = call("run", "street.yaml")
+    assert code == 0
+    assert "pwned" in out
+    assert not [line for line in out.splitlines() if line.strip().startswith("::") or "##[" in line]
+
+
 HOLD_SURVIVES = "models.juicebox-40.memory.hold=[departure]"
 
 

@@ -8,7 +8,8 @@ import ssl
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from websockets.typing import Subprotocol
 
 from harness import doctor
 from harness.cli import main
-from harness.doctor import Where
+from harness.doctor import Where, readiness_problem
 from harness.stage.live.approach import NotAgreedError
 from harness.stage.live.toxics import BINARY, INSTALL, VERSION
 from harness.values import Target
@@ -281,6 +282,46 @@ def test_a_bench(capsys, answering, tmp_path):
     code, told = lines(capsys, "--toxiproxy", answering, "--bench", str(file))
     assert code == 6
     assert [line for line in told if line.startswith("✗ certificate: ") and "are no certificate with its key" in line]
+
+
+def test_a_bench_at_a_name_that_leads_nowhere(capsys, answering, tmp_path):
+    (tmp_path / "bench.yaml").write_text("harness: 1\nlisten: nowhere.invalid:9000\n")
+    code, told = lines(capsys, "--toxiproxy", answering, "--bench", str(tmp_path / "bench.yaml"))
+    assert code == 6
+    assert "✗ listening on nowhere.invalid:9000: its name cannot be resolved" in told
+
+
+@pytest.mark.parametrize("listen", ["é.é..:9000", f"{'a' * 70}.example:9000", "127.0.0.1:99999", "9000"])
+def test_where_nothing_can_listen_serve_says_so(capsys, listen):
+    assert main(["serve", "faq-walkthrough", "--listen", listen]) == 4
+    assert capsys.readouterr().err == (
+        f"harness: found {listen} as --listen, expected a host and a port such as 192.168.1.5:9000\n"
+    )  # fmt: skip
+
+
+def test_a_server_whose_answer_never_ends_is_ready():
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while not over.wait(0.01):
+                    self.wfile.write(b"data: x\n\n")
+
+        def log_message(self, *_):
+            pass
+
+    over = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        looking = threading.Thread(target=lambda: found.append(readiness_problem(f"http://127.0.0.1:{server.server_port}/")), daemon=True)
+        found = []
+        looking.start()
+        looking.join(10)
+        told = list(found)
+        over.set()
+        server.shutdown()
+    assert told == [""]
 
 
 def test_a_station_is_tried_at_a_server(capsys):

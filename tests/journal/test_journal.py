@@ -10,6 +10,7 @@ import subprocess
 import sys
 import typing
 
+import msgspec
 import pytest
 from example_run import HOUR, RECORDS, SCENARIO
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from harness import __version__
 from harness.journal import records
 from harness.journal.format import JournalError
 from harness.journal.reader import Journal
+from harness.journal.sound import Order
 from harness.journal.writer import Writer
 
 KINDS = typing.get_args(records.AnyRecord)
@@ -216,6 +218,7 @@ HEADERS = [
     (b'"name":"ben"', b'"count":1000000000,"name":"ben"', "found no chargers or too many"),
     (b'"name":"ben"', b'"name":"anna"', "found two chargers of one name"),
     (b'"name":"ben"', b'"name":"ben","shard":9', "found 'ben' on shard 9 of 1"),
+    (b'"accepts_per_s":100', b'"shards":50000000,"accepts_per_s":100', "found 50000000 shards, expected at most 1000"),
     (b'"voltage_v":240', b'"voltage_v":0', "found a server or a supply of nothing"),
     (b'"duration_ms":43200000', b'"duration_ms":-1', "found a duration of -1 ms"),
 ]
@@ -253,6 +256,23 @@ def test_a_record_that_cannot_be_is_refused_with_its_line(tmp_path, change, line
         list(Journal(path).batches())
     assert str(caught.value).startswith(f"{path}:{line}: ")
     assert says in str(caught.value)
+
+
+OF_CHARGERS = [record for record in RECORDS if record.who and not isinstance(record, records.Fault)]
+
+
+@pytest.mark.parametrize("record", OF_CHARGERS, ids=[type(record).__name__ for record in OF_CHARGERS])
+def test_only_what_is_of_the_run_may_be_of_no_charger(record):
+    wrong = Order(SCENARIO).unsound([msgspec.structs.replace(record, who="")])
+    assert wrong == (0, f"found '{record.__struct_config__.tag}' of no charger, expected whose it is")
+
+
+@pytest.mark.parametrize(("first", "last", "count", "sound"), [
+    (1, 5, 2, True), (5, 5, 1, True), (-1, 5, 2, False), (4, 3, 2, False), (1, 6, 2, False), (1, 2**62, 2, False), (1, 5, 0, False),
+])  # fmt: skip
+def test_attempts_lie_in_the_time_before_their_record(first, last, count, sound):
+    wrong = Order(SCENARIO).unsound([records.Attempts(t=5, who="anna", first=first, last=last, count=count)])
+    assert wrong == (None if sound else (0, f"found {count} attempts from {first} to {last}, expected some until 5 (now)"))
 
 
 def test_a_journal_packed_in_several_members_is_read_to_its_end(tmp_path):

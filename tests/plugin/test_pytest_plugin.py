@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness import api, cli, pytest_plugin, shipped
 from harness.scenario import Problem, ScenarioError
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import file_fields, model_form
+from harness.scenario.nodes import MAX_BYTES
 from harness.scenario.target import BENCH, TARGET
 
 pytest_plugins = "pytester"
@@ -135,12 +137,13 @@ def test_files_of_one_name_and_names_of_any_script(project):
 @pytest.mark.parametrize(
     "text",
     [
-        RIGHT.replace("\n", "\r\n"), b"\xef\xbb\xbf" + RIGHT.encode(), "# A licence.\n" * 500 + RIGHT, RIGHT.replace("harness: 1\n", "") +
-        "harness: 1\n", RIGHT.replace("harness: 1", "harness : '1' # the format"),
+        RIGHT.replace("\n", "\r\n"), b"\xef\xbb\xbf" + RIGHT.encode(), "# A licence.\n" * 5000 + RIGHT, RIGHT.replace("harness: 1\n", "") +
+        "harness: 1\n", RIGHT.replace("harness: 1", "harness : '1' # the format"), RIGHT.replace("harness: 1", "harness:\t1"),
+        re.sub(r"(?m)^(\w+):", r'"\1":', RIGHT),
     ],
-    ids=["Windows", "byte order mark", "long comment", "version last", "spaces and quotes"],
+    ids=["Windows", "byte order mark", "long comment", "version last", "spaces and quotes", "tab", "keys in quotes"],
 )  # fmt: skip
-def test_a_scenario_is_known_by_its_beginning(project, text):
+def test_a_scenario_is_known_however_it_is_written(project, text):
     assert project({"outage.yaml": text}, "outage.yaml::the run").outcomes == {"outage.yaml::the run": "passed"}
 
 
@@ -173,6 +176,10 @@ def test_what_tells_a_scenario_from_the_other_files_of_the_harness():
     assert set(pytest_plugin.KEYS) == {field.key for field in SCENARIO.fields if field.required} - {"harness", "title"}
     for name in [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)]:
         assert pytest_plugin.looks_like_a_scenario(shipped.scenario_path(name))
+
+
+def test_as_much_of_a_file_is_looked_at_as_a_scenario_may_be_long():
+    assert pytest_plugin.LARGEST_BYTES == MAX_BYTES
 
 
 def test_a_file_that_cannot_be_looked_at_is_left_alone(tmp_path):

@@ -94,9 +94,11 @@ def test_the_head_stays_as_it_is_and_its_tolerances_count(file):
     assert found.tolerances.of("street", "time_to_recover_max") == Tolerance(percent=20)
 
 
-def test_line_ends_of_another_system_stay(file):
-    head = "schema: 1\r\n"
-    assert baseline.read(file(f"{head}facts: []\r\n")).head == head
+def test_line_ends_and_the_mark_of_another_system_stay(file):
+    text = "\ufeffschema: 1\r\nfacts:\r\n  - [street, 3, run, verdict, pass]\r\n"
+    found = baseline.read(file(text))
+    assert baseline.render(found.head, found.rows) == text
+    assert baseline.render(found.head, {}) == "\ufeffschema: 1\r\nfacts: []\r\n"
 
 
 def test_without_tolerances_there_are_none(file):
@@ -131,6 +133,9 @@ ROW = "schema: 1\nfacts:\n  - [street, 3, run, verdict, pass]\n"
         (ROW + "  - [street, 3, metric, peak_enregy, 1 kWh]\n", "4:25: `name` …: found `peak_enregy`, …; did you mean `peak_energy`?"),
         (ROW + "  - [street, 3, metric, peak_energy, 1]\n", "4:38: …: found `1`, expected a figure with its unit such as `1.5 kWh`, …"),
         (ROW + "  - [street, 3, metric, peak_energy, 1 s]\n", "4:38: …: found `1 s`, expected a figure with its unit such as `1.5 kWh`, …"),
+        (ROW + f"  - [street, 3, metric, peak_energy, {'9' * 16} kWh]\n", "4:38: …: found `9999999999999999 kWh`, expected a figure …"),
+        (ROW + f"  - [street, 3, metric, peak_energy, {'9' * 5000} kWh]\n", "4:38: …, expected a figure with its unit such as …"),
+        (ROW + f"  - [street, 3, metric, peak_energy, {'9' * 400}.5 kWh]\n", "4:38: …, expected a figure with its unit such as …"),
         (ROW + "  - [street, 3, behaviour, TOU is suspnded, 1]\n", "4:28: `name` …; did you mean `TOU is suspended`?"),
         (ROW + "  - [street, 3, run, verdict, fail]\n", "4:5: the run `verdict` of `street` with seed 3 stands here twice: …"),
         (ROW + "  - [lane, 3, check, x, pass]\n", "4:5: `lane` with seed 3 has no verdict: expected `[lane, 3, run, verdict, pass]`, too"),

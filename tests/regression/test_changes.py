@@ -217,6 +217,11 @@ def test_limits_are_no_checks():
         (b"\xff", "r.json: not the result of a run: "),
         (b"{}", "r.json: not the result of a run: Object missing required field `schema`"),
         (result(schema=2), "r.json: found a result of version 2, expected 1"),
+        (
+            result(metrics={"peak_energy": {"value": 10**400, "unit": "kWh"}}),
+            "r.json: not the result of a run: Expected `int` <",
+        ),
+        (result(metrics={"peak_energy": {"value": -1e300, "unit": "kWh"}}), "r.json: not the result of a run: Expected `float` >"),
         (result(verdict="maybe"), "r.json: not the result of a run: Invalid enum value 'maybe' - at `$.verdict`"),
     ],
 )

@@ -282,6 +282,33 @@ def test_each_run_is_kept_and_told_in_junit(street):
     assert int(suites.get("failures")) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"junit": "no/such/j.xml"}, "No such file or directory: 'no/such/j.xml'"), ({"junit": "suite"}, "Is a directory: 'suite'"),
+        ({"baseline": "no/such/b.yaml", "update": True}, "No such file or directory: 'no/such/b.yaml'"),
+    ],
+)  # fmt: skip
+def test_where_a_file_cannot_be_written_nothing_is_run(street, asked, says, monkeypatch):
+    monkeypatch.setattr("harness.api.run", lambda *words, **options: pytest.fail("a run was made"))
+    with pytest.raises(OSError, match=says):
+        harness.gate(["suite"], **{"baseline": "b.yaml", "jobs": 1, **asked})
+
+
+def test_a_junit_file_that_cannot_be_written_costs_no_baseline(street, monkeypatch):
+    Path("b.yaml").unlink()
+
+    def full(path, content):
+        if path.name == "j.xml":
+            raise OSError(28, "No space left on device", "j.xml")
+        path.write_bytes(content)
+
+    monkeypatch.setattr(gating, "write_whole", full)
+    with pytest.raises(OSError, match="No space left"):
+        gate(update=True, junit="j.xml")
+    assert "[street, 3, run, verdict, pass]" in Path("b.yaml").read_text()
+
+
 def test_a_run_that_is_kept_there_already_is_not_overwritten(street):
     gate(out="kept")
     with pytest.raises(FileExistsError):

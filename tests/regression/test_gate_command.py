@@ -300,3 +300,11 @@ def test_a_summary_of_very_many_changes_is_cut():
     text = gate_report.render(Gate(baseline="b.yaml", rows=rows, runs=600))
     assert text.count("| gone |") == 500
     assert text.endswith("\nAnd 100 more.\n")
+
+
+def test_a_summary_of_changes_that_take_much_room_is_cut_below_what_ci_services_take():
+    change = Change(of="check", name="x" * 60, kind="could not be run", before="pass", after="*" * 2000)
+    rows = [Row(scenario=f"street-{number}", seed=1, regressions=[change]) for number in range(400)]
+    text = gate_report.render(Gate(baseline="b.yaml", rows=rows, runs=400))
+    assert 900_000 < len(text.encode()) <= 1_000_000
+    assert re.search(r"\|\n\n\*\*Truncated here: the whole report has \d+ bytes\. All of it is in the job's log\.\*\*\n\n?$", text)

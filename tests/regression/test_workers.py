@@ -35,6 +35,25 @@ def refused_at_three(number):
     return number
 
 
+class HardToTellError(Exception):
+    """One that another process cannot be told of: it is made of two words, and holds what cannot travel."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+        self.held = lambda: None
+
+
+class HardToMakeError(Exception):
+    """One that arrives nowhere: it is told of by one word, and made of two."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+
+
+def hard_to_tell(number):
+    raise (HardToTellError if number % 2 else HardToMakeError)("all is", "lost")
+
+
 @pytest.mark.parametrize("jobs", [1, 2, 4])
 def test_each_task_has_its_answer(jobs):
     tasks = list(range(9))
@@ -67,6 +86,12 @@ def test_what_the_work_raises_ends_all_of_it(jobs):
     with pytest.raises(OSError, match="No space left on device"):
         list(spread(refused_at_three, list(range(20)), jobs))
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("first", "kind"), [(1, "HardToTellError"), (2, "HardToMakeError")])
+def test_what_it_raises_is_told_also_where_that_cannot_leave_its_process(first, kind):
+    with pytest.raises(RuntimeError, match=f"^{kind}: all is lost$"):
+        list(spread(hard_to_tell, [first, first + 2], 2))
 
 
 def test_whoever_stops_asking_leaves_no_process():

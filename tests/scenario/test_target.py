@@ -53,6 +53,10 @@ def test_what_is_commented_out_in_the_beginning_is_right_too(tmp_path, kind):
         ),
         ("patience: 5 min\n", ["mine.yaml:1:1: `harness` is missing in the bench: expected `harness`: the version of the file format"]),
         (
+            'harness: 1\nlisten: "\\xe9.\\xe9..:9000"\n',
+            ["mine.yaml:2:9: `listen` is not right: found `é.é..:9000`, expected a host and a port such as `server:9000`"],
+        ),
+        (
             "harness: 1\nlisten: 127.0.0.1:9000\ncommands: {plugin: [x]}\n",
             [
                 "mine.yaml:3:12: unknown key `plugin` in `commands`: expected `plug-in`, `unplug`, `swipe`, `power-off`, `power-on`,"

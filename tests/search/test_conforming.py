@@ -1,7 +1,7 @@
 """Every shipped charger passes its own contract on two hundred random plans, and together they put it to the test.
 
 What a contract does not promise under a kind of fault it says in ``assumes``; nothing is left out of the plans to avoid an alarm. Takes
-some seconds in all: the plans are whole runs of 30 hours with three chargers, with and without a load group by turns. With ``-s`` it
+some seconds in all: the plans are whole runs with three chargers, as `harness explore MODEL` draws them. With ``-s`` it
 prints how often each check was met under each kind of step.
 """
 
@@ -17,6 +17,7 @@ from harness.check.result import CheckResult
 from harness.fault import KINDS
 from harness.journal.records import Message
 from harness.search.coverage import Coverage
+from harness.search.space import Space, source
 from harness.values import Moment, Scenario, Session, Step, Targets
 
 PLANS = 200
@@ -54,15 +55,17 @@ def test_every_shipped_charger_is_put_to_the_test():
 def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
     coverage = Coverage()
     broken: list[str] = []
+    plans = Space(source(model))
     for seed in range(PLANS):
-        plan = drawn(model, seed)
+        plan = plans.plan((seed,))
         results = judged(plan)
-        coverage.add(plan, results)
+        met, failed = ({result.name: count for result in results if (count := getattr(result, of))} for of in ("met", "failed"))
+        coverage.add([step.do for step in plan.plan], met, failed)
         broken += [told(plan, result) for result in results if result.witness is not None]
     print(f"\n{model}\n{coverage.table()}")  # shown with -s, and on a failure
     assert broken == []
     assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
-    promised = {check for contract in (plan.models[model].contract, plan.server.contract) for check in contract}
+    promised = {check for contract in (plans.plain.models[model].contract, plans.plain.server.contract) for check in contract}
     assert promised - SELDOM - set(coverage.checks()) == set()
 
 
@@ -99,3 +102,31 @@ def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(mode
     chargers = tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers)
     overlapping = replace(base(model), chargers=chargers, plan=plan)
     assert violations(overlapping) == []
+
+
+@pytest.mark.parametrize("model", ["juicebox-40", "juicebox-v09u"])
+@pytest.mark.parametrize("early_ms", [1, 0, -1])
+def test_a_server_that_hangs_at_the_instant_at_which_cheap_hours_begin_still_lets_the_car_charge(model, early_ms):
+    """Found by random plans, made small."""
+    midnight_ms = 16 * HOUR_MS
+    hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=midnight_ms - early_ms), for_ms=10_000)
+    stay = Session(plug_in_ms=11 * HOUR_MS, leave_ms=25 * HOUR_MS, needs_wh=10_000)
+    hung = replace(base(model), chargers=tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers), plan=(hang,))
+    assert violations(hung) == []
+    assert any(result.name == "settings-converge" and result.met for result in judged(hung))
+
+
+@pytest.mark.parametrize("model", ["juicebox-40", "juicebox-v09u"])
+def test_an_override_for_a_car_that_the_server_does_not_know_yet_is_not_owed_to_the_one_that_came(model):
+    """Found by random plans, made small: the server takes it for the car that was there when the path broke."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="cut", do="network.black-hole", at=Moment(offset_ms=7 * HOUR_MS), for_ms=4 * HOUR_MS, to=carla),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=11 * HOUR_MS), to=carla),
+    )
+    stays = (
+        Session(plug_in_ms=HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),
+        Session(plug_in_ms=10 * HOUR_MS, leave_ms=12 * HOUR_MS, needs_wh=5_000),
+    )
+    changed = replace(base(model), chargers=tuple(replace(entry, sessions=stays) for entry in base(model).chargers), plan=plan)
+    assert violations(changed) == []

@@ -50,7 +50,7 @@ def test_an_argument_goes_back_to_its_default_and_stays_there():
   - {id: loop, at: +9 h 46 min 1.234 s, do: station.reboot-loop, to: anna, with: {every: 431.7 s}, for: 10 min}
 """
     shrunk = smallest("ocpp16-strict", "registers-only-once", "nothing-before-acceptance", plan, server="csms")
-    assert {step.do: step.arguments for step in shrunk.scenario.plan} == {"server.hang": {}, "station.reboot-loop": {"every_ms": 300_000}}
+    assert [step.arguments for step in shrunk.scenario.plan if step.do == "station.reboot-loop"] == [{"every_ms": 300_000}]
 
 
 def test_steps_that_must_meet_are_moved_together_to_a_round_time():

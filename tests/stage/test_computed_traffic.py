@@ -283,3 +283,23 @@ def test_when_what_one_shard_catches_up_with_after_a_hang_tells_the_charger_of_a
     ends = [record.t for record in records_of(loaded) if isinstance(record, Recovery)]
     assert max(ends) < HOUR + 60_000
     assert not any(isinstance(record, Link) for record in records_of(loaded))
+
+
+@pytest.mark.parametrize("delay_ms", [4_000, 40_000])
+@pytest.mark.parametrize("kind", ["server.hang", "network.cut"])
+def test_when_what_a_far_server_was_sent_before_is_still_on_its_way_as_it_is_lost(kind, delay_ms):
+    """What follows on the same connection overtakes nothing, computed or not."""
+    whom = Targets(names=("anna",))
+    plan = (
+        Step(id="far", do="network.latency", at=Moment(offset_ms=HOUR), for_ms=2_000, to=whom, arguments={"delay_ms": delay_ms}),
+        Step(id="closed", do="station.unavailable", at=Moment(offset_ms=HOUR + 500), for_ms=30 * MINUTE, to=whom),
+        Step(id="lost", do=kind, at=Moment(offset_ms=HOUR + 2_100), for_ms=8_000, to=Targets() if kind == "server.hang" else whom),
+    )
+    strict = base("ocpp16-strict", hours=24)
+    model = strict.models["ocpp16-strict"]
+    eager = replace(model, link=replace(model.link, keepalive_ms=5_000, offline_after_ms=15_000, answer_timeout_ms=10_000))
+    loaded = replace(strict, models={"ocpp16-strict": eager}, duration_ms=2 * HOUR, plan=plan)
+    silent = any(isinstance(record, Link) and record.cause == "silence" for record in records_of(loaded))
+    assert silent == (delay_ms > 10_000)
+    agree(loaded)
+    agree_leg_by_leg(loaded)

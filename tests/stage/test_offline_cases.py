@@ -16,6 +16,7 @@ from random_plans import lines, records_of
 
 from harness import scenario
 from harness.check.judge import Judge
+from harness.check.result import CheckResult
 from harness.journal.records import Attempts, Command, Current, Discard, Failed, Fault, Ledger, Link, Message, Stay, Transaction
 from harness.stage.build import Windows, build
 from harness.stage.live.codec import Calendar
@@ -42,7 +43,7 @@ start: 2026-03-12 08:00
 zone: America/Los_Angeles
 duration: 10 h
 seed: 1
-server: csms
+server: {server}
 network: ethernet
 supply: {{voltage: 240 V}}
 models: {{{model}: {{{changes}}}}}
@@ -51,6 +52,9 @@ chargers:
   anna: {{tag: A1, {charger}}}
 plan:
 {plan}"""
+
+SERVERS = dict.fromkeys(("juicebox-40", "juicebox-v09u", "waybox"), "juicenet")
+"""What chargers talk to that do not speak OCPP."""
 
 COVERED: dict[str, str] = {}
 """Case → its test, as pytest names it."""
@@ -84,7 +88,7 @@ def stay(plug_in: str, leave: str = "13:00", needs: str = "30 kWh") -> str:
 
 
 def read(model: str, charger: str, plan: str = OUTAGE, changes: str = "") -> Scenario:
-    return scenario.loads(RUN.format(model=model, charger=charger, plan=plan, changes=changes), "case")
+    return scenario.loads(RUN.format(model=model, server=SERVERS.get(model, "csms"), charger=charger, plan=plan, changes=changes), "case")
 
 
 BEGINS = Current(t=0, ma=0, state="Available", reason="no-car", wh=0)
@@ -100,11 +104,15 @@ class Journal:
         for way in ({"simulate_all": True}, {"leg_by_leg": True}):
             assert lines(self.records) == lines(records_of(loaded, **way))
 
-    def verdict(self, check: str) -> str:
-        """What a check says of it."""
+    def results(self) -> dict[str, CheckResult]:
+        """What the checks say of it."""
         judge = Judge(self.loaded)
         judge.feed(self.records)
-        return next(result.verdict for result in judge.close(self.loaded.duration_ms) if result.name == check)
+        return {result.name: result for result in judge.close(self.loaded.duration_ms)}
+
+    def verdict(self, check: str) -> str:
+        """What a check says of it."""
+        return self.results()[check].verdict
 
     def of(self, kind: type) -> list[Any]:
         """The records of one kind."""
@@ -454,6 +462,108 @@ def test_one_that_loses_its_server_meanwhile_begins_anew(lost):
     assert [record.result for record in asked][-2:] == ["pending", "accepted"]
     assert run.back_at > clock(8, 50)
     assert run.verdict("reconnects-in-time") == "pass"
+
+
+TOLD = """\
+  - {id: pending, at: 08:20, do: server.pending, for: 2 h, with: {interval: 5 min}}
+  - {id: cut, at: 08:20, do: station.power-cut, to: anna, for: 1 min}
+"""
+CRASHED = """\
+  - {id: crash, at: 08:20, do: server.crash, for: 40 min}
+  - {id: cut, at: 08:30, do: station.power-cut, to: anna, for: 1 min}
+  - {id: pending, at: 09:00, do: server.pending, for: 2 h, with: {interval: 5 min}}
+"""
+ANSWERS_ERRORS = "  - {id: errors, at: 09:40, do: server.errors, for: 10 min}\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "amperage", "plan", "holds"),
+    [
+        ("juicebox-40", 10, TOLD, "current-within-limits"), ("juicebox-40", 10, TOLD + ANSWERS_ERRORS, "can-always-charge"),
+        ("juicebox-v09u", 10, TOLD, "current-within-limits"), ("waybox", 10, TOLD, "current-within-limits"),
+        ("juicebox-40", 10, CRASHED, "can-always-charge"), ("juicebox-40", 5, CRASHED, "settings-converge"),
+        ("juicebox-v09u", 32, CRASHED, "current-within-limits"),
+    ],
+)  # fmt: skip
+def test_the_amperage_that_it_is_told_with_the_answer_is_in_force_until_it_loses_its_server(model, amperage, plan, holds):
+    run = Journal(model, f"settings: {{amperage: {amperage} A}}, session: {stay('09:05', leave='16:00')}", plan)
+    told = [record.t for record in run.of(Command) if record.command == "amperage" and clock(8, 22) < record.t < clock(9, 30)]
+    assert told
+    assert all(record.result == "pending" for record in run.messages("registration")[:2])
+    assert run.at(max(told[-1], clock(9, 20))).ma == (0 if amperage < 6 else min(amperage * 1000, 27_500))
+    if plan.endswith(ANSWERS_ERRORS):
+        assert run.at(clock(9, 49)).ma == 27_500
+    results = run.results()
+    assert [name for name, result in results.items() if result.failed] == []
+    assert results[holds].met
+
+
+@pytest.mark.parametrize(("comes", "cancelled"), [("08:50", 1), ("09:20", 0)])
+def test_what_it_was_told_takes_the_place_of_its_offline_limit_from_then_on(comes, cancelled):
+    run = Journal("juicebox-v09u", f"settings: {{amperage: 32 A}}, session: {stay(comes)}", CRASHED)
+    told_at = next(record.t for record in run.of(Command) if record.command == "amperage" and record.t > clock(9))
+    assert clock(9) < told_at < clock(9, 20)
+    assert run.at(clock(9)).ma == (24_000 if cancelled else 0)
+    assert run.at(clock(9, 21)).ma == 27_500
+    result = run.results()["offline-limit-applies"]
+    assert (result.failed, result.cancelled) == (0, cancelled)
+
+
+@pytest.mark.parametrize(
+    ("lost_at", "then"), [("09:40", "  - {id: again, at: 09:40, do: station.power-cut, to: anna, for: 1 min}\n"), ("11:00", "")]
+)
+def test_what_it_is_told_so_applies_no_more_after_a_power_cut_or_in_a_later_outage(lost_at, then):
+    crash = f"  - {{id: crash, at: {lost_at}, do: server.crash, for: 1 h}}\n"
+    run = Journal("juicebox-v09u", f"settings: {{amperage: 10 A}}, session: {stay('09:05', leave='16:00')}", TOLD + crash + then)
+    assert run.at(clock(9, 39)).ma == 10_000
+    lost = clock(int(lost_at[:2]), int(lost_at[3:]))
+    alone = next(record for record in run.of(Current) if record.t > lost and record.ma)
+    assert alone.ma == 24_000
+    assert then or alone.t in [record.t for record in run.of(Link) if record.state == "offline"]  # as soon as it notices
+
+
+def test_one_that_is_put_off_and_told_nothing_keeps_to_its_offline_limit():
+    run = Journal("juicebox-v09u", f"session: {stay('08:50')}", CRASHED)
+    assert run.messages("registration")[0].result == "pending"
+    assert run.draws(clock(8, 51), run.back_at)
+    assert run.at(run.back_at - 1).ma == 24_000
+    assert run.results()["offline-limit-applies"].met
+
+
+CUT_AT_TEN = "  - {{id: cut, at: 10:00, do: station.power-cut, to: anna, for: {minutes} min}}\n"
+
+
+def test_it_asks_when_it_was_told_to_whatever_befalls_the_server_meanwhile():
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 30 min, with: {interval: 2 h}}\n"
+    errors = "  - {id: errors, at: 11:00, do: server.errors, for: 1 min}\n"
+    run = Journal("ocpp16-strict", "", pending + CUT_AT_TEN.format(minutes=1) + errors)
+    assert clock(12, 1) < run.back_at < clock(12, 2)
+    assert run.verdict("reconnects-in-time") == "pass"
+
+
+def test_of_two_causes_for_which_it_is_put_off_the_one_counts_that_asks_for_more_time():
+    """Together they do not ask for more."""
+    both = "".join(f"  - {{id: {name}, at: 10:00, do: server.pending, for: 30 min, with: {{interval: {told} min}}}}\n"
+                   for name, told in (("longer", 30), ("shorter", 20)))  # fmt: skip
+    run = Journal("ocpp16-strict", "", both + CUT_AT_TEN.format(minutes=28))
+    asked = run.messages("registration")
+    assert [record.result for record in asked] == ["pending", "accepted"]
+    assert 30 * MINUTE <= asked[1].t - asked[0].t < 31 * MINUTE
+    assert run.verdict("reconnects-in-time") == "pass"
+
+
+def test_it_is_told_whole_seconds():
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 5 min, with: {interval: 30.2 s}}\n"
+    run = Journal("ocpp16-strict", "", pending + CUT_AT_TEN.format(minutes=1))
+    first, second, *_ = run.messages("registration")
+    assert 0 <= second.sent - first.t - 31_000 < 1_000
+
+
+@pytest.mark.parametrize(("asks", "in_vain"), [("", True), (CUT_AT_TEN.format(minutes=1), False)])
+def test_a_step_that_meets_no_registration_has_changed_nothing(asks, in_vain):
+    pending = "  - {id: pending, at: 10:00, do: server.pending, for: 30 min}\n"
+    run = Journal("ocpp16-strict", "", pending + asks)
+    assert ("no-effect" in [record.edge for record in run.of(Fault) if record.step == "pending"]) == in_vain
 
 
 # What was taken out of service.

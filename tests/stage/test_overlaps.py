@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from random_plans import base, lines, records_of
 
-from harness.journal.records import Action, Attempts, Command, Fault, Link, Power, Server
+from harness.journal.records import Action, Attempts, Command, Current, Fault, Link, Power, Server
 from harness.values import DriverModel, Intervention, Moment, Quantiles, Scenario, Session, Step, Targets, Trigger
 
 SECOND = 1000
@@ -74,6 +74,13 @@ def test_a_driver_who_puts_the_plug_back_has_no_mains_while_the_breaker_is_open(
 def test_a_reboot_loop_restarts_the_station_no_more_once_it_is_over(minutes, restarts):
     loop = step("loop", "station.reboot-loop", HOUR, minutes * MINUTE, every_ms=5 * MINUTE)
     assert power(records_of(small(loop))) == [(HOUR + turn * 5 * MINUTE, "booting") for turn in range(restarts)]
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(70 * MINUTE, 80 * MINUTE), (2 * HOUR, 3 * HOUR + 30 * MINUTE)])
+def test_a_station_is_back_in_service_when_the_last_of_the_steps_ends_that_took_it_out(begins, ends):
+    long, other = step("long", "station.unavailable", HOUR, 2 * HOUR), step("other", "station.unavailable", begins, ends - begins)
+    records = records_of(small(long, other))
+    assert [(record.t, record.state) for record in of(records, Current)] == [(HOUR, "Unavailable"), (max(3 * HOUR, ends), "Available")]
 
 
 # The server.

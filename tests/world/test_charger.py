@@ -15,7 +15,7 @@ from harness.values import Memory, Period, PowerUp, Ratings, ServerLoss, Setting
 from harness.world.battery import UJ_PER_WH
 from harness.world.charger import LATE_AMPERAGE_MS, Charger
 from harness.world.link import NEVER
-from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command
+from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command, Request
 
 START_DELAY_MS = 5_000
 BOOT_MS = 20_000
@@ -625,6 +625,19 @@ def test_a_driver_who_was_refused_may_show_another_tag():
     assert bench.charger.ma == 27_500
 
 
+def test_out_of_service_it_neither_asks_for_a_tag_nor_begins_on_the_servers_word():
+    bench = asking(tag="")
+    charger = bench.charger
+    assert charger.set_availability(0, in_service=False)
+    charger.swiped(MINUTE, "found")
+    assert not charger.remote_start(2 * MINUTE, "boss")
+    assert bench.requests() == []
+    charger.set_availability(3 * MINUTE, in_service=True)
+    assert charger.remote_start(4 * MINUTE, "boss")
+    (request,) = bench.requests()
+    assert (request.action, request.tag) == ("authorise", "boss")
+
+
 def test_a_power_cut_while_the_server_is_asked_does_not_leave_the_car_waiting_for_the_answer():
     bench = asking("local-list")
     assert bench.take() == ["authorise"]
@@ -815,6 +828,33 @@ def test_a_refused_registration_is_a_failed_attempt():
     (request,) = bench.requests()
     bench.charger.answer(booted + 80, request, REJECTED)
     assert (bench.charger.link.state, bench.take()) == ("waiting", ["drop"])
+
+
+def asks_to_register(bench: Bench) -> tuple[int, Request]:
+    """Let the charger boot and ask to be accepted. Returns when it asked, and its request."""
+    booted = power_cycle(bench, 0)
+    bench.take()
+    bench.charger.attempt(booted)
+    (request,) = bench.requests()
+    return booted, request
+
+
+def test_one_that_is_refused_for_a_while_is_silent_for_as_long():
+    bench = Bench()
+    asked, request = asks_to_register(bench)
+    bench.charger.answer(asked + 80, request, Answer("rejected", interval_ms=HOUR))
+    assert (bench.charger.link.state, bench.charger.deadline) == ("waiting", asked + 80 + HOUR)
+
+
+def test_one_that_is_put_off_asks_again_on_the_same_connection_by_the_servers_clock():
+    bench = Bench()
+    bench.charger.clock_lost(0)
+    asked, request = asks_to_register(bench)
+    bench.charger.answer(asked + 80, request, Answer("pending", 3_000, interval_ms=HOUR))
+    assert (bench.charger.clock_set, bench.charger.clock_offset_ms) == (True, 3_000)
+    assert (bench.take(), bench.charger.deadline) == ([], asked + 80 + HOUR)
+    bench.until(asked + 80 + HOUR)
+    assert bench.take() == ["registration"]
 
 
 @pytest.mark.parametrize(("quirks", "stamp"), [((), 0), (("stamps-1970",), -EPOCH_MS)])

@@ -61,6 +61,24 @@ def test_a_half_open_connection_may_never_be_noticed():
     assert link.deadline() > 1000 * 365 * 86_400_000
 
 
+@pytest.mark.parametrize(("told_ms", "asks_at"), [(90_000, 91_000), (0, 11_000)])
+def test_a_registration_that_is_put_off_is_tried_again_when_the_server_says_or_after_the_least_wait(told_ms, asks_at):
+    link = link_with(backoff=STEADY_BACKOFF)
+    link.powered_up(0)
+    link.attempt(0)
+    link.put_off(1_000, told_ms)
+    assert (link.pending, link.asks_at, link.deadline()) == (True, asks_at, asks_at)
+
+
+@pytest.mark.parametrize(("not_before", "next_at"), [(0, 10_000), (4_000, 10_000), (60_000, 60_000)])
+def test_an_attempt_that_failed_is_followed_by_none_before_the_back_off_nor_before_the_server_wants_it(not_before, next_at):
+    link = link_with(backoff=STEADY_BACKOFF)
+    link.powered_up(0)
+    link.attempt(0)
+    link.attempt_failed(0, not_before=not_before)
+    assert (link.state, link.next_at) == ("waiting", next_at)
+
+
 def test_waits_double_up_to_a_bound_and_then_stay():
     link = link_with(backoff=STEADY_BACKOFF)
     link.lost(0)

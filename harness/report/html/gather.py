@@ -79,7 +79,7 @@ class Course(Drawn):
 
     __slots__ = (
         "affected", "blips", "connected", "deeds", "idle_at", "idle_for", "index", "kind", "last_in", "longest_ms", "lost_at",
-        "name", "needs_wh", "open_wh", "outages", "short_wh", "stays", "steps", "stuck", "took_wh", "tx_wh", "unseen", "waiting",
+        "name", "needs_wh", "open_wh", "outages", "passed", "short_wh", "stays", "steps", "stuck", "took_wh", "tx_wh", "unseen", "waiting",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str) -> None:
@@ -103,6 +103,8 @@ class Course(Drawn):
         self.connected = False
         self.affected = False
         """The car that is connected has lived through an outage."""
+        self.passed = 0
+        """Stays that ended in the present outage, of which nobody knows yet whether it is a blip."""
         self.stays = 0
         self.needs_wh = self.took_wh = self.short_wh = 0
         self.open_wh: dict[int, int] = {}
@@ -206,7 +208,8 @@ class Gatherer:
         self.courses = {name: Course(index, name) for index, name in enumerate(names)}
         self.bins = Bins(scenario.duration_ms)
         width_ms = self.width_ms = self.bins.width_ms
-        self.count = -(-scenario.duration_ms // width_ms)
+        self.count = self.known = -(-scenario.duration_ms // width_ms)
+        """How many bins there are, and of how many anything is known: of a run that was cut off not of all."""
         self._late_ms = {
             name: scenario.models[entry.model].link.answer_timeout_ms for entry in scenario.chargers for name in entry.members()
         }  # fmt: skip
@@ -292,7 +295,7 @@ class Gatherer:
         course.came_wh = course.wh
         course.connected = True
         course.idle_at = record.t
-        course.affected = course.lost_at >= 0
+        course.affected = False
         self.sessions += 1
 
     def _stay(self, course: Course, record: Stay) -> None:
@@ -305,7 +308,10 @@ class Gatherer:
         course.took_wh += record.wh
         if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
             course.short_wh += record.needs_wh - record.wh
-        self.sessions_affected += course.affected or course.lost_at >= 0
+        if course.affected:
+            self.sessions_affected += 1
+        elif course.lost_at >= 0:
+            course.passed += 1
 
     def _loss(self, course: Course, record: Loss) -> None:
         self._idle_until(course, record.t)
@@ -316,8 +322,15 @@ class Gatherer:
         course.lost_at = -1
         if record.blip:
             course.blips += 1
+            course.passed = 0
             return
-        course.outages.append((record.since, record.t))
+        self._outage(course, record.since, record.t)
+
+    def _outage(self, course: Course, since: int, until: int) -> None:
+        """It was no blip: those who lived through it are counted."""
+        course.outages.append((since, until))
+        self.sessions_affected += course.passed
+        course.passed = 0
         course.affected = course.affected or course.connected
 
     def _unseen(self, course: Course, record: Unseen) -> None:
@@ -420,11 +433,12 @@ class Gatherer:
     def close(self, end_ms: int) -> None:
         """The run is over, or was cut off, at ``end_ms``."""
         self.end_ms = end_ms
+        self.known = max(1, -(-end_ms // self.width_ms))
         for course in self.courses.values():
             self._idle_until(course, end_ms)
             if course.lost_at >= 0:
-                course.outages.append((course.lost_at, end_ms))
-                self.sessions_affected += course.connected
+                self._outage(course, course.lost_at, end_ms)
+            self.sessions_affected += course.connected and course.affected
             course.longest_ms = max((ends - begins for begins, ends in course.outages), default=0)
         for shard, (begins, state) in self._server_since.items():
             self.servers[shard].append(Span(begins, end_ms, state))
@@ -444,15 +458,31 @@ class Gatherer:
 
     def states(self) -> dict[str, list[int]]:
         """Kind of state → how many chargers are in it, at the beginning of each bin."""
-        return {kind: list(accumulate(turns))[: self.count] for kind, turns in self._turns.items()}
+        return {kind: list(accumulate(turns))[: self.known] for kind, turns in self._turns.items()}
+
+    def least_online(self) -> list[int]:
+        """The fewest chargers that took themselves to be online in each bin."""
+        return [least for least, _ in self.online.bins(self.known)]
+
+    def most_queued(self) -> list[int]:
+        """The most messages of transactions that waited in each bin."""
+        return [most for _, most in self.queue.bins(self.known)]
+
+    def kw(self, wh: Sequence[int]) -> list[float]:
+        """Energy of bins as their power, on the average."""
+        return [each * 3600 / spent_ms for each, spent_ms in zip(wh, self._spent_ms(), strict=False)]
 
     def tries_per_s(self) -> list[float]:
         """Attempts to reach the server in each bin, per second on the average."""
-        return [tries * 1000 / self.width_ms for tries in self._tries[: self.count]]
+        return [tries * 1000 / spent_ms for tries, spent_ms in zip(self._tries, self._spent_ms(), strict=False)]
+
+    def _spent_ms(self) -> list[int]:
+        """How much of each bin the run has spent: of the last one perhaps a part."""
+        return [min(self.width_ms, max(1, self.end_ms - place * self.width_ms)) for place in range(self.known)]
 
     def met_per_s(self) -> list[int]:
         """The most chargers that the server met anew within one second of each bin."""
-        return self._met[: self.count]
+        return self._met[: self.known]
 
     def at_stake_wh(self) -> tuple[int, int]:
         """Energy of transactions of which a message was given up, and of those of which one still waits."""

@@ -9,10 +9,10 @@
 
   const clock = (unit) => {
     const seconds = unit * run.unit;
-    const offset = run.offsets.reduce((found, [since, is]) => (seconds >= since ? is : found), 0);
+    const [, offset, zone] = run.offsets.filter(([since]) => seconds >= since).pop();
     const local = new Date((run.start + seconds + offset) * 1000);
-    const day = run.width * run.unit > 7 * 86400 ? `${local.getUTCDate()} ${months[local.getUTCMonth()]}` : days[local.getUTCDay()];
-    return `${day} ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}`;
+    const day = run.dated ? `${local.getUTCDate()} ${months[local.getUTCMonth()]}` : days[local.getUTCDay()];
+    return `${day} ${two(local.getUTCHours())}:${two(local.getUTCMinutes())}:${two(local.getUTCSeconds())}${zone}`;
   };
 
   /* What a lane or a plot shows at a moment: where that stretch begins and ends, and its words. */
@@ -29,7 +29,7 @@
       return { begins, ends, text: `${name}, ${clock(begins)} to ${clock(ends)}\n${words}${away}` };
     }
     const [name, unit, heads, ...values] = run.series[Number(handle.dataset.plot)];
-    const bin = run.bin / run.unit, place = Math.min(Math.floor(x / bin), values[0].length - 1);
+    const bin = run.bin / run.unit, place = Math.floor(x / bin);
     const words = heads.map((head, each) => `${head}: ${values[each][place] ?? "–"} ${unit}`).join("\n");
     return { begins: place * bin, ends: Math.min((place + 1) * bin, run.width), text: `${name}, ${clock(place * bin)}\n${words}` };
   };

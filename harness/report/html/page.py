@@ -42,7 +42,7 @@ def render(outcome: Outcome, gathered: Gatherer, twin_wh: Sequence[int] = (), ch
     body = first.screen(outcome, gathered, clock, changed) + "".join(
         tag("section", tag("h2", say(title)) + content, id=id_) for id_, title, content in sections if content
     )
-    return document(scenario.title or scenario.name, body + timeline.data(), script=True)
+    return document(scenario.title or scenario.name, body + timeline.data(), script="page.js")
 
 
 def _pins(failures: list[CheckResult], clock: Clock, duration_ms: int) -> dict[str, str]:

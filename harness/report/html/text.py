@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from harness.report.escape import printable
+
 MOST_LETTERS = 300
 """What is longer is cut, visibly."""
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""Control characters, marks that turn the direction of the text around them, and what is no character at all."""
-
-
 _MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 
 
 def plain(text: object, most: int = MOST_LETTERS) -> str:
     """The text without what cannot be printed or would disturb what stands beside it; not yet fit for markup."""
-    shown = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\r\n", "\n"))
+    shown = printable(str(text).replace("\r\n", "\n"))
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 

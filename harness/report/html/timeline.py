@@ -18,6 +18,7 @@ from harness.zones import zone
 MOST_LANES = 40
 """So many chargers have a lane each; of more, those that failed and the extreme ones have."""
 EXTREMES = 24
+_DAY_MS = 86_400_000
 _TICKS_MS = tuple(minutes * 60_000 for minutes in (1, 5, 15, 30, 60, 180, 360, 720, 1440, 2880, 10080))
 _LABELS_WIDE = 8
 """So many labels fit beside each other without zoom."""
@@ -107,6 +108,7 @@ class Timeline:
             for each in gathered.course_of(course):
                 current = format_current(each.ma) if each.ma else "no current"
                 yield each.begins, each.ends, CLASSES[each.state], f"{each.state}, {current}: {REASONS[each.reason]}"
+            yield from self._unknown()
 
         away = "".join(f"M{self._x(begins)} 8h{max(1, self._x(ends) - self._x(begins))}v2H{self._x(begins)}z" for begins, ends in outages)
         inner = f'<path class="away" d="{away}"/>' if away else ""
@@ -125,8 +127,8 @@ class Timeline:
         rows = []
         for shard, spans in self.gathered.servers.items():
             label = "server" if len(self.gathered.servers) == 1 else f"server, shard {shard}"
-            told = ((span.begins, span.ends, f"server-{span.name}", f"the server is {span.name}") for span in spans)
-            rows.append(self._lane(label, told))
+            told = [(span.begins, span.ends, f"server-{span.name}", f"the server is {span.name}") for span in spans]
+            rows.append(self._lane(label, (*told, *self._unknown())))
         return "".join(rows)
 
     def tariffs(self) -> str:
@@ -159,18 +161,25 @@ class Timeline:
 
     def _acting(self, span: Span) -> list[tuple[int, int, str, str]]:
         lasted = f" for {format_duration_ms(span.ends - span.begins)}" if span.ends > span.begins else ""
-        least_ms = max(self.unit_ms, self.end_ms // 300)  # what is shorter would not be seen
+        ends = max(span.ends, span.begins + max(self.unit_ms, self.end_ms // 300))  # what is shorter would not be seen
+        known = self.gathered.end_ms
+        over = [(ends, known, "none", f"{span.note} is over")] if ends < known else []
         return [
-            (0, span.begins, "none", f"{span.note} has not begun"),
-            (span.begins, max(span.ends, span.begins + least_ms), "fault", f"{span.note} acts{lasted}"),
-            (max(span.ends, span.begins + least_ms), self.end_ms, "none", f"{span.note} is over"),
-        ]
+            (0, span.begins, "none", f"{span.note} has not begun"), (span.begins, ends, "fault", f"{span.note} acts{lasted}"), *over,
+            *self._unknown(ends),
+        ]  # fmt: skip
+
+    def _unknown(self, since: int = 0) -> list[tuple[int, int, str, str]]:
+        """The rest of a lane that nothing tells of: of a run that was cut off."""
+        begins = max(since, self.gathered.end_ms)
+        return [(begins, self.end_ms, "none", "nothing is known: the journal ends before")] if begins < self.end_ms else []
 
     # Plots.
 
     def _plot(self, label: str, unit: str, top: float, content: str, series: Mapping[str, Sequence[float]], *, keys: bool = True) -> str:
         """A row with a plot whose upper edge is ``top``, with a key for each series unless its colours are told elsewhere."""
-        picture = f'<svg viewBox="0 0 {len(next(iter(series.values())))} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        wide = self.end_ms / self.gathered.width_ms  # the last bin may not be a whole one
+        picture = f'<svg viewBox="0 0 {wide:.6g} {_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
         heads = [plain(word) for word in series]
         self.series.append([plain(label), unit, heads, *([_rounded(value) for value in values] for values in series.values())])
         handle = tag(
@@ -186,18 +195,16 @@ class Timeline:
     def plots(self) -> str:
         """Power and twin, chargers by state and online, the queue, and the way back."""
         gathered = self.gathered
-        hours = gathered.width_ms / 3_600_000
-        power = [wh / 1000 / hours for wh in gathered.bins.wh()]
-        twin = [wh / 1000 / hours for wh in self.twin_wh][: len(power)]
+        power, twin = gathered.kw(gathered.bins.wh()), gathered.kw(self.twin_wh)
         top = _nice(max([*power, *twin, 0.001]))
         content = self._dear() + _area(power, top, "a0") + (_line(twin, top, "l1") if twin else "")
         series = {"with the faults": power} | ({"without (twin)": twin} if twin else {})
         rows = [self._plot("power of all chargers", "kW", top, content, series)]
         rows += [self._density()] if len(gathered.courses) > 1 else []
         count = len(gathered.courses)
-        least = [low for low, _ in gathered.online.bins(gathered.count)]
+        least = gathered.least_online()
         rows.append(self._plot("online, by their own view", "", count, _area(least, count, "a2"), {"at the least": least}))
-        queue = [high for _, high in gathered.queue.bins(gathered.count)]
+        queue = gathered.most_queued()
         top = _nice(max([*queue, 1]))
         rows.append(self._plot("transaction messages that wait", "", top, _area(queue, top, "a3"), {"at the most": queue}))
         tries, met = gathered.tries_per_s(), gathered.met_per_s()
@@ -213,7 +220,7 @@ class Timeline:
         """All chargers by state, one upon the other."""
         states = self.gathered.states()
         count = len(self.gathered.courses)
-        below = [0] * self.gathered.count
+        below = [0] * self.gathered.known
         content = ""
         for kind in ("charging", "held", "waiting", "full", "off", "free"):
             above = [low + more for low, more in zip(below, states[kind], strict=True)]
@@ -256,32 +263,41 @@ class Timeline:
 
     def _moments(self, every_ms: int) -> list[int]:
         """Round moments of the local day."""
-        if every_ms < 86_400_000:
-            return sorted({
-                midnight + offset for midnight, length, _ in self.scenario.local_days for offset in range(0, length, every_ms)
-                if 0 <= midnight + offset < self.end_ms
-            })  # fmt: skip
+        if every_ms < _DAY_MS:
+            return sorted({t for day in self.scenario.local_days for t in self._moments_of(day, every_ms) if 0 <= t < self.end_ms})
         days = [midnight for midnight, _, _ in self.scenario.local_days if 0 <= midnight < self.end_ms]
-        return days[:: every_ms // 86_400_000]
+        return days[:: every_ms // _DAY_MS]
+
+    def _moments_of(self, day: tuple[int, int, int], every_ms: int) -> Iterable[int]:
+        """The moments of a local day whose time of day is a multiple: where the clocks are changed, some never come, and some twice."""
+        midnight, length_ms, _ = day
+        walls = range(0, _DAY_MS, every_ms)
+        if length_ms == _DAY_MS:
+            return [midnight + wall for wall in walls]
+        shift_ms = length_ms - _DAY_MS
+        both = ((midnight + wall + shifted, wall) for wall in walls for shifted in (0, shift_ms))
+        return [t for t, wall in both if midnight <= t < midnight + length_ms and self.clock.wall_ms(t) == wall]
 
     def data(self) -> str:
         """What the page's script tells on hover and by the keyboard."""
         start = datetime.fromisoformat(self.scenario.start)
         local = zone(self.scenario.zone)
-        offsets: list[list[int]] = []
+        offsets: list[tuple[int, int, str]] = []
         for t in (0, *(midnight for midnight, _, _ in self.scenario.local_days if 0 < midnight < self.end_ms), self.end_ms):
             moment = (start + timedelta(milliseconds=t)).astimezone(local)
             offset = moment.utcoffset()
             assert offset is not None
             seconds = round(offset.total_seconds())
             if not offsets or offsets[-1][1] != seconds:
-                offsets.append([self._change(t, seconds) // 1000 if offsets else 0, seconds])
+                name = f" {moment:%Z}" if self.clock.named else ""
+                offsets.append((self._change(t, seconds) // 1000 if offsets else 0, seconds, name))
         spans = [
             [[number for begins, ends in each for number in (begins // self.unit_ms, -(-ends // self.unit_ms))] for each in both]
             for both in ((course.outages, course.unseen) for course in self._shown)
         ]  # fmt: skip
         return data("run", {
-            "start": round(start.timestamp()), "offsets": offsets, "unit": self.unit_ms // 1000, "width": self.width,
+            "start": round(start.timestamp()), "dated": self.clock.dated, "offsets": offsets,
+            "unit": self.unit_ms // 1000, "width": self.width,
             "meanings": [words for _, words in self._meanings], "lanes": self.lanes, "first": self._first, "spans": spans,
             "focus": self._focus(), "series": self.series, "bin": self.gathered.width_ms // 1000, "zooms": ZOOMS,
         })  # fmt: skip
@@ -295,7 +311,7 @@ class Timeline:
         """When in the day before this moment the clocks were changed."""
         start = datetime.fromisoformat(self.scenario.start)
         local = zone(self.scenario.zone)
-        low, high = max(0, before_ms - 2 * 86_400_000) // 60_000, before_ms // 60_000
+        low, high = max(0, before_ms - 2 * _DAY_MS) // 60_000, before_ms // 60_000
         while low < high:
             middle = (low + high) // 2
             offset = (start + timedelta(minutes=middle)).astimezone(local).utcoffset()

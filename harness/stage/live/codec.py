@@ -112,6 +112,15 @@ class Served(NamedTuple):
     """By which OCPP 2.0.1 tells the transaction that begins so."""
 
 
+class RemoteStart(NamedTuple):
+    """The server's request for a transaction, which the charger has accepted."""
+
+    id: int | None
+    """Its own, in OCPP 2.0.1."""
+    tag: str
+    plug_in: int
+
+
 class ChargerEnd:
     """What a charger says and hears in one version of OCPP."""
 
@@ -122,8 +131,8 @@ class ChargerEnd:
     def __init__(self, charger: Charger, calendar: Calendar) -> None:
         self.charger = charger
         self.calendar = calendar
-        self.remote_start_id: int | None = None
-        """Of the server's request by which the next transaction begins."""
+        self.remote_start: RemoteStart | None = None
+        """The server's request by which the next transaction begins, unless the server does not accept its tag."""
         self.tag = charger.kit.tag
         """What the driver shows; empty: nothing."""
 
@@ -142,7 +151,10 @@ class ChargerEnd:
         if "currentTime" in payload:
             offset_ms = self.calendar.ms(payload["currentTime"]) - (now + request.sent) // 2
         result = _RESULTS.get(self.status(payload), "rejected")
-        return Answer(result, offset_ms, interval_ms=payload.get("interval", 0) * 1000 if result != "accepted" else 0)
+        if request.action == "authorise" and result != "accepted":
+            self.remote_start = None
+        # An interval below zero says nothing, like 0.
+        return Answer(result, offset_ms, interval_ms=max(0, payload.get("interval", 0)) * 1000 if result != "accepted" else 0)
 
     def status(self, payload: Payload) -> str:
         """The status of a CALLRESULT; one that has none accepts."""

@@ -106,8 +106,9 @@ class ChargerEnd(codec.ChargerEnd):
         if begins:
             self._plug_ins[info["transactionId"]] = request.plug_in
             self._charging = info["chargingState"] = _CHARGING.get(self.charger.last_state, "EVConnected")
-            if self.remote_start_id is not None:
-                self._remote_starts[request.tx], self.remote_start_id = self.remote_start_id, None
+            asked, self.remote_start = self.remote_start, None
+            if asked is not None and asked.id is not None and (asked.tag, asked.plug_in) == (request.tag, request.plug_in):
+                self._remote_starts[request.tx] = asked.id
             trigger = "Authorized" if request.tag or self.tag else "CablePluggedIn"
             if request.tx in self._remote_starts:
                 trigger, info["remoteStartId"] = "RemoteStart", self._remote_starts[request.tx]

@@ -22,7 +22,7 @@ from harness.stage.errors import ExperimentError
 from harness.stage.live import approach, commands, frames, ocpp201
 from harness.stage.live.chargers import ChargerSide
 from harness.stage.live.clock import LiveClock
-from harness.stage.live.codec import Payload
+from harness.stage.live.codec import Payload, RemoteStart
 from harness.stage.live.frames import Frame, FrameError
 from harness.stage.live.lines import Line, Sent
 from harness.stage.live.options import Live
@@ -330,7 +330,8 @@ class TargetStage(ChargerSide):
             charger = port.charger
             done = charger.remote_start(now, served.tag) if served.remote == "start" else charger.remote_stop(now)
             payload = {**payload, "status": "Accepted" if done else "Rejected"}
-            end.remote_start_id = served.remote_start_id if done else None
+            if done and served.remote == "start":
+                end.remote_start = RemoteStart(served.remote_start_id, served.tag, charger.plug_in)
         if served.in_service is not None:
             at_once = port.charger.set_availability(now, in_service=served.in_service)
             payload = {**payload, "status": "Accepted" if at_once else "Scheduled"}

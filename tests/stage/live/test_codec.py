@@ -12,7 +12,7 @@ import harness
 from harness.journal.records import Record
 from harness.stage.build import Windows, build
 from harness.stage.live import frames, ocpp16, ocpp201
-from harness.stage.live.codec import Calendar, ChargerEnd, ServerEnd
+from harness.stage.live.codec import Calendar, ChargerEnd, RemoteStart, ServerEnd
 from harness.stage.live.frames import OCPP16, OCPP201, FrameError
 from harness.stage.plan import Cast
 from harness.world.charger import Charger
@@ -53,7 +53,8 @@ class Version:
 
     def ends(self) -> tuple[ChargerEnd, ServerEnd]:
         numbers = iter(range(100, 200))
-        return self.charger_end(charger(), CALENDAR), self.server_end(CALENDAR, 40_000, lambda: next(numbers))
+        made = charger()
+        return self.charger_end(made, CALENDAR), self.server_end(CALENDAR, made.model, lambda: next(numbers))
 
     def told(self, at_charger: ChargerEnd, one: Request) -> frames.Frame:
         """A request's last frame, over the wire."""
@@ -126,6 +127,17 @@ def test_a_registration_that_is_not_accepted_says_when_to_ask_again(version, tol
     reply = version.answered(at_server, registration, version.told(at_charger, registration), told)
     heard = at_charger.answer(registration, reply.payload, NOW)
     assert (heard.result, heard.interval_ms) == (told.result, told.interval_ms)
+    heartbeat_ms = charger().model.link.keepalive_ms
+    assert reply.payload["interval"] * 1000 == (heartbeat_ms if told is ACCEPTED else told.interval_ms)
+
+
+@in_each_version
+@pytest.mark.parametrize(("interval", "heard_ms"), [(-5, 0), (0, 0), (5, 5_000)])
+@pytest.mark.parametrize("status", ["Pending", "Rejected"])
+def test_an_interval_below_zero_counts_as_none(version, status, interval, heard_ms):
+    at_charger, _ = version.ends()
+    reply = {"status": status, "currentTime": CALENDAR.text(NOW), "interval": interval}
+    assert at_charger.answer(request("registration"), reply, NOW).interval_ms == heard_ms
 
 
 @in_each_version
@@ -247,12 +259,27 @@ def test_what_happened_offline_says_so(offline):
 
 def test_a_transaction_that_the_server_began_names_its_request_also_when_told_again():
     at_charger, _ = VERSIONS["2.0.1"].ends()
-    at_charger.remote_start_id = 41
-    first, again = (at_charger.calls(START_OF_1, NOW)[0][1] for _ in range(2))
+    at_charger.remote_start = RemoteStart(41, "boss", 1)
+    started = request("transaction-start", tx=1, wh=1_200, tag="boss")
+    first, again = (at_charger.calls(started, NOW)[0][1] for _ in range(2))
     assert first["triggerReason"] == again["triggerReason"] == "RemoteStart"
     assert first["transactionInfo"]["remoteStartId"] == again["transactionInfo"]["remoteStartId"] == 41
     (ended,) = at_charger.calls(request("transaction-end", tx=1, reason="Remote"), NOW)
     assert (ended[1]["triggerReason"], ended[1]["transactionInfo"]["stoppedReason"]) == ("RemoteStop", "Remote")
+    (next_,) = at_charger.calls(request("transaction-start", tx=2, tag="boss"), NOW)
+    assert "remoteStartId" not in next_[1]["transactionInfo"]
+
+
+@pytest.mark.parametrize(("answer", "tag", "plug_in"), [("Invalid", "boss", 1), ("", "driver", 1), ("", "boss", 2)])
+def test_a_transaction_that_the_server_asked_for_in_vain_lends_its_name_to_no_other(answer, tag, plug_in):
+    """Its tag was refused, or its answer never came and another driver's transaction, or another car's, is the next."""
+    at_charger, _ = VERSIONS["2.0.1"].ends()
+    at_charger.remote_start = RemoteStart(41, "boss", 1)
+    if answer:
+        at_charger.answer(request("authorise", tag="boss"), {"idTokenInfo": {"status": answer}}, NOW)
+    (call,) = at_charger.calls(request("transaction-start", tx=1, tag=tag, plug_in=plug_in), NOW)
+    assert call[1]["triggerReason"] == "Authorized"
+    assert "remoteStartId" not in call[1]["transactionInfo"]
 
 
 # Commands.

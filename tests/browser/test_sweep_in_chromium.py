@@ -1,0 +1,89 @@
+"""The page of a sweep in a real Chromium: no requests, the figures of cells on hover and by the keyboard, axe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from msgspec.structs import replace
+
+from harness.report.html.sweep import render
+from harness.search.grid import Axis, Cell, Grid
+
+HOURS = tuple(f"{17 + half // 2}:{30 * (half % 2):02d}" for half in range(14))
+
+
+def grid() -> Grid:
+    x = Axis(path="plan.crash.at", values=HOURS, labels=HOURS, title="when crash begins (local time)", says="crash begins at {}")
+    y = Axis(path="plan.crash.for", values=("1 h", "2 h", "4 h"), labels=("1 h", "2 h", "4 h"), title="how long crash lasts (hours)",
+             says="lasts {}")  # fmt: skip
+    rows = [[Cell(values=tuple(float(row * column + seed - 4) for seed in range(3))) for column in range(14)] for row in range(3)]
+    rows[2][5] = Cell(values=(50.0, 51.0, 52.0))
+    return Grid(
+        name="street", title="A street", metric="undelivered_energy", unit="kWh", says="Energy that was not had.", worse="higher",
+        difference=True, x=x, y=y, seeds=(1, 2, 3), rows=tuple(map(tuple, rows)), command="harness sweep street",
+        look="harness run street", harness="9.9",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def page(opened, tmp_path):
+    file: Path = tmp_path / "sweep.html"
+    file.write_bytes(render(grid()))
+    return opened.go(file)
+
+
+def tip(locator) -> str:
+    return locator.evaluate("cell => getComputedStyle(cell, '::after').content")
+
+
+def test_it_opens_without_a_request_or_a_complaint(opened, page):
+    assert len(opened.requests) == 1
+    assert opened.complaints == []
+    assert page.locator(".headline").inner_text().startswith("It hurts most where crash begins at 19:30 and lasts 4 h: undelivered energy")
+
+
+def test_pointing_at_a_cell_shows_its_figures(page):
+    cell = page.locator("table.heat tbody tr").nth(1).locator("td").nth(3)
+    cell.hover()
+    assert "18:30, 2 h: 0 kWh (95 % interval" in tip(cell)
+
+
+def test_the_arrow_keys_go_from_the_worst_cell_to_the_others(page):
+    page.locator("td.worst").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    focused = page.locator("td:focus")
+    assert focused.get_attribute("aria-label").startswith("20:00, 2 h: +3 kWh")
+    assert "20:00, 2 h" in tip(focused)
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert page.locator("td:focus").get_attribute("aria-label").startswith("23:30, 2 h")
+
+
+def test_the_worst_cell_is_the_reddest(page):
+    cells = page.locator("table.heat td")
+    colours = cells.evaluate_all("cells => cells.map(cell => getComputedStyle(cell).backgroundColor)")
+    worst = page.locator("td.worst").evaluate("cell => getComputedStyle(cell).backgroundColor")
+    assert colours.count(worst) == 1
+
+
+def test_a_wide_grid_scrolls_by_itself_on_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(opened, page, scheme):
+    opened.page.emulate_media(color_scheme=scheme)
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found] == []
+
+
+def test_a_sweep_without_a_worst_cell_opens_too(opened, tmp_path):
+    flat = replace(grid(), rows=tuple(tuple(Cell(values=(0.0, 0.0, 0.0)) for _ in HOURS) for _ in range(3)))
+    (tmp_path / "flat.html").write_bytes(render(flat))
+    page = opened.go(tmp_path / "flat.html")
+    assert page.locator("td.worst").count() == 0
+    assert page.locator("td[tabindex='0']").count() == 1
