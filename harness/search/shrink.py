@@ -138,15 +138,29 @@ def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
-    """Without one of the chargers, or with half of a crowd."""
+    """Without one of the chargers, its steps gone with it or handed to another; or with half of a crowd."""
     for entry in scenario.chargers:
         if len(scenario.chargers) > 1:
             yield _without(scenario, entry)
+            for heir in scenario.chargers:
+                if heir is not entry and not heir.count:
+                    yield _without(_handed(scenario, entry, heir), entry)
         if entry.count > 1:
             smaller = replace(entry, count=entry.count // 2)
             gone = set(entry.members()) - set(smaller.members())
             if not gone & _named(scenario):
                 yield replace(scenario, chargers=tuple(smaller if each is entry else each for each in scenario.chargers))
+
+
+def _handed(scenario: Scenario, entry: Chargers, heir: Chargers) -> Scenario:
+    """The steps that are aimed at an entry are aimed at another, too."""
+    gone = {entry.name, *entry.members()}
+
+    def handed(step: Step) -> Step:
+        names = tuple(dict.fromkeys((*step.to.names, heir.name)))
+        return replace(step, to=replace(step.to, names=names)) if gone & set(step.to.names) else step
+
+    return replace(scenario, plan=tuple(handed(step) for step in scenario.plan))
 
 
 def _named(scenario: Scenario) -> set[str]:
@@ -196,16 +210,18 @@ def _no_circuits(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _plainer_chargers(scenario: Scenario) -> Iterator[Scenario]:
-    """Without settings, and without time-of-use charging."""
+    """Without settings, without time-of-use charging, and without a tag."""
     for entry in scenario.chargers:
         if entry.settings != Settings():
             yield _with(scenario, entry, replace(entry, settings=Settings()))
         if entry.tou is not None:
             yield _with(scenario, entry, replace(entry, tou=None))
+        if entry.tag:
+            yield _with(scenario, entry, replace(entry, tag=""))
 
 
 def _plainer_steps(scenario: Scenario) -> Iterator[Scenario]:
-    """Steps with fewer targets, of a plainer kind, and with the arguments that they have by default."""
+    """Steps with fewer targets, at the whole server, of a plainer kind, and with the arguments that they have by default."""
     for place, step in enumerate(scenario.plan):
         if len(step.to.names) > 1:
             for name in step.to.names:
@@ -238,21 +254,23 @@ def _shorter_steps(scenario: Scenario) -> Iterator[Scenario]:
             for lasts_ms in _LENGTHS_MS:
                 if lasts_ms < step.for_ms:
                     yield _stepping(scenario, place, replace(step, for_ms=lasts_ms))
-            for rounded_ms in _rounder(step.for_ms):
-                yield _stepping(scenario, place, replace(step, for_ms=rounded_ms))
-        for key, value in step.arguments.items():
-            if key.endswith("_ms") and isinstance(value, int):
+            if step.for_ms not in _LENGTHS_MS:  # else the two would take turns for ever
+                for rounded_ms in _rounder(step.for_ms):
+                    yield _stepping(scenario, place, replace(step, for_ms=rounded_ms))
+        for argument in KINDS[step.do].arguments:
+            value = step.arguments.get(argument.key)
+            if argument.key.endswith("_ms") and isinstance(value, int) and value != argument.default:
                 for rounded_ms in _rounder(value):
-                    yield _stepping(scenario, place, replace(step, arguments={**step.arguments, key: rounded_ms}))
+                    yield _stepping(scenario, place, replace(step, arguments={**step.arguments, argument.key: rounded_ms}))
 
 
 def _rounder(value_ms: int) -> Iterator[int]:
-    """The value rounded to more than it is, the roundest first; only what is rounder than it is."""
+    """The value rounded to more than it is, the roundest first, but at most doubled; only what is rounder than it is."""
     for unit_ms in _ROUND_MS:
         if value_ms % unit_ms == 0:
             return
         for rounded_ms in (value_ms // unit_ms * unit_ms, -(-value_ms // unit_ms) * unit_ms):
-            if rounded_ms > 0:
+            if 0 < rounded_ms * value_ms <= 2 * value_ms * value_ms:  # a negative one stays negative
                 yield rounded_ms
 
 
@@ -274,11 +292,45 @@ def _rounder_stays(stay: Session) -> Iterator[Session]:
     for plug_in_ms in _rounder(stay.plug_in_ms):
         if plug_in_ms < stay.leave_ms:
             yield replace(stay, plug_in_ms=plug_in_ms)
-    for lasts_ms in _rounder(stay.leave_ms - stay.plug_in_ms):
+    lasts = stay.leave_ms - stay.plug_in_ms
+    for lasts_ms in (*(hours * HOUR_MS for hours in (1, 2, 4, 8) if hours * HOUR_MS < lasts), *_rounder(lasts)):
         yield replace(stay, leave_ms=stay.plug_in_ms + lasts_ms)
     for needs_wh in _NEEDS_WH:
         if needs_wh < stay.needs_wh and stay.needs_wh not in _NEEDS_WH:
             yield replace(stay, needs_wh=needs_wh)
+
+
+def _sooner(scenario: Scenario) -> Iterator[Scenario]:
+    """All that happens sooner by some hours; or the steps alone, or with the stays, so much that the first is at a round time: what has to
+    happen together can only be moved together."""
+    steps_at = [step.at.offset_ms for step in scenario.plan if step.at is not None and not step.at.step]
+    first_ms = min([*steps_at, *(stay.plug_in_ms for entry in scenario.chargers for stay in entry.sessions)], default=0)
+    hours = first_ms // HOUR_MS
+    for sooner in (hours, hours // 2, 1) if hours else ():
+        if sooner:
+            yield _moved(scenario, sooner * HOUR_MS, stays=True)
+    for unit_ms in _ROUND_MS:
+        by_ms = min(steps_at, default=0) % unit_ms
+        if by_ms:
+            yield _moved(scenario, by_ms, stays=False)
+        if 0 < by_ms <= first_ms:
+            yield _moved(scenario, by_ms, stays=True)
+
+
+def _moved(scenario: Scenario, by_ms: int, *, stays: bool) -> Scenario:
+    """The steps sooner by ``by_ms``, and with them the stays."""
+    steps = tuple(
+        step if step.at is None or step.at.step else replace(step, at=replace(step.at, offset_ms=step.at.offset_ms - by_ms))
+        for step in scenario.plan
+    )
+    chargers = tuple(
+        replace(
+            entry,
+            sessions=tuple(replace(stay, plug_in_ms=stay.plug_in_ms - by_ms, leave_ms=stay.leave_ms - by_ms) for stay in entry.sessions),
+        )
+        for entry in scenario.chargers
+    )
+    return replace(scenario, plan=steps, chargers=chargers if stays else scenario.chargers)
 
 
 def _shorter_run(scenario: Scenario) -> Iterator[Scenario]:
@@ -304,8 +356,8 @@ def _plain_seed(scenario: Scenario) -> Iterator[Scenario]:
 
 
 _REDUCTIONS: tuple[Reduction, ...] = (
-    _at_fixed_times, _fewer_steps, _fewer_chargers, _fewer_stays, _no_circuits, _plainer_chargers, _plainer_steps, _shorter_steps,
-    _shorter_run, _rounder_times, _plain_seed,
+    _at_fixed_times, _fewer_steps, _fewer_chargers, _fewer_stays, _no_circuits, _plainer_chargers, _plainer_steps, _sooner,
+    _shorter_steps, _shorter_run, _rounder_times, _plain_seed,
 )  # fmt: skip
 """The boldest first."""
 

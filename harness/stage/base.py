@@ -307,13 +307,17 @@ class Stage(Wire):
                 self.hung_since[shard] = now
                 if not self.down[shard]:
                     self._server_state(shard, "hung")
+        # Only now, as what one shard catches up with may have it tell the chargers of another.
+        for shard in ongoing.shards:
             if self.server.up[shard]:
                 self._server_state(shard, "up")
                 self.server.resumed(now, shard, self.hung_since[shard])
                 backlog, self.backlog[shard] = self.backlog[shard], []
                 for one in Waiting.in_order(backlog):
-                    # What came over a connection that is gone by now is dropped with it (assumption).
-                    if one.place < 0 or one.epoch == self.ports[one.place].epoch:
+                    # What came over a connection that is gone by now, or before the server was closed to its charger, is dropped
+                    # (assumption).
+                    port = None if one.place < 0 else self.ports[one.place]
+                    if port is None or (one.epoch == port.epoch and not port.shut):
                         one.do(*one.arguments)
         for place in ongoing.places:
             self.after(self.ports[place], now)

@@ -49,6 +49,7 @@ def kit_of(scenario: Scenario, entry: Chargers, windows: Windows) -> Kit:
         tag=entry.tag,
         tag_listed=entry.tag_listed,
         tag_barred=entry.tag_barred,
+        days=scenario.local_days,
     )
 
 

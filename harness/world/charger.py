@@ -46,16 +46,22 @@ DROP = "drop"
 
 LATE_AMPERAGE_MS = 300_000
 """How late the quirk applies-amperage-late is."""
+SETTLES_MS = 10_000
+"""How long after a reconnect the quirk ignores-release-on-return ignores a release."""
+DAY_MS = 86_400_000
+CLOCKS_CHANGE_MS = 7_200_000
+"""How long after midnight the quirk keeps-old-utc-offset takes the clocks to change."""
 
 
 class Kit:
     """What chargers of one entry share: their model and what was laid out for it."""
 
-    __slots__ = ("car", "cleared_by", "epoch_ms", "model", "periods", "settings", "tag", "tag_barred", "tag_listed", "windows")
+    __slots__ = ("car", "cleared_by", "days", "epoch_ms", "model", "periods", "settings", "tag", "tag_barred", "tag_listed", "windows")
 
     def __init__(
         self, model: ChargerModel, car: CarType, periods: Sequence[Period], windows: list[tuple[int, int]] | None,
         settings: Settings, *, epoch_ms: int, tag: str = "", tag_listed: bool = True, tag_barred: bool = False,
+        days: Sequence[tuple[int, int, int]] = (),
     ) -> None:  # fmt: skip
         self.model = model
         self.car = car
@@ -65,6 +71,8 @@ class Kit:
         self.settings = settings
         self.epoch_ms = epoch_ms
         """The scenario's start in ms since 1970."""
+        self.days = days
+        """The local days: (midnight, length, weekday)."""
         self.tag = tag
         self.tag_listed = tag_listed
         self.tag_barred = tag_barred
@@ -279,7 +287,13 @@ class Charger:
         self._end_series(now, self.link.power_lost())
         self.outbox.link_lost(now)
         if was_on:
+            if self.tx_plug_in and "forgets-closing-in-charge" in self.quirks:
+                self.in_service = True
             self._close_transaction(now, closes_stay=False)
+        elif "forgets-wire-rating-in-boot" in self.quirks:
+            self.wire_ma = self.model.ratings.unit_rating_ma
+        if "loses-schedule-while-holding" in self.quirks and self.last_reason == "schedule":
+            self.schedule = None
         self._asked = None
         if self.authorised == "asking":
             self.authorised = "no"
@@ -312,9 +326,12 @@ class Charger:
     def _clear(self, now: int, event: MemoryEvent) -> None:
         for cell in self.kit.cleared_by[event]:
             if cell == "hold":
-                self.hold_until = -1
+                # The link has drawn one wait by its first loss, and more by any other.
+                if event != "server-loss" or self.link.draws == 1 or "lifts-pause-once" not in self.quirks:
+                    self.hold_until = -1
             elif cell == "schedule":
-                self.schedule = None
+                if self.lost_link_at != now or "keeps-schedule-in-cut-online" not in self.quirks:
+                    self.schedule = None
             elif cell == "override":
                 self.overridden = 0
             elif cell == "amperage":
@@ -345,7 +362,7 @@ class Charger:
     def set_availability(self, now: int, *, in_service: bool) -> bool:
         """The charger is taken out of service or put back. Returns whether at once: an open transaction goes on to its end."""
         self.in_service = in_service
-        if self.power == "on" and self.battery is not None and in_service:
+        if self.power == "on" and self.battery is not None and in_service and "forgets-waiting-car" not in self.quirks:
             self._admit(now)
         self._evaluate(now)
         return in_service or not self.tx_plug_in
@@ -355,6 +372,8 @@ class Charger:
     def plugged_in(self, now: int, needs_wh: int, leave_ms: int) -> None:
         """A driver connects a car that can take ``needs_wh`` and means to leave at ``leave_ms``."""
         self.plug_in += 1
+        if "keeps-hold-for-next-car" in self.quirks:
+            self.hold_plug_in = self.plug_in
         self.battery = Battery(self.kit.car, needs_wh)
         self._stay_uj = 0
         self.priced_uj = {}
@@ -383,14 +402,17 @@ class Charger:
         self.battery = None
         self.authorised = "no"
         self._asked = None
-        self._clear(now, "departure")
+        if self.link.online or "keeps-hold-for-next-car" not in self.quirks:
+            self._clear(now, "departure")
         self._ready_at = NEVER
         self._evaluate(now)
 
     def swiped(self, now: int, tag: str) -> None:
         """The driver shows a tag."""
         shows = self.battery is not None and self.power == "on" and self.in_service
-        if shows and self.authorised in ("no", "refused", "rejected", "stopped"):
+        if "stops-at-swipe-offline" in self.quirks and shows and self.tx_plug_in and not self.link.online:
+            self._stop(now, "")
+        elif shows and self.authorised in ("no", "refused", "rejected", "stopped"):
             self._show_tag(now, tag)
             self._evaluate(now)
 
@@ -398,11 +420,14 @@ class Charger:
         """The server ends the open transaction. Returns whether there was one."""
         if not self.tx_plug_in or not self.link.online:
             return False
+        self._stop(now, "Remote")
+        return True
+
+    def _stop(self, now: int, reason: Literal["", "Remote"]) -> None:
         self._settle(now)
         self.authorised = "stopped"
-        self._close_transaction(now, closes_stay=False, reason="Remote")
+        self._close_transaction(now, closes_stay=False, reason=reason)
         self._evaluate(now)
-        return True
 
     def remote_start(self, now: int, tag: str) -> bool:
         """The server begins a transaction, on a tag. Returns whether one can begin: a car is connected, none goes on, and the server has
@@ -540,6 +565,8 @@ class Charger:
     def _scheduled(self, now: int) -> tuple[bool, int]:
         """Whether the stored schedule holds the car now, by the charger's own clock, and until when."""
         offset = self.clock_offset_ms
+        if "keeps-old-utc-offset" in self.quirks:
+            offset += sum(length_ms - DAY_MS for midnight, length_ms, _ in self.kit.days if midnight + CLOCKS_CHANGE_MS <= now)
         assert self.schedule is not None
         for opens, closes in self.schedule:
             if now + offset < opens:
@@ -561,9 +588,15 @@ class Charger:
         if self.link.state == "online" or (self.link.pending and self.configured) or rule == "amperage":
             if self.amperage_ma and self.amperage_ma < ma:
                 ma, reason = self.amperage_ma, "amperage"
-        elif rule == "offline-amperage" and self.offline_ma and self.offline_ma < ma:
+        elif rule == "offline-amperage" and self.offline_ma and self._offline_limits(ma):
             ma, reason = self.offline_ma, "offline-amperage"
         return ma, reason
+
+    def _offline_limits(self, ma: int) -> bool:
+        """Whether the stored offline amperage sets the limit, where the others come to ``ma``."""
+        if "forgets-offline-limit-at-boot" in self.quirks and self.link.registers:
+            return False
+        return self.offline_ma < ma or "raises-to-offline-amperage" in self.quirks
 
     def _evaluate(self, now: int) -> None:
         """Settle the energy so far, then let flow what may flow from now on."""
@@ -610,7 +643,8 @@ class Charger:
         """When a charge permitted from now on begins: after the random delay, where there is one, and the start delay."""
         rules = self.model.power_up
         self._allows_at = now
-        if rules.random_delay_ms and "skips-random-delay" not in self.quirks:
+        skips = "skips-random-delay" in self.quirks or ("skips-delay-at-power-up" in self.quirks and self.link.registers)
+        if rules.random_delay_ms and not skips:
             self.delays += 1
             self._allows_at = now + below(self.key, RANDOM_DELAY, self.delays, rules.random_delay_ms + 1)
         return self._allows_at + rules.start_delay_ms
@@ -658,7 +692,7 @@ class Charger:
 
     def _hold_ran_out(self, now: int) -> None:
         if not self.link.online:
-            if "hold-never-ends-offline" in self.quirks:
+            if "hold-never-ends-offline" in self.quirks or ("times-hold-by-clock" in self.quirks and not self.clock_set):
                 self.hold_until = NEVER
                 return
             if "renews-hold-offline" in self.quirks:
@@ -777,7 +811,7 @@ class Charger:
             request.count = count
             request.offline = self.model.protocol == "ocpp2.0.1"  # the readings are of the outage, though the link is online by now
             request.wh = self.register_wh(now)
-            self.seq += count - 1
+            self.seq += 0 if "numbers-readings-once" in self.quirks else count - 1
             self.outbox.put(now, request)
 
     def _request(self, action: str, now: int) -> Request:
@@ -787,7 +821,7 @@ class Charger:
             request.seq = self.seq
             self.seq += 1
         if self.link.state != "online" and self.model.protocol == "ocpp2.0.1":
-            request.offline = True
+            request.offline = not (self.link.pending and "flags-pending-as-online" in self.quirks)
         if not self.clock_set:
             request.unset = True
         return request
@@ -802,6 +836,8 @@ class Charger:
                 request.stamp = request.at + self.clock_offset_ms
                 if request.unset and "stamps-1970" in self.quirks:
                     request.stamp = request.at - self.kit.epoch_ms
+            elif "stamps-repeats-anew" in self.quirks and request.number > 1:
+                request.stamp = now + self.clock_offset_ms
             self.out.append(request)
 
     # The link.
@@ -810,7 +846,7 @@ class Charger:
         """The connection that was asked for is open."""
         if self.link.state != "trying":
             return
-        if self.link.registers:
+        if self.link.registers and not ("registers-only-once" in self.quirks and self.link.waits):
             self.out.append(self._request("registration", now))
         elif "awaits-boot-after-reconnect" not in self.quirks:
             self._online(now, "connected")
@@ -824,6 +860,8 @@ class Charger:
         """The far end closed (``closed``) or reset (``reset``) the connection."""
         if self.link.state == "online":
             self._server_lost(now, cause)
+        elif "awaits-acceptance-for-ever" in self.quirks and self.link.pending:
+            self.link.asks_at = self.link.next_at = NEVER
         elif self.link.state == "trying":
             self._attempt_failed(now)
 
@@ -906,11 +944,16 @@ class Charger:
     def _obey(self, now: int, order: Order) -> None:
         name = order.name
         if name == "hold":
-            self.hold_plug_in, self.hold_until = order.plug_in, now + order.duration_ms
+            stands_ms = max(0, self.hold_until - now) if "adds-second-hold" in self.quirks else 0
+            self.hold_plug_in, self.hold_until = order.plug_in, now + order.duration_ms + stands_ms
             self._held_again_ms = order.duration_ms
         elif name == "pause":
             self.hold_plug_in, self.hold_until = order.plug_in, NEVER
         elif name == "release":
+            if "ignores-release-on-return" in self.quirks and now - self.link.phase < SETTLES_MS:
+                return
+            if "forgets-amperage-at-release" in self.quirks and now < self.hold_until:
+                self.amperage_ma = 0
             self.hold_until = -1
             self._allows_at = now
             if self.model.tou == "schedule":
@@ -918,6 +961,8 @@ class Charger:
             if self._ready_at != NEVER:
                 self._ready_at = min(self._ready_at, now + self.model.power_up.start_delay_ms)
         elif name == "amperage":
+            if "ignores-amperage-while-starting" in self.quirks and now < self._ready_at < NEVER:
+                return
             self.configured = self.link.pending
             if "applies-amperage-late" in self.quirks:
                 self.late_ma, self._next_late = order.ma, now + LATE_AMPERAGE_MS
@@ -927,8 +972,10 @@ class Charger:
                 self.amperage_ma = order.ma
         elif name == "share":
             self.share_ma = order.ma
-        else:
-            self.schedule = order.windows if order.on else None
+        elif not order.on:
+            self.schedule = None
+        elif self.schedule is None or "keeps-first-schedule" not in self.quirks:
+            self.schedule = order.windows
 
     def attempt(self, now: int) -> None:
         """Begin an attempt to reach the server."""

@@ -96,13 +96,21 @@ class Group:
             if self.floored and len(self.confirmed) == len(self.members) and not self.waits:
                 self.floored = False
 
+    def freed(self, member: int) -> None:
+        """Wrongly: a member that went away counts as one without a car, which remembers the floor."""
+        self.active.discard(member)
+        self.remembered[member] = self.at_most[member] = FLOOR_MA
+
     def restarted(self, members: Sequence[int], *, restored: bool) -> None:
         """The server lost what it knew of these members: none is confirmed; after a restore the books are old too."""
         for member in members:
             if member in self.at_most:
                 self.confirmed.discard(member)
                 self.waits.pop(member, None)
-        if restored:
+        if restored and "restores-first-shares" in self.quirks:
+            even = max(FLOOR_MA, self.capacity_ma // len(self.members) // 1000 * 1000)
+            self.share, self.remembered, self.at_most = (dict.fromkeys(self.members, even) for _ in range(3))
+        elif restored:
             self.floored = True
             self.confirmed.clear()
             self.waits.clear()

@@ -36,6 +36,8 @@ class Outbox:
         """Append a message, within the queue's limit."""
         queue = self.queue
         over = sum(message.count for message in queue) + request.count - self.rules.limit
+        if over == 0 and request.action == "transaction-end" and "loses-end-at-limit" in self.quirks:
+            return
         if over > 0:
             over = self._drop_readings(now, over, request)
         if over > 0 and request.count > 0:
@@ -119,6 +121,8 @@ class Outbox:
                 Failed(t=now, who=self.who, action=message.action, sent=message.sent, number=message.number, tx=message.tx, why="link-lost")
             )
             self.in_flight = None
+            if "drops-in-flight-at-loss" in self.quirks:
+                self.queue.remove(message)
         self.deadline = NEVER
 
     def clear(self, now: int) -> None:

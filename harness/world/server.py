@@ -123,7 +123,7 @@ class Server:
     """The server and its accounts, in the order of the chargers."""
 
     __slots__ = (
-        "_refused", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off",
+        "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off",
         "quirks", "slot_us", "snapshots", "up",
     )  # fmt: skip
 
@@ -145,7 +145,7 @@ class Server:
         self.free_at_us = [0] * model.shards
         self.up = [True] * model.shards
         """Which shards work by themselves; one that is down or hangs does not."""
-        self._refused: list[tuple[int, Deed]] = []
+        self._kept: list[tuple[int, Deed]] = []
         self.snapshots: dict[str, tuple[int, list[Backup]]] = {}
         """Backups by the step that is to restore them: when each was made, and what it holds."""
         self.deadline = NEVER
@@ -192,6 +192,7 @@ class Server:
 
     def resumed(self, now: int, shard: int, since: int) -> None:
         """A shard that hung since ``since`` works again: it does what it missed."""
+        self._replay(now)
         for account in self.accounts:
             if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
                 continue
@@ -210,7 +211,8 @@ class Server:
             if opens <= clock < closes:
                 if account.tou == "pause":
                     return Order("pause", now, plug_in=account.plug_in)
-                return Order("hold", now, plug_in=account.plug_in, duration_ms=closes - clock)
+                begins = opens if "holds-whole-window" in self.quirks else clock
+                return Order("hold", now, plug_in=account.plug_in, duration_ms=closes - begins)
         return Order("release", now, plug_in=account.plug_in) if account.tou == "pause" or "tou" in account.unsettled else None
 
     def _tell(self, now: int, account: Account, topic: str) -> None:
@@ -462,11 +464,13 @@ class Server:
         """The app could not reach the server: the driver sees it."""
         self._done(now, self.accounts[index], deed, "refused")
         if "replays-refused-commands" in self.quirks:
-            self._refused.append((index, deed))
+            self._kept.append((index, deed))
 
     def doubted(self, now: int, index: int, deed: Deed) -> None:
         """The app got no answer, though the server may process the request yet."""
         self._done(now, self.accounts[index], deed, "doubt")
+        if "repeats-doubtful-commands" in self.quirks:
+            self._kept.append((index, deed))
 
     # Restarts.
 
@@ -474,6 +478,8 @@ class Server:
         """The charger went away while the server runs."""
         if "forgets-override-at-loss" in self.quirks:
             self.accounts[index].override = 0
+        if "frees-share-at-loss" in self.quirks and (group := self.accounts[index].group) is not None:
+            group.freed(index)
 
     def take_snapshot(self, now: int, name: str) -> None:
         """Make the backup that a later restore brings back."""
@@ -516,10 +522,14 @@ class Server:
                 account.entries.clear()
         for group in self.groups:
             group.restarted(members, restored=bool(restored))
-        refused, self._refused = self._refused, []
-        for index, deed in refused:
-            self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))
+        self._replay(now)
         self.plan(now)
+
+    def _replay(self, now: int) -> None:
+        """Wrongly: carry out what drivers were told could not be done, or could be in doubt."""
+        kept, self._kept = self._kept, []
+        for index, deed in kept:
+            self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))
 
     def set_clock(self, now: int, shard: int, offset_ms: int) -> None:
         """A shard's clock is ahead of the true time by ``offset_ms``."""

@@ -270,6 +270,21 @@ def test_when_a_fault_on_messages_begins_in_the_very_millisecond_that_a_reading_
     agree_leg_by_leg(loaded)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_when_what_one_shard_catches_up_with_after_a_hang_tells_the_charger_of_another(model):
+    """Else that charger would be taken for one whose server still hangs, and never be heard of again."""
+    base_ = base(model, grouped=True, hours=24)
+    comes = Session(plug_in_ms=HOUR + 20_000, leave_ms=3 * HOUR, needs_wh=5_000)
+    chargers = tuple(replace(entry, sessions=(comes,) if entry.name == "anna" else ()) for entry in base_.chargers)
+    hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=HOUR), for_ms=30_000)
+    server = replace(base_.server, shards=2)
+    loaded = replace(base_, chargers=chargers, server=server, duration_ms=2 * HOUR, plan=(hang,))
+    agree(loaded)
+    ends = [record.t for record in records_of(loaded) if isinstance(record, Recovery)]
+    assert max(ends) < HOUR + 60_000
+    assert not any(isinstance(record, Link) for record in records_of(loaded))
+
+
 @pytest.mark.parametrize("delay_ms", [4_000, 40_000])
 @pytest.mark.parametrize("kind", ["server.hang", "network.cut"])
 def test_when_what_a_far_server_was_sent_before_is_still_on_its_way_as_it_is_lost(kind, delay_ms):

@@ -170,6 +170,16 @@ def test_what_a_hung_server_missed_reaches_back_to_the_first_of_two_hangs_that_o
     assert of(records, Link) == []
 
 
+def test_a_hung_server_that_was_closed_to_a_charger_meanwhile_owes_it_no_answer():
+    """All three notice the silence that began with the hang: none hears of its end."""
+    closes = step("upgrade", "server.upgrade", HOUR, HOUR, style="drained", drain_ms=4 * MINUTE)
+    run = small(step("hang", "server.hang", HOUR, 3 * MINUTE), closes)
+    records = records_of(run)
+    for name in ("anna", "ben", "carla"):
+        assert HOUR + 4 * MINUTE < of(records, Link, name)[0].t <= HOUR + 5 * MINUTE + 2 * WAY_MS
+    assert lines(records) == lines(records_of(run, simulate_all=True)) == lines(records_of(run, leg_by_leg=True))
+
+
 def test_a_backup_restored_within_a_longer_crash_is_what_the_server_comes_back_with():
     records = records_of(small(
         step("ask", "driver.set-amperage", HOUR, amperage_ma=10_000),
