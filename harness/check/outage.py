@@ -439,7 +439,10 @@ class _Override(Check):
 
     def excuse(self, ev: Evidence, duty: Duty) -> None:
         if duty.deadline < FOREVER:
+            running_anew = (duty.base, duty.deadline)
             super().excuse(ev, duty)
+            if duty.deadline < running_anew[1]:  # a message that was struck before has moved it further
+                duty.base, duty.deadline = running_anew
         wait_for_calm(ev, duty)
 
     def window_left(self, ev: Evidence, t: int, rule: Rule) -> int:

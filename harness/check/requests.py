@@ -2,7 +2,7 @@
 
 With the server down a request is refused visibly, and no later message carries *that* request. In doubt (a hang, a lost answer) it takes
 effect at most once. Accepted while only the charger is cut off, it is in effect within the bound after the recovery, unless a
-restart of the server forgot it, a later request replaced it, its car is gone, or it came before the server knew of its car.
+restart of the server forgot it, a later request replaced it, or its car is gone, the one that the server took it to be about.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def forgotten(ev: Evidence, asked: Action) -> bool:
 class Request:
     """A request made during an outage."""
 
-    __slots__ = ("accepted", "asked", "closed", "of_another", "pending")
+    __slots__ = ("accepted", "asked", "closed", "pending", "plug_in")
 
-    def __init__(self, asked: Action, *, of_another: bool) -> None:
+    def __init__(self, asked: Action, plug_in: int) -> None:
         self.asked = asked
-        self.of_another = of_another
-        """It is about one car, and the server took it to be another: it does not know yet that that one has gone."""
+        self.plug_in = plug_in
+        """Which car the server took it to be about, if about any: it may not know yet that that one has gone."""
         self.accepted = 0
         """How often the server has taken it in."""
         self.pending = asked.outcome == "accepted"
@@ -56,7 +56,7 @@ class Requests:
                 return
         if not ev.outage or action.outcome == "none" or action.action == "swipe":
             return
-        request = Request(action, of_another=action.action == "override" and ev.announced != ev.plug_in)
+        request = Request(action, ev.announced if action.action == "override" else 0)
         self.seen.append(request)
         if ev.shard.state == "down" and ev.shard.state_at < action.t and action.outcome != "refused":
             self._fail(ev, request, f"the server was down and the {action.action} was not refused visibly", action)
@@ -87,7 +87,8 @@ class Requests:
             if request.closed:
                 continue
             replaced = request.pending and last[request.asked.action] is not request
-            lost = request.pending and (request.of_another or forgotten(ev, request.asked))
+            of_another = request.plug_in not in (0, ev.plug_in)
+            lost = request.pending and (of_another or forgotten(ev, request.asked))
             if (blip and request.asked.t >= ev.since) or replaced or lost:
                 request.closed = True
                 self.rule.cancelled()

@@ -356,6 +356,8 @@ class Server:
         if plug_in and plug_in < account.plug_in:
             return
         account.plug_in = plug_in
+        for topic in ("tou", "override"):
+            account.origins.pop(topic, None)  # what was asked for the car before is not what this one is told
         group = account.group
         if group is not None:
             if plug_in:

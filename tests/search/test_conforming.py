@@ -15,7 +15,7 @@ from harness import shipped
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
 from harness.fault import KINDS
-from harness.journal.records import Message
+from harness.journal.records import Command, Message
 from harness.search.coverage import Coverage
 from harness.search.space import Space, source
 from harness.values import Moment, Scenario, Session, Step, Targets
@@ -89,6 +89,10 @@ def test_chargers_of_several_makers_keep_their_contracts_where_much_happens_at_o
     assert [broken for seed in range(first, first + 16) for broken in violations(crowded(seed, roomy=True))] == []
 
 
+def with_stays(plain: Scenario, stays: tuple[Session, ...], plan: tuple[Step, ...]) -> Scenario:
+    return replace(plain, chargers=tuple(replace(entry, sessions=stays) for entry in plain.chargers), plan=plan)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(model):
     """Found by random plans, made small."""
@@ -99,8 +103,7 @@ def test_a_firmware_update_in_a_firmware_update_excuses_until_both_are_over(mode
         Step(id="crash", do="server.crash", at=Moment(offset_ms=2 * HOUR_MS + HOUR_MS // 2), for_ms=2 * HOUR_MS),
     )
     stay = Session(plug_in_ms=HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=30_000)
-    chargers = tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers)
-    overlapping = replace(base(model), chargers=chargers, plan=plan)
+    overlapping = with_stays(base(model), (stay,), plan)
     assert violations(overlapping) == []
 
 
@@ -111,7 +114,7 @@ def test_a_server_that_hangs_at_the_instant_at_which_cheap_hours_begin_still_let
     midnight_ms = 16 * HOUR_MS
     hang = Step(id="hang", do="server.hang", at=Moment(offset_ms=midnight_ms - early_ms), for_ms=10_000)
     stay = Session(plug_in_ms=11 * HOUR_MS, leave_ms=25 * HOUR_MS, needs_wh=10_000)
-    hung = replace(base(model), chargers=tuple(replace(entry, sessions=(stay,)) for entry in base(model).chargers), plan=(hang,))
+    hung = with_stays(base(model), (stay,), (hang,))
     assert violations(hung) == []
     assert any(result.name == "settings-converge" and result.met for result in judged(hung))
 
@@ -128,5 +131,38 @@ def test_an_override_for_a_car_that_the_server_does_not_know_yet_is_not_owed_to_
         Session(plug_in_ms=HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),
         Session(plug_in_ms=10 * HOUR_MS, leave_ms=12 * HOUR_MS, needs_wh=5_000),
     )
-    changed = replace(base(model), chargers=tuple(replace(entry, sessions=stays) for entry in base(model).chargers), plan=plan)
+    changed = with_stays(base(model), stays, plan)
     assert violations(changed) == []
+
+
+def test_an_override_for_a_car_that_is_gone_at_the_recovery_is_not_owed_to_the_next():
+    """Found by random plans, made small."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="cut", do="network.cut", at=Moment(offset_ms=4 * HOUR_MS), for_ms=HOUR_MS, to=carla),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=5 * HOUR_MS), to=carla),
+        Step(id="errs", do="server.errors", at=Moment(offset_ms=5 * HOUR_MS), for_ms=3 * HOUR_MS),
+    )
+    stays = (
+        Session(plug_in_ms=HOUR_MS // 6, leave_ms=4 * HOUR_MS, needs_wh=5_000),
+        Session(plug_in_ms=8 * HOUR_MS, leave_ms=9 * HOUR_MS, needs_wh=5_000),
+    )
+    changed = with_stays(base("juicebox-40"), stays, plan)
+    assert violations(changed) == []
+    assert not [record for record in records_of(changed) if isinstance(record, Command) and record.origin and record.plug_in == 2]
+
+
+def test_each_release_that_a_fault_spoils_lets_the_bound_run_anew():
+    """Found by random plans, made small."""
+    plan = (
+        Step(id="hang", do="server.hang", at=Moment(offset_ms=9 * HOUR_MS), for_ms=3 * HOUR_MS),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=10 * HOUR_MS), to=Targets(names=("ben",))),
+        Step(
+            id="spoilt", do="message.error-answer", at=Moment(offset_ms=12 * HOUR_MS), for_ms=HOUR_MS // 12,
+            arguments={"action": "", "direction": "command", "nth": 1},
+        ),
+    )  # fmt: skip
+    stays = (Session(plug_in_ms=6 * HOUR_MS, leave_ms=16 * HOUR_MS, needs_wh=25_000),)
+    changed = with_stays(base("juicebox-40", grouped=True), stays, plan)
+    assert violations(changed) == []
+    assert any(result.name == "override-kept" and result.met for result in judged(changed))
