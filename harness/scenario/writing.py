@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from harness import units
 from harness.fault import KINDS, Argument
+from harness.scenario.layout import SCENARIO
 from harness.scenario.models import is_path
 from harness.scenario.nodes import Node
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets, Trigger
@@ -156,8 +157,9 @@ def varied(root: Node, base: Scenario, found: Scenario) -> Node:
     for circuit in base.circuits:
         if circuit.name not in kept:
             root = put(root, ("circuits", circuit.name), None)
-        elif kept[circuit.name].members != circuit.members:
+        elif kept[circuit.name] != circuit:
             root = put(root, ("circuits", circuit.name, "members"), list(kept[circuit.name].members))
+            root = put(root, ("circuits", circuit.name, "capacity"), units.format_current(kept[circuit.name].capacity_ma))
     if base.circuits and not kept:
         root = put(root, ("circuits",), None)
     return put(root, ("plan",), [step(each) for each in found.plan])
@@ -216,9 +218,10 @@ def _moved_file(name: Node, before: Path, after: Path) -> Node:
 
 
 def text(root: Node, *, comment: Sequence[str] = ()) -> str:
-    """The tree as a file, below a comment: a line for each key, in the order of the tree."""
+    """The tree as a file, below a comment: a line for each key, in the order in which the format tells of them."""
     lines = [f"# {line}".rstrip() for line in comment]
-    for key, (_, value) in root.entries.items():
+    order = [field.key for field in SCENARIO.fields]
+    for key, (_, value) in sorted(root.entries.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order)):
         lines += _lines(key, value, 0)
     return "\n".join(lines) + "\n"
 

@@ -142,6 +142,7 @@ def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
     for entry in scenario.chargers:
         if len(scenario.chargers) > 1:
             yield _without(scenario, entry)
+            yield _without(scenario, entry, as_tight=True)
             for heir in scenario.chargers:
                 if heir is not entry and not heir.count:
                     yield _without(_handed(scenario, entry, heir), entry)
@@ -170,14 +171,15 @@ def _named(scenario: Scenario) -> set[str]:
     return names | {name for circuit in scenario.circuits for name in circuit.members}
 
 
-def _without(scenario: Scenario, entry: Chargers) -> Scenario:
-    """A scenario without an entry, and without what is about it alone."""
+def _without(scenario: Scenario, entry: Chargers, *, as_tight: bool = False) -> Scenario:
+    """A scenario without an entry, and without what is about it alone; ``as_tight``: the others have as little room in their load group."""
     gone = {entry.name, *entry.members()}
     circuits = []
     for circuit in scenario.circuits:
         members = tuple(name for name in circuit.members if name not in gone)
         if members:
-            circuits.append(replace(circuit, members=members))
+            capacity_ma = circuit.capacity_ma * len(members) // len(circuit.members) // 1000 * 1000 if as_tight else circuit.capacity_ma
+            circuits.append(replace(circuit, members=members, capacity_ma=capacity_ma))
     steps = []
     for step in scenario.plan:
         names = tuple(name for name in step.to.names if name not in gone)

@@ -4,8 +4,8 @@
 them its ``postmortem.md``,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
 ``docs/decidable.md`` which run can decide which check. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
-Look at
-what ``git diff`` says before committing them: it is what a change did to every behaviour that the project shows.
+``tests/golden/smallest/`` gets what the first failures of some planted wrong behaviours are made small to. Look at what ``git diff``
+says before committing them: it is what a change did to every behaviour that the project shows.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.decidable import KINDS, TABLE
 from harness.check.result import BEHAVIOURS
 from harness.report import document, markdown
+from harness.search.mutants import Task, look_for
+from harness.search.space import source
 
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE.parents[1] / "reports"
@@ -35,6 +37,13 @@ _SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its b
 WITH_PAGE = ("faq-walkthrough", "power-cut-in-outage")
 """The scenarios whose page is kept, too; the others' are as easily made as looked at."""
 INDEX = REPORTS / "README.md"
+SMALLEST = {
+    "hold-survives-power-cycle": "juicebox-40", "keeps-hold-for-next-car": "juicebox-40", "replays-refused-commands": "juicebox-40",
+    "frees-share-at-loss": "juicebox-40", "forgets-share-at-power-up": "juicebox-40", "lifts-pause-once": "juicebox-v09u",
+    "raises-to-offline-amperage": "juicebox-v09u", "keeps-old-utc-offset": "waybox", "availability-forgotten": "ocpp16-strict",
+    "registers-only-once": "ocpp16-strict", "numbers-readings-once": "ocpp201", "loses-schedule-while-holding": "uk-smart",
+}  # fmt: skip
+"""Planted wrong behaviours, and over which charger model each is looked for."""
 
 
 def reports_of(name: str) -> dict[Path, bytes]:
@@ -50,6 +59,13 @@ def reports_of(name: str) -> dict[Path, bytes]:
     if name == POSTMORTEM_OF:
         found[REPORTS / name / "postmortem.md"] = pages.postmortem(outcome, made.journal)
     return found
+
+
+def smallest_of(mutant: str) -> dict[Path, bytes]:
+    """The smallest scenario of the first failure of a planted wrong behaviour."""
+    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=200)).smallest
+    assert found is not None
+    return {HERE / "smallest" / f"{mutant}.yaml": found.text.encode()}
 
 
 def index() -> bytes:
@@ -110,6 +126,8 @@ def regenerate() -> None:
     files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page()}
     for name in shipped.scenario_names():
         files |= reports_of(name)
+    for mutant in SMALLEST:
+        files |= smallest_of(mutant)
     _write(files)
     _write({INDEX: index()})
 

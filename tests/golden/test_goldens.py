@@ -5,9 +5,23 @@ from __future__ import annotations
 from difflib import unified_diff
 
 import pytest
-from goldens import CHECKS_PAGE, DECIDABLE_PAGE, DIGEST, INDEX, REPORTS, checks_page, decidable_page, index, reports_of, street_digest
+from goldens import (
+    CHECKS_PAGE,
+    DECIDABLE_PAGE,
+    DIGEST,
+    INDEX,
+    REPORTS,
+    SMALLEST,
+    checks_page,
+    decidable_page,
+    index,
+    reports_of,
+    smallest_of,
+    street_digest,
+)  # fmt: skip
 
-from harness import shipped
+from harness import scenario, shipped
+from harness.search.trial import failing, judged
 
 ANEW = "if this is meant, run `python tests/golden/goldens.py` and look at `git diff reports`"
 SHOWN_LINES = 40
@@ -26,7 +40,7 @@ def test_a_shipped_scenario_gives_its_golden_reports(name):
 
 
 def test_no_report_is_left_of_a_scenario_that_is_gone():
-    kept = {path.name for path in REPORTS.iterdir() if path.is_dir() and path.name != "runs"}
+    kept = {path.name for path in REPORTS.iterdir() if path.is_dir()} - {"runs", "explore", "shrunk", "sweeps"}
     assert kept == set(shipped.scenario_names())
 
 
@@ -44,3 +58,14 @@ def test_the_page_about_what_can_be_decided_says_what_the_data_says():
 
 def test_the_digest_of_a_small_journal_is_the_committed_one():
     assert street_digest() == DIGEST.read_text().strip(), ANEW
+
+
+@pytest.mark.parametrize("mutant", SMALLEST)
+def test_a_wrong_behaviour_is_found_and_made_as_small_as_is_committed(mutant):
+    ((path, content),) = smallest_of(mutant).items()
+    assert content.decode() == path.read_text(encoding="utf-8"), ANEW
+    small = scenario.load(path)
+    check = small.title.removesuffix(" fails")
+    assert check in failing(judged(small))
+    assert len(small.plan) <= 4
+    assert len(small.names()) <= 2
