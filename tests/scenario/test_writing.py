@@ -50,7 +50,8 @@ def test_any_text_is_written_so_that_it_is_read_back(title):
 def test_models_that_a_file_names_by_path_are_found_from_another_folder():
     root = read_text("defaults: {model: mine/box.yaml, car: bolt}\nserver: {extends: ../server.yaml}\nnetwork: /etc/net.yaml", "a file")
     moved = writing.text(writing.moved(root, Path("suite"), Path("suite/regressions")))
-    assert moved == ("defaults:\n  model: ../mine/box.yaml\n  car: bolt\nserver: {extends: ../../server.yaml}\nnetwork: /etc/net.yaml\n")
+    expected = "server: {extends: ../../server.yaml}\nnetwork: /etc/net.yaml\ndefaults:\n  model: ../mine/box.yaml\n  car: bolt\n"
+    assert moved == expected
 
 
 def test_what_is_put_below_a_models_name_changes_a_copy_of_that_model():
