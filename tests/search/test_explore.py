@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -71,27 +72,44 @@ def test_two_workers_find_what_one_does(whole, tmp_path):
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sqlite3, sys
 from harness.exploring import explore
 
-def kill(done, plans):
-    if done > int(sys.argv[2]):
+folder, statements, plans, jobs, *wrong = sys.argv[1:]
+connect, left = sqlite3.connect, int(statements)
+
+def count(statement):
+    global left
+    left -= 1
+    if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-explore("juicebox-40", plans=int(sys.argv[3]), overrides=sys.argv[5:], jobs=int(sys.argv[4]), out=sys.argv[1], progress=kill)
+def watched(*arguments, **given):
+    connection = connect(*arguments, **given)
+    connection.set_trace_callback(count)
+    return connection
+
+sqlite3.connect = watched
+explore("juicebox-40", plans=int(plans), overrides=wrong, jobs=int(jobs), out=folder)
 """
+MOMENTS = (1, 5, 9, 60, 17, 40, 90, 31, 130, 72)
+"""At which statement to the database the campaign is killed, ten times in a row: before, in, between and after what belongs together."""
 
 
-@pytest.mark.parametrize(("after", "jobs"), [(0, 1), (40, 2), (140, 2)])
-def test_a_campaign_that_is_killed_goes_on_where_it_was(whole, tmp_path, after, jobs):
-    words = [sys.executable, "-c", KILLED, tmp_path, after, PLANS, jobs, *WRONG]
-    done = subprocess.run([str(word) for word in words], check=False, capture_output=True, timeout=60)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    with sqlite3.connect(tmp_path / "explore.sqlite") as kept:
-        before = kept.execute("SELECT count(*), count(DISTINCT seed) FROM trials").fetchone()
-    assert before[0] == before[1] >= after
+@pytest.mark.parametrize(("jobs", "moments"), [(1, MOMENTS[3:6]), (2, MOMENTS)])
+def test_a_campaign_that_is_killed_again_and_again_finds_what_it_does_undisturbed(whole, tmp_path, jobs, moments):
+    numbers = []
+    for moment in moments:
+        words = [sys.executable, "-c", KILLED, tmp_path, moment, PLANS, jobs, *WRONG]
+        done = subprocess.run([str(word) for word in words], check=False, capture_output=True, timeout=60)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        with closing(sqlite3.connect(tmp_path / "explore.sqlite")) as kept:
+            there = kept.execute("SELECT count(*) FROM sqlite_master WHERE name = 'trials'").fetchone()[0]
+            numbers.append(kept.execute("SELECT count(*) FROM trials").fetchone()[0] if there else 0)
+    assert numbers == sorted(numbers)
+    assert 0 < numbers[-1] < PLANS
     going_on = explore("juicebox-40", plans=PLANS, overrides=WRONG, jobs=2, out=tmp_path)
-    assert going_on.made == PLANS - before[0]
+    assert going_on.made == PLANS - numbers[-1]
     assert {name: text.replace(bytes(tmp_path), bytes(whole[1])) for name, text in report(tmp_path).items()} == report(whole[1])
 
 
