@@ -8,10 +8,10 @@ it is to be.
 from __future__ import annotations
 
 import re
+import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,8 +42,9 @@ _QUIRK = re.compile(r"quirks: \[([\w-]+)\]")
 def conforming(plans: int) -> Iterator[tuple[str, str, bool]]:
     """For each model what came of its plans, as a row of a table, what was seldom put to the test, and whether all is well."""
     for model in model_names("charger"):
-        with tempfile.TemporaryDirectory() as folder:
-            found = explore(model, plans=plans, out=folder)
+        folder = ROOT / "reports" / "explore" / f"search-{model}"
+        shutil.rmtree(folder, ignore_errors=True)  # what was tried before may have been of other code
+        found = explore(model, plans=plans, out=folder)
         plain = space(source(model)).plain
         seldom = list(_seldom({**plain.server.contract, **plain.models[model].contract}, found.coverage, LEAST * plans / PLANS))
         rate = found.made / found.seconds
