@@ -578,6 +578,7 @@ class Judge:
         forgets = ev.profile.forgets
         if record.state == "restored":
             ev.restored_at = record.t
+            ev.announced = -1  # it takes the car to be there that was there then
             while ev.changes and ev.changes[-1][0] > record.back_to:
                 _, ev.tou_on, ev.windows, ev.wanted_ma = ev.changes.pop()
             if ev.override_at > record.back_to:

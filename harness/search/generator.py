@@ -133,12 +133,14 @@ def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
 
 
 _OUTAGES = tuple(kind for kind in KINDS.values() if kind.simulated and kind.outage and kind.ends == "may")
+_SECOND_FAULTS_MS = ((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS))
+_SECOND_OUTAGES_MS = ((1_000, 90_000), (6 * MINUTE_MS, 30 * MINUTE_MS), (20 * MINUTE_MS, 3 * HOUR_MS))
 _TRIES = 6
 """So often a time is drawn, until there is one at which the car is to wait for cheaper hours: much of what goes wrong does then."""
 _STORIES: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
     (_OUTAGES, ("station.power-cut",)),
     (_OUTAGES, ("station.power-cut", "station.reboot-loop", "driver.set-tou", "driver.override", "driver.set-amperage")),
-    *(((KINDS["driver.override"],), ("network.cut", "network.black-hole")),) * 2,
+    *(((KINDS["driver.override"],), ("network.cut", "network.black-hole")),) * 3,
     ((KINDS["driver.override"],), tuple(kind.name for kind in _OUTAGES)),
     ((KINDS["station.unavailable"],), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
 )  # fmt: skip
@@ -161,7 +163,7 @@ def _story(dice: Dice, base: Scenario, latest: int) -> list[Step]:
             break
     lasts_ms = 2 * HOUR_MS if first.ends == "instant" else min(dice.between(10 * MINUTE_MS, 5 * HOUR_MS), latest - begins)
     meets = begins + dice.between(0, min(lasts_ms, latest - MINUTE_MS - begins))
-    then_ms = dice.duration_ms() if second.outage else dice.between(*dice.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS))))
+    then_ms = dice.between(*dice.of(_SECOND_OUTAGES_MS if second.outage else _SECOND_FAULTS_MS))
     return [
         _told(dice, base, "s1", first, entry.name, begins, lasts_ms),
         _told(dice, base, "s2", second, entry.name, meets, min(then_ms, latest - meets)),

@@ -166,3 +166,17 @@ def test_each_release_that_a_fault_spoils_lets_the_bound_run_anew():
     changed = with_stays(base("juicebox-40", grouped=True), stays, plan)
     assert violations(changed) == []
     assert any(result.name == "override-kept" and result.met for result in judged(changed))
+
+
+def test_an_override_that_a_restored_server_takes_for_an_earlier_car_is_owed_to_none():
+    """Found by random plans, made small: the backup is of a time before this car came."""
+    plan = (
+        Step(id="hole", do="network.black-hole", at=Moment(offset_ms=4 * HOUR_MS), for_ms=3 * HOUR_MS),
+        Step(id="backup", do="server.restore-backup", at=Moment(offset_ms=5 * HOUR_MS), for_ms=3_000, arguments={"age_ms": 4 * HOUR_MS}),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(names=("carla",))),
+    )
+    stays = (
+        Session(plug_in_ms=HOUR_MS // 2, leave_ms=3 * HOUR_MS // 2, needs_wh=20_000),
+        Session(plug_in_ms=3 * HOUR_MS, leave_ms=11 * HOUR_MS, needs_wh=5_000),
+    )
+    assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
