@@ -289,8 +289,7 @@ class _TwinNames:
     def of(self, cell: str, made: Scenario, steps: Mapping[str, int]) -> str:
         key = (cell, tuple(steps.items()))
         if key not in self._known:
-            # Nobody looks at a twin's checks: it is never taken for the judged run of a cell that has no faults either.
-            twin = replace(simulated.twin_of(made, steps), expect=Expect(contract="none"))
+            twin = simulated.twin_of(made, steps)
             name = self._known[key] = digest(twin)
             self.scenarios[name] = twin
         return self._known[key]

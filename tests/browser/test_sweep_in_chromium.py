@@ -79,6 +79,7 @@ def test_at_500_pixels_what_explains_the_picture_is_not_cut(page):
     for selector in (".headline", "#map h2", ".axes span", ".scale span", "#map .hint"):
         for box in [each.bounding_box() for each in page.locator(selector).all()]:
             assert box["x"] + box["width"] <= 500
+    assert page.locator(".axes span").count() == 2
     for axis in page.locator(".axes span").all():
         assert axis.bounding_box()["height"] < 60
 
