@@ -20,6 +20,7 @@ def grid() -> Grid:
              says="lasts {}")  # fmt: skip
     rows = [[Cell(values=tuple(float(row * column + seed - 4) for seed in range(3))) for column in range(14)] for row in range(3)]
     rows[2][5] = Cell(values=(50.0, 51.0, 52.0))
+    rows[0][0] = Cell(values=(-50.0, -51.0, -52.0))
     return Grid(
         name="street", title="A street", metric="undelivered_energy", unit="kWh", says="Energy that was not had.", worse="higher",
         difference=True, x=x, y=y, seeds=(1, 2, 3), rows=tuple(map(tuple, rows)), command="harness sweep street",
