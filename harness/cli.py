@@ -360,17 +360,18 @@ def _mutants(arguments: argparse.Namespace) -> int:
 
 def _sweep(arguments: argparse.Namespace) -> int:
     from harness.report import sweep as report
-    from harness.sweeping import REPORTS, sweep
+    from harness.sweeping import REPORTS, Asked, swept
 
     given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
     try:
         with StoppedPolitely(), Progress("sweep", things="runs") as progress:
-            found = sweep(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
+            found = swept(Asked(base=arguments.base, **given, progress=progress if sys.stderr.isatty() else None))
     except KeyboardInterrupt:
         complain("interrupted; what was run is kept, and the same command goes on from there")
         return INTERRUPTED
     if found.grid is None:
-        say(f"{found.made} runs made and kept in {found.campaign}; {found.lacking} of the sweep are left to other shares")
+        say(report.share(arguments.shard, found.runs, found.made, found.twins, found.lacking))
+        say(str(found.campaign))
         return 0
     show(report.lines(found.grid))
     for name in REPORTS:

@@ -113,10 +113,11 @@ def sweep_options(sweep: argparse.ArgumentParser) -> None:
     sweep.add_argument("--judge", action="store_true", help="count the runs that failed a check, too, which takes longer")
     _campaign_options(sweep)
     sweep.add_argument("--merge", action="append", default=[], metavar="FILE", help="take in the runs that another campaign file keeps")
-    sweep.add_argument("--out", metavar="DIR", help="where the reports go; reports/sweeps/SCENARIO by default")
+    sweep.add_argument("--out", metavar="DIR", help="where the reports go; a folder of this sweep below reports/sweeps/SCENARIO by default")
     sweep.add_argument(
-        "--campaign", metavar="FILE", help="the file that keeps the runs, so that none is made twice; DIR/sweep.sqlite by default"
-    )
+        "--campaign", metavar="FILE",
+        help="the file that keeps the runs, so that none is made twice; reports/sweeps/SCENARIO/runs.sqlite or DIR/runs.sqlite by default",
+    )  # fmt: skip
 
 
 def serve_options(serve: argparse.ArgumentParser) -> None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from msgspec.structs import replace
+
 from harness.fault import KINDS
 from harness.report.clock import Clock
 from harness.scenario.calendar import Calendar, ClockError, occurrences, utc_seconds
@@ -84,6 +86,7 @@ def starts(base: Scenario, step: Step, text: str = "") -> Axis:
         path=f"plan.{step.id}.at", values=tuple(f"+{format_duration_ms(ms)}" for ms in found),
         labels=tuple(brief if len(set(brief)) == len(brief) and "" not in brief else told),
         title=f"when {step.id} begins (local time, {base.zone}; the run begins {clock.brief(0)})", says=f"{step.id} begins at {{}}",
+        measure="minutes_after_start", numbers=_minutes(found),
     )  # fmt: skip
 
 
@@ -94,8 +97,13 @@ def durations(step: Step, text: str = "") -> Axis:
     _check_count("--durations", found)
     labels = tuple(map(format_duration_ms, found))
     return Axis(
-        path=f"plan.{step.id}.for", values=labels, labels=labels, title=f"how long {step.id} lasts (hours and minutes)", says="lasts {}"
-    )
+        path=f"plan.{step.id}.for", values=labels, labels=labels, title=f"how long {step.id} lasts (hours and minutes)", says="lasts {}",
+        measure="minutes", numbers=_minutes(found),
+    )  # fmt: skip
+
+
+def _minutes(found: Sequence[int]) -> tuple[float, ...]:
+    return tuple(ms / _MINUTE_MS for ms in found)
 
 
 def given(option: str, text: str) -> Axis:
@@ -108,7 +116,11 @@ def given(option: str, text: str) -> Axis:
     if path == "seed":
         raise refusal(option, "each cell is run with the same seeds", found="`seed`", expected="--seeds, and another path here")
     _check_count(option, found)
-    return Axis(path=path, values=tuple(found), labels=tuple(found), title=path, says=f"{path} is {{}}")
+    axis = Axis(path=path, values=tuple(found), labels=tuple(found), title=path, says=f"{path} is {{}}")
+    try:
+        return replace(axis, measure="minutes", numbers=_minutes([parse_duration_ms(value) for value in found]))
+    except UnitError:
+        return axis
 
 
 def freed(step: Step | None, axes: Sequence[Axis]) -> dict[str, tuple[str, ...]]:

@@ -21,6 +21,12 @@ _MORE_T = ((120, 1.980), (60, 2.000), (40, 2.021), (30, 2.042))
 """With at least so many; the next lower is taken, which is a little too wide."""
 _DIGITS = 6
 
+NEARLY_ALL = 0.9
+"""Where the seeds do not tell so many of the other cells apart from the worst one, they do not tell which is the worst."""
+
+Finding = Literal["nothing", "equal", "unsure", "gain", "harm"]
+"""Nothing is measured; all cells are equal, or there is one; the seeds do not tell; the worst cell still is a gain; it is a harm."""
+
 Place = tuple[int, int]
 """A cell: its row and its column."""
 
@@ -38,6 +44,10 @@ class Axis(Struct, frozen=True, kw_only=True):
     """What it is, with its unit."""
     says: str
     """A part of a sentence with ``{}`` for a label: ``crash begins at {}``."""
+    measure: str = ""
+    """What ``numbers`` count, with its unit, as the end of a column's name: ``minutes_after_start``."""
+    numbers: tuple[float, ...] = ()
+    """The values as numbers, where they are times or durations."""
 
     def of(self, number: int) -> str:
         """That part of a sentence about one of the values."""
@@ -51,6 +61,10 @@ class Cell(Struct, frozen=True, kw_only=True):
     """The metric of each seed, in the order of the seeds; None where a run has none."""
     failed: int | None = None
     """How many runs failed a check; None: nobody looked."""
+    checks: dict[str, int] = {}
+    """Of how many runs each check failed, by its name."""
+    outlasts: bool = False
+    """The outage is not over when the run is."""
 
     @property
     def measured(self) -> list[float]:
@@ -87,8 +101,8 @@ class Grid(Struct, frozen=True, kw_only=True):
     seeds: tuple[int, ...]
     rows: tuple[tuple[Cell, ...], ...]
     """A row for each value of ``y``, with a cell for each of ``x``."""
-    outlasting: int = 0
-    """In how many cells the outage is not over when the run is."""
+    long_enough: str = ""
+    """The duration of a run that no outage of the sweep would outlast; empty where none does."""
     command: str = ""
     """What repeats the sweep."""
     look: str = ""
@@ -137,7 +151,8 @@ def _rounded(value: float) -> float:
 
 
 def worst(grid: Grid) -> Place | None:
-    """The cell whose mean is worst, the first of equals; None where nothing is measured, or all are equal."""
+    """The cell whose mean is worst, the first of equals; None where nothing is measured, or all are equal. Whether the seeds tell it from
+    chance says :func:`finding`."""
     known = [place for place in grid.places() if grid.cell(place).mean is not None]
     if len({grid.cell(place).mean for place in known}) < 2:
         return None
@@ -155,6 +170,24 @@ def alike(grid: Grid, place: Place) -> list[Place]:
         if other != place and reach is not None and reach[0] <= 0 <= reach[1]:
             found.append(other)
     return found
+
+
+def finding(grid: Grid) -> Finding:
+    """What may be said of a sweep: a cell is the worst only where the seeds tell it apart from some others and, of a difference, from 0."""
+    known = [cell for row in grid.rows for cell in row if cell.mean is not None]
+    place = worst(grid)
+    if not known:
+        return "nothing"
+    if place is None:
+        return "equal"
+    cell = grid.cell(place)
+    reach = cell.interval
+    if reach is None or len(alike(grid, place)) >= NEARLY_ALL * (len(known) - 1):
+        return "unsure"
+    if not grid.difference:
+        return "harm"
+    low, high = reach if grid.worse == "higher" else (-reach[1], -reach[0])
+    return "harm" if low > 0 else "gain" if high <= 0 else "unsure"
 
 
 def figure(value: float | None) -> str:

@@ -1,13 +1,14 @@
 """A sweep: the same scenario with two things varied, each cell of the grid run with the same seeds, and measured against its twins.
 
-A run is known by what it follows from: the digest of its scenario and its seed. So whatever was run is there when the sweep is
-asked for again, with more seeds, with other values or for another metric. A twin is a run like any other; cells whose drivers do the same
-at the same instants share it.
+A run is known by what it follows from: the digest of its scenario and its seed. So one file may keep the runs of any sweeps, and whatever
+was run is there when a sweep is asked for again, with more seeds, with other values or for another metric. A twin is a run like any other;
+cells whose drivers do the same at the same instants share it.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from hashlib import blake2b
@@ -55,14 +56,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     judged: bool
     freed: bool
     """Something of the file stood in the way of an axis and was left out."""
-    outlasting: int
-
-    def identity(self) -> dict[str, str]:
-        """What the results follow from, as far as it is the same for all of them."""
-        return {
-            "kind": "sweep", "scenario": self.base.name, "scenario's digest": digest(self.base), "harness": __version__,
-            "judging": "on" if self.judged else "off",
-        }  # fmt: skip
+    ends_ms: tuple[int, ...]
+    """When the outage of each cell ends, as far as the plan says when it begins; 0 where it does not."""
 
 
 class Ran(Struct, frozen=True, kw_only=True):
@@ -124,16 +119,14 @@ def planned(
     return Plan(
         base=base, x=across, y=down, seeds=tuple(range(1, seeds + 1)), judged=judged, freed=bool(freed),
         cells=tuple(replace(cell, seed=0, expect=cell.expect if judged else Expect(contract="none")) for cell in cells),
-        outlasting=0 if outage is None else sum(_outlasts(cell, outage.id) for cell in cells),
+        ends_ms=tuple(0 if outage is None else _end_ms(cell, outage.id) for cell in cells),
     )  # fmt: skip
 
 
-def _outlasts(made: Scenario, step: str) -> bool:
-    """Whether a step is not over when the run is, as far as the plan says when it begins."""
-    return any(
-        each.at.offset_ms + (each.for_ms or 0) > made.duration_ms
-        for each in made.plan if each.id == step and each.at is not None and not each.at.step
-    )  # fmt: skip
+def _end_ms(made: Scenario, step: str) -> int:
+    return next(
+        (each.at.offset_ms + (each.for_ms or 0) for each in made.plan if each.id == step and each.at is not None and not each.at.step), 0
+    )
 
 
 def _moved(base: Scenario, step: Step, starts: Axis, durations: Axis) -> Iterator[Scenario]:
@@ -164,11 +157,11 @@ _TABLES = "CREATE TABLE IF NOT EXISTS runs (cell TEXT, seed INTEGER, ran BLOB NO
 
 
 class Runs(Campaign):
-    """The runs of sweeps of one scenario."""
+    """The runs of sweeps, of whatever scenarios, made by one version of the harness."""
 
-    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+    def __init__(self, path: Path) -> None:
         """Open the file, or begin one, as :class:`harness.search.store.Campaign` does."""
-        super().__init__(path, identity, _TABLES)
+        super().__init__(path, {"kind": "sweep", "harness": __version__}, _TABLES)
         self.runs: dict[tuple[str, int], Ran] = {}
         """All that are kept."""
         decoder = msgspec.msgpack.Decoder(Ran)
@@ -232,8 +225,8 @@ def carry_out(
     metric: str,
     shard: tuple[int, int] = (1, 1),
     progress: Progress | None = None,
-) -> int:
-    """Make all runs that are not kept yet, and keep them as they come; returns how many were made.
+) -> tuple[int, int]:
+    """Make all runs that are not kept yet, and keep them as they come; returns how many were made, those of cells and those of twins.
 
     Of several machines each makes a share of the cells: ``shard`` says which, and of how many. Twins are run where the metric needs them.
     """
@@ -253,11 +246,12 @@ def carry_out(
                 progress(done, max(done, expected))
 
     make(of_cells, todo, judged=plan.judged)
+    of_them = done
     if needs_twins:
         twins, wanted = _twins(of_cells, plan.seeds, kept)
         expected = done + sum(map(len, wanted.values()))
         make(twins, wanted, judged=False)
-    return done
+    return of_them, done - of_them
 
 
 def _tasks(scenarios: Mapping[str, Scenario], wanted: Mapping[str, Sequence[int]], *, judged: bool) -> Iterator[Task]:
@@ -301,13 +295,24 @@ class _TwinNames:
         return self._known[key]
 
 
-def lacking(plan: Plan, kept: Runs, metric: str) -> int:
-    """How many runs of the whole sweep are not kept yet; without those of twins that nobody can know of before."""
+def runs_of(plan: Plan) -> int:
+    """How many runs the cells of the whole sweep have."""
+    return len({digest(cell) for cell in plan.cells}) * len(plan.seeds)
+
+
+def lacking(plan: Plan, kept: Runs, metric: str) -> tuple[int, int]:
+    """How many runs of the whole sweep are not kept yet, those of cells and those of twins: the latter are known when all cells are run."""
     of_cells = {digest(cell): cell for cell in plan.cells}
     missing = sum(len(kept.missing(cell, plan.seeds)) for cell in of_cells)
     if missing or not METRICS[metric].difference:
-        return missing
-    return sum(map(len, _twins(of_cells, plan.seeds, kept)[1].values()))
+        return missing, 0
+    return 0, sum(map(len, _twins(of_cells, plan.seeds, kept)[1].values()))
+
+
+def has_of(plan: Plan, runs: Runs) -> bool:
+    """Whether any run of the sweep's cells is kept there."""
+    cells = {digest(cell) for cell in plan.cells}
+    return any(cell in cells for cell, _ in runs.runs)
 
 
 def measured(plan: Plan, kept: Runs, metric: str) -> tuple[tuple[Cell, ...], ...]:
@@ -324,9 +329,16 @@ def measured(plan: Plan, kept: Runs, metric: str) -> tuple[tuple[Cell, ...], ...
         return None if twin is None else round(own - twin, 6)
 
     cells = []
-    for made in plan.cells:
+    for made, end_ms in zip(plan.cells, plan.ends_ms, strict=True):
         name = digest(made)
-        failed = sum(bool(kept.runs[name, seed].failed) for seed in plan.seeds) if plan.judged else None
-        cells.append(Cell(values=tuple(value(name, made, seed) for seed in plan.seeds), failed=failed))
+        failed = [kept.runs[name, seed].failed for seed in plan.seeds] if plan.judged else None
+        cells.append(
+            Cell(
+                values=tuple(value(name, made, seed) for seed in plan.seeds),
+                failed=None if failed is None else sum(map(bool, failed)),
+                checks=dict(sorted(Counter(check for checks in failed or () for check in checks).items())),
+                outlasts=end_ms > made.duration_ms,
+            )
+        )
     wide = len(plan.x.values)
     return tuple(tuple(cells[first : first + wide]) for first in range(0, len(cells), wide))

@@ -20,6 +20,7 @@ def grid() -> Grid:
              says="lasts {}")  # fmt: skip
     rows = [[Cell(values=tuple(float(row * column + seed - 4) for seed in range(3))) for column in range(14)] for row in range(3)]
     rows[2][5] = Cell(values=(50.0, 51.0, 52.0))
+    rows[0][0] = Cell(values=(-50.0, -51.0, -52.0))
     return Grid(
         name="street", title="A street", metric="undelivered_energy", unit="kWh", says="Energy that was not had.", worse="higher",
         difference=True, x=x, y=y, seeds=(1, 2, 3), rows=tuple(map(tuple, rows)), command="harness sweep street",
@@ -72,6 +73,37 @@ def test_the_worst_cell_is_the_reddest(page):
 def test_a_wide_grid_scrolls_by_itself_on_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_at_500_pixels_what_explains_the_picture_is_not_cut(page):
+    page.set_viewport_size({"width": 500, "height": 900})
+    for selector in (".headline", "#map h2", ".axes span", ".scale span", "#map .hint"):
+        for box in [each.bounding_box() for each in page.locator(selector).all()]:
+            assert box["x"] + box["width"] <= 500
+    assert page.locator(".axes span").count() == 2
+    for axis in page.locator(".axes span").all():
+        assert axis.bounding_box()["height"] < 60
+
+
+def test_the_worst_cell_is_labelled_right_below_it_without_pointing(page):
+    label = page.locator("tr.flag td", has_text="the worst")
+    assert label.inner_text() == "▲ the worst: 19:30, 4 h: +51 kWh"
+    worst, told = page.locator("td.worst").bounding_box(), label.bounding_box()
+    assert abs(told["x"] - worst["x"]) < 4
+    assert 0 <= told["y"] - worst["y"] - worst["height"] < 8
+
+
+def test_a_grid_of_a_whole_day_fits_on_paper(opened, tmp_path):
+    labels = tuple(f"{half // 2:02d}:{30 * (half % 2):02d}" for half in range(48))
+    x = replace(grid().x, labels=labels, values=labels)
+    rows = tuple(tuple(Cell(values=(float(column), 1.0 + column, 2.0 + column)) for column in range(48)) for _ in range(3))
+    (tmp_path / "day.html").write_bytes(render(replace(grid(), x=x, rows=rows)))
+    page = opened.go(tmp_path / "day.html")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    box = page.locator("table.heat").bounding_box()
+    assert box["x"] + box["width"] <= 720
+    assert not page.locator(".pointing").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -40,8 +40,10 @@ plan:
   - {id: crash, at: 19:30, do: server.crash, for: 2 h}
 """
 GRID = {"starts": "15:30,18:00,21:30", "durations": "30 min,4 h", "seeds": 3, "jobs": 1}
-RUNS = 3 * 2 * 3 + 3
-"""Those of the cells, and a twin for each seed."""
+RUNS = 3 * 2 * 3
+"""Those of the cells."""
+TWINS = 3
+"""One for each seed."""
 
 
 @pytest.fixture
@@ -151,7 +153,7 @@ def test_the_worst_cell_is_the_outage_that_keeps_the_car_from_charging(street, t
     assert found.grid.x.labels[1] == "18:00"
     assert found.grid.cell(place).mean >= 12
     assert found.grid.cell((0, 0)).mean == 0
-    assert found.made == RUNS
+    assert (found.runs, found.made, found.twins) == (RUNS, RUNS, TWINS)
 
 
 def test_each_figure_is_that_of_the_run_on_its_own(tmp_path):
@@ -173,7 +175,23 @@ def test_runs_that_failed_a_check_are_counted_where_asked_for(tmp_path):
     found = harness.sweep(path, **GRID, judge=True, out=tmp_path / "out").grid
     assert found.cell((0, 0)).failed == 3
     assert found.cell((1, 1)).failed == 0  # nobody charges then
-    assert (tmp_path / "out" / "sweep.csv").read_text().startswith("x,y,seeds,mean,low,high,min,max,metric,unit,failed\n15:30,30 min,3,0,")
+    assert found.cell((0, 0)).checks == {"fed": 3}
+    with (tmp_path / "out" / "sweep.csv").open(encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["failed_runs"], row["failed_checks"]) == ("3", "fed: 3")
+    assert "Of 18 runs, 15 failed a check (fed in 15); limits are not looked at." in (tmp_path / "out" / "sweep.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_cells_whose_outage_outlasts_the_run_are_marked_and_the_run_that_would_be_long_enough_is_told(street, tmp_path):
+    found = harness.sweep(street, starts="18:00,12:00", durations="1 h,4 h", seeds=1, jobs=1, out=tmp_path / "out").grid
+    assert [[cell.outlasts for cell in row] for row in found.rows] == [[False, False], [False, True]]
+    assert found.long_enough == "25 h"
+    longer = harness.sweep(
+        street, starts="12:00", durations="4 h", seeds=1, jobs=1, overrides=["duration=25 h"], out=tmp_path / "longer"
+    ).grid
+    assert (longer.rows[0][0].outlasts, longer.long_enough) == (False, "")
 
 
 # Kept, stopped, gone on with.
@@ -181,12 +199,45 @@ def test_runs_that_failed_a_check_are_counted_where_asked_for(tmp_path):
 
 def test_nothing_that_was_run_is_run_again(street, tmp_path):
     out = tmp_path / "out"
-    assert harness.sweep(street, **GRID, out=out).made == RUNS
-    assert harness.sweep(street, **GRID, out=out).made == 0
-    assert harness.sweep(street, **GRID, metric="port_uptime", out=out).made == 0
-    assert harness.sweep(street, **{**GRID, "seeds": 4}, out=out).made == 3 * 2 + 1
-    assert harness.sweep(street, **{**GRID, "starts": "15:30,19:00"}, out=out).made == 2 * 3
-    assert kept(out / "sweep.sqlite") == RUNS + 7 + 6
+
+    def made(**given: object) -> tuple[int, int]:
+        found = harness.sweep(street, **{**GRID, **given}, out=out)
+        return found.made, found.twins
+
+    assert made() == (RUNS, TWINS)
+    assert made() == (0, 0)
+    assert made(metric="port_uptime") == (0, 0)
+    assert made(seeds=4) == (3 * 2, 1)
+    assert made(starts="15:30,19:00") == (2 * 3, 0)
+    assert kept(out / "runs.sqlite") == RUNS + TWINS + 7 + 6
+
+
+def test_sweeps_of_a_scenario_keep_apart_and_share_their_runs(street, tmp_path, monkeypatch):
+    """Each has its own reports; with what was changed (``--set``), with other axes or another metric none is in the way of another."""
+    monkeypatch.chdir(tmp_path)
+    small = {"starts": "15:30,18:00", "durations": "4 h", "seeds": 1, "jobs": 1}
+    first = harness.sweep(street, **small)
+    others = [
+        harness.sweep(street, **small, overrides=["chargers.homes.count=2"]),
+        harness.sweep(street, **small, metric="port_uptime"),
+        harness.sweep(street, **small, judge=True),
+        harness.sweep(street, **{**small, "starts": "15:30"}),
+        harness.sweep(street, x="defaults.car=leaf-40", y="chargers.homes.count=2,3", seeds=1, jobs=1),
+    ]
+    assert len({found.folder for found in (first, *others)}) == 6
+    assert {found.campaign for found in (first, *others)} == {Path("reports/sweeps/street/runs.sqlite")}
+    assert [found.made for found in others[1:4]] == [0, 2, 0]
+    again = harness.sweep(street, **{**small, "seeds": 2})
+    assert (again.folder, again.made) == (first.folder, 2)
+    assert first.folder.name.startswith("undelivered_energy-by-crash.at-and-crash.for-")
+
+
+def test_a_twin_is_never_taken_for_the_judged_run_of_a_cell_without_faults(tmp_path):
+    path = changed(tmp_path, "plan:", "expect:\n  checks: {fed: {never: {draws: true}, charger: rosa}}\nplan:")
+    given = {"seeds": 1, "jobs": 1, "judge": True, "campaign": tmp_path / "runs.sqlite"}
+    harness.sweep(path, starts="15:30", durations="30 min", **given, out=tmp_path / "first")
+    quiet = harness.sweep(path, x="chargers.homes.count=3", y="plan=[]", **given, out=tmp_path / "second").grid
+    assert quiet.cell((0, 0)).failed == 1
 
 
 def test_one_and_two_workers_leave_the_same_bytes(street, tmp_path):
@@ -213,9 +264,10 @@ def test_a_sweep_that_is_interrupted_goes_on_where_it_was(street, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         harness.sweep(street, **GRID, out=tmp_path / "stopped", progress=interrupt)
-    before = kept(tmp_path / "stopped" / "sweep.sqlite")
-    assert 8 <= before < RUNS
-    assert harness.sweep(street, **GRID, out=tmp_path / "stopped").made == RUNS - before
+    before = kept(tmp_path / "stopped" / "runs.sqlite")
+    assert 8 <= before < RUNS + TWINS
+    rest = harness.sweep(street, **GRID, out=tmp_path / "stopped")
+    assert rest.made + rest.twins == RUNS + TWINS - before
     harness.sweep(street, **GRID, out=tmp_path / "whole")
     assert reports(tmp_path / "stopped") == reports(tmp_path / "whole")
 
@@ -237,9 +289,10 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(street, tmp_path, jobs):
     done = subprocess.run(words, check=False, stdout=subprocess.PIPE, timeout=120)
     assert done.returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "sweep.html").exists()
-    before = kept(tmp_path / "killed" / "sweep.sqlite")
-    assert 8 <= before < RUNS
-    assert harness.sweep(street, **GRID, out=tmp_path / "killed").made == RUNS - before
+    before = kept(tmp_path / "killed" / "runs.sqlite")
+    assert 8 <= before < RUNS + TWINS
+    rest = harness.sweep(street, **GRID, out=tmp_path / "killed")
+    assert rest.made + rest.twins == RUNS + TWINS - before
     harness.sweep(street, **GRID, out=tmp_path / "whole")
     assert reports(tmp_path / "killed") == reports(tmp_path / "whole")
 
@@ -247,7 +300,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(street, tmp_path, jobs):
 def test_shares_that_were_made_apart_are_put_together(street, tmp_path):
     first = harness.sweep(street, **GRID, shard="1/2", out=tmp_path / "first")
     second = harness.sweep(street, **GRID, shard="2/2", out=tmp_path / "second")
-    assert (first.grid, first.made, first.lacking) == (None, 9 + 3, 9)
+    assert (first.grid, first.runs, first.made, first.twins, first.lacking) == (None, 18, 9, 3, 9)
     assert not (tmp_path / "first" / "sweep.html").exists()
     together = harness.sweep(street, **GRID, merge=[first.campaign, second.campaign], out=tmp_path / "together")
     assert together.made == 0
@@ -257,7 +310,7 @@ def test_shares_that_were_made_apart_are_put_together(street, tmp_path):
 
 def test_two_sweeps_may_write_to_one_file(street, tmp_path):
     plan = planned(street, starts="15:30", durations="30 min", seeds=2)
-    with Runs(tmp_path / "kept.sqlite", plan.identity()) as one, Runs(tmp_path / "kept.sqlite", plan.identity()) as other:
+    with Runs(tmp_path / "kept.sqlite") as one, Runs(tmp_path / "kept.sqlite") as other:
         task = Task(cell="c", scenario=plan.cells[0], seeds=(1, 2), judged=False)
         one.add(work(task))
         other.add(work(task))
@@ -271,20 +324,33 @@ def test_a_process_that_is_lost_is_told_in_a_sentence():
 
 def test_a_file_that_cannot_be_written_is_told_in_a_sentence(street, tmp_path):
     plan = planned(street, starts="15:30", durations="30 min", seeds=1)
-    with Runs(tmp_path / "kept.sqlite", plan.identity()) as runs:
+    with Runs(tmp_path / "kept.sqlite") as runs:
         runs._connection.execute("PRAGMA query_only = ON")
         with pytest.raises(CampaignError, match=r"kept\.sqlite: what was run cannot be kept \("):
             runs.add(work(Task(cell="c", scenario=plan.cells[0], seeds=(1,), judged=False)))
 
 
-def test_the_campaign_of_another_scenario_is_refused(street, tmp_path):
-    harness.sweep(street, **GRID, out=tmp_path / "out")
-    with pytest.raises(CampaignError, match=r"another campaign is kept here\. Its scenario's digest is"):
-        harness.sweep(street, **GRID, overrides=["chargers.homes.count=2"], out=tmp_path / "out")
+def test_the_runs_of_another_version_are_refused_and_the_option_is_named(street, tmp_path, monkeypatch, capsys):
+    words = ["sweep", str(street), "--starts", "15:30", "--durations", "1h", "--seeds", "1", "-j", "1", "--out", str(tmp_path / "out")]
+    assert main(words) == 0
+    monkeypatch.setattr("harness.search.sweep.__version__", "99")
+    assert main(words) == 4
+    error = capsys.readouterr().err
+    assert error.startswith("harness: --campaign: ")
+    assert "another campaign is kept here. Its harness is" in error
+
+
+def test_what_is_no_campaign_is_refused(street, tmp_path):
     note = tmp_path / "note.txt"
     note.write_text("not a database, and longer than the head of one would be: " + "x" * 100)
-    with pytest.raises(CampaignError, match="this is no campaign of the harness"):
+    with pytest.raises(CampaignError, match=r"^campaign: .*this is no campaign of the harness"):
         harness.sweep(street, **GRID, campaign=note)
+
+
+def test_a_file_without_a_run_of_the_sweep_is_not_merged(street, tmp_path):
+    other = harness.sweep(street, **GRID, overrides=["chargers.homes.count=2"], out=tmp_path / "other")
+    with pytest.raises(CampaignError, match=r"^merge: .*runs\.sqlite: no run of this sweep is kept here: its scenario, overrides, axes"):
+        harness.sweep(street, **GRID, merge=[other.campaign], out=tmp_path / "out")
 
 
 # The command.
@@ -295,11 +361,24 @@ def test_the_command_names_the_worst_cell_and_its_files(street, tmp_path, capsys
     assert main(["sweep", str(street), "--starts", "15:30,18:00", "--durations", "30min,4h", "--seeds", "2", "-j", "1"]) == 0
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("It hurts most where crash begins at 18:00 and lasts 4 h: undelivered energy +")
-    assert printed[-3:] == [f"reports/sweeps/street/{name}" for name in REPORTS]
+    (folder,) = Path("reports/sweeps/street").glob("undelivered_energy-by-crash.at-and-crash.for-*")
+    assert printed[-3:] == [f"{folder}/{name}" for name in REPORTS]
     rows = list(csv.DictReader((tmp_path / printed[-2]).read_text(encoding="utf-8").splitlines()))
-    assert [(row["x"], row["y"], row["seeds"]) for row in rows] == [
-        ("15:30", "30 min", "2"), ("18:00", "30 min", "2"), ("15:30", "4 h", "2"), ("18:00", "4 h", "2"),
+    columns = ("plan.crash.at", "plan.crash.at_minutes_after_start", "plan.crash.for", "plan.crash.for_minutes", "seeds")
+    assert [tuple(row[column] for column in columns) for row in rows] == [
+        ("15:30", "30", "30 min", "30", "2"), ("18:00", "180", "30 min", "30", "2"),
+        ("15:30", "30", "4 h", "240", "2"), ("18:00", "180", "4 h", "240", "2"),
     ]  # fmt: skip
+
+
+def test_a_share_counts_the_runs_of_cells_and_names_the_twins_apart(street, tmp_path, capsys):
+    words = ["sweep", str(street), "--starts", "15:30,18:00", "--durations", "30min,4h", "--seeds", "2", "-j", "1"]
+    for shard, file in (("1/2", "one.sqlite"), ("2/2", "two.sqlite")):
+        assert main([*words, "--shard", shard, "--campaign", str(tmp_path / file), "--out", str(tmp_path / "out")]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            f"Share {shard}: of the 8 runs of the sweep's cells, 4 were made now, and 2 runs of twins besides; 4 are lacking in this file.",
+            str(tmp_path / file),
+        ]
 
 
 def test_an_interrupted_command_says_that_it_goes_on(street, tmp_path, capsys, monkeypatch):
@@ -351,3 +430,59 @@ def test_a_plan_that_gives_no_server_back_needs_other_axes(tmp_path, capsys):
     assert "no step of the plan takes the server away and gives it back: expected a plan with one" in capsys.readouterr().err
     assert main(["sweep", str(path), "--step", "crash", "--out", str(tmp_path / "out")]) == 4
     assert "--step: `crash` never ends, so it has no duration to sweep" in capsys.readouterr().err
+
+
+# Arguments in Python.
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"base": 7}, "base: found 7, expected a path"),
+        ({"step": 1}, "step: found 1, expected a text such as `upgrade`"),
+        ({"starts": ["18:00"]}, "starts: found ['18:00'], expected a text such as `17:00..07:00/1h` or `18:00,19:30`"),
+        ({"durations": 60}, "durations: found 60, expected a text such as `1h,4h`"),
+        ({"x": {"defaults.car": "leaf-40"}}, "x: found {'defaults.car': 'leaf-40'}, expected a text such as"),
+        ({"y": None}, "y: found None, expected a text"),
+        ({"seeds": "20"}, "seeds: found '20', expected a whole number"),
+        ({"seeds": True}, "seeds: found True, expected a whole number"),
+        ({"metric": None}, "metric: found None, expected a text such as `undelivered_energy`"),
+        ({"overrides": "duration=48 h"}, "overrides: found 'duration=48 h', expected a list of texts"),
+        ({"overrides": [1]}, "overrides: found [1], expected a list of texts"),
+        ({"judge": "yes"}, "judge: found 'yes', expected True or False"),
+        ({"jobs": 1.5}, "jobs: found 1.5, expected a whole number"),
+        ({"dask": 1}, "dask: found 1, expected a text"),
+        ({"shard": (1, 2)}, "shard: found (1, 2), expected a text such as `1/2`"),
+        ({"merge": "one.sqlite"}, "merge: found 'one.sqlite', expected a list of paths"),
+        ({"out": 1}, "out: found 1, expected a path or None"),
+        ({"campaign": 1}, "campaign: found 1, expected a path or None"),
+        ({"progress": 1}, "progress: found 1, expected what can be called"),
+    ],
+)
+def test_an_argument_of_another_type_is_a_type_error_that_names_it(street, given, says):
+    with pytest.raises(TypeError) as error:
+        harness.sweep(**{"base": street, **given})
+    assert str(error.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"step": "crush"}, "step: no step is called `crush`: expected `pull-plug`, `crash`; did you mean `crash`?"),
+        ({"starts": "7 pm"}, "starts: not a start: found `7 pm`, expected"),
+        ({"durations": "0 min"}, "durations: not a duration: found `0 min`"),
+        ({"x": "duration=30 h", "starts": "18:00"}, "starts: this is an axis, and x puts another in its place"),
+        ({"step": "pull-plug", "x": "a=1", "y": "b=1"}, "step: both axes are of something else"),
+        ({"x": "seed=1,2"}, "x: each cell is run with the same seeds: found `seed`, expected seeds, and another path here"),
+        ({"seeds": 0}, "seeds: not so many: found 0, expected 1 to 10000"),
+        ({"metric": "drivers"}, "metric: no metric is called `drivers`"),
+        ({"jobs": -1}, "jobs: not so many: found -1"),
+        ({"shard": "3/2"}, "shard: not a share: found `3/2`"),
+        ({"overrides": ["chargers.homs.count=2"]}, "overrides #1: "),
+    ],
+)
+def test_in_python_what_is_wrong_is_told_of_arguments_not_of_options(street, tmp_path, given, says):
+    with pytest.raises(harness.ScenarioError) as error:
+        harness.sweep(street, **given, out=tmp_path / "out")
+    assert str(error.value).startswith(says)
+    assert "--" not in str(error.value)
