@@ -21,7 +21,8 @@ from harness.exploring import explore
 from harness.fault import KINDS
 from harness.search.coverage import Coverage
 from harness.search.found import Outcome
-from harness.search.mutants import Task, look_for
+from harness.search.mutants import MUTANTS, Task, look_for
+from harness.search.mutants import planted as planted_in
 from harness.search.pool import in_order, pool
 from harness.search.space import source, space
 from harness.shipped import model_names
@@ -36,7 +37,8 @@ LEAST = 20
 """So often, in 20,000 plans, each check is to be put to the test under each kind of step that its contract does not exempt."""
 MEDIAN = 100
 _MODEL = re.compile(r"defaults: \{model: ([\w-]+)")
-_QUIRK = re.compile(r"quirks: \[([\w-]+)\]")
+_VARIANT = re.compile(r"models: \{([\w-]+): \{extends: ([\w-]+)")
+_QUIRK = re.compile(r"quirks: \[([\w-]+)")
 
 
 def conforming(plans: int) -> Iterator[tuple[str, str, bool]]:
@@ -69,9 +71,13 @@ def planted() -> list[Task]:
     tasks = []
     for file in sorted((ROOT / "tests" / "mutants").glob("*.yaml")):
         text = file.read_text(encoding="utf-8")
-        model, quirk = _MODEL.search(text), _QUIRK.search(text)
+        model, variant = _MODEL.search(text), _VARIANT.search(text)
         assert model is not None
-        tasks.append(Task(source(model[1]), quirk[1] if quirk else file.stem, MUTANT_PLANS))
+        given = source(variant[2] if variant and variant[1] == model[1] else model[1])
+        *others, quirk = _QUIRK.findall(text) or [file.stem]
+        for other in others:  # where it takes two to do wrong
+            given = planted_in(given, MUTANTS[other])
+        tasks.append(Task(given, quirk, MUTANT_PLANS))
     return tasks
 
 

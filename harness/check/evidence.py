@@ -340,6 +340,10 @@ class Evidence(Struct, eq=False):
         """When the override of this plug-in was accepted that no restart of the server came after; −1: there is none."""
         return self.override_at if self.override_at > self.forgot_at else -1
 
+    def in_doubt(self) -> bool:
+        """An override was accepted in the very instant of a restart: nobody can tell which came first."""
+        return self.override_at == self.forgot_at >= 0
+
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
         return self.released_at >= 0

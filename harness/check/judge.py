@@ -583,7 +583,7 @@ class Judge:
                 _, ev.tou_on, ev.windows, ev.wanted_ma = ev.changes.pop()
             if ev.override_at > record.back_to:
                 ev.override_at = -1
-        if "override" in forgets:
+        if "override" in forgets and not ev.in_doubt():
             ev.override_at = -1
         if "tou" in forgets:
             ev.tou_on = False

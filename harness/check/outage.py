@@ -468,7 +468,7 @@ class OverrideNeededAfterRecovery(_Override):
             return None
         override_at = ev.override()
         if override_at < 0:
-            if not ev.flags & ev_.RECOVERY:
+            if ev.in_doubt() or not ev.flags & ev_.RECOVERY:
                 return None
             return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=rule.bound_ms, early=False, until_at=closes)
         if ev.recovered_at < 0 or override_at < ev.recovered_at:
@@ -528,7 +528,7 @@ def disagreement(ev: Evidence, t: int) -> str:
         if (ev.scheduled is not None) != ev.tou_on:
             return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
         return ""
-    unknown = ev.swapped or ev.announced != ev.plug_in or "wrong-clock" in ev.touched
+    unknown = ev.swapped or ev.announced != ev.plug_in or ev.in_doubt() or "wrong-clock" in ev.touched
     if unknown or not ev.wants() or ev.profile.model.tou == "none":
         return ""
     should = ev.tou_on and ev.override_at < 0 and ev.window(t) is not None

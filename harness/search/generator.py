@@ -8,7 +8,7 @@ so that what must hold after recovery can be judged (only ``server.gone`` never 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -123,7 +123,7 @@ def _kinds(dice: Dice) -> tuple[tuple[Kind, ...], ...]:
 def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
     kinds = _kinds(dice)
     latest = base.duration_ms - 3 * HOUR_MS
-    steps = _story(dice, base, latest) if dice.chance(60) else []
+    steps = _story(dice, base, latest) if dice.chance(85) else []
     spans = [(step.at.offset_ms, step.at.offset_ms + (step.for_ms or 0)) for step in steps if step.at is not None]
     for _ in range(dice.between(0, 6) if steps else dice.between(1, 8)):
         step, span = _draw(dice, kinds, steps, spans, latest, base)
@@ -132,37 +132,71 @@ def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
     return tuple(_flapping(dice, steps, latest) if dice.chance(12) else steps)
 
 
-_OUTAGES = tuple(kind for kind in KINDS.values() if kind.simulated and kind.outage and kind.ends == "may")
+_OUTAGES = tuple(kind.name for kind in KINDS.values() if kind.simulated and kind.outage and kind.ends == "may")
 _SECOND_FAULTS_MS = ((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS))
-_SECOND_OUTAGES_MS = ((1_000, 90_000), (6 * MINUTE_MS, 30 * MINUTE_MS), (20 * MINUTE_MS, 3 * HOUR_MS))
+_SECOND_OUTAGES_MS = ((6 * MINUTE_MS, 30 * MINUTE_MS), (20 * MINUTE_MS, 3 * HOUR_MS))
+_SOON_MS = 15 * MINUTE_MS
+_LARGE_WH = 8_000
+"""So soon, and needing so much, a car is neither gone nor full when the second step of a story comes."""
 _TRIES = 6
-"""So often a time is drawn, until there is one at which the car is to wait for cheaper hours: much of what goes wrong does then."""
-_STORIES: tuple[tuple[tuple[Kind, ...], tuple[str, ...]], ...] = (
-    (_OUTAGES, ("station.power-cut",)),
-    (_OUTAGES, ("station.power-cut", "station.reboot-loop", "driver.set-tou", "driver.override", "driver.set-amperage")),
-    *(((KINDS["driver.override"],), ("network.cut", "network.black-hole")),) * 3,
-    ((KINDS["driver.override"],), tuple(kind.name for kind in _OUTAGES)),
-    ((KINDS["station.unavailable"],), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
+"""So often a car and a time are drawn, until it is to wait for cheaper hours then, or is not: much of what goes wrong does so there."""
+_CUTS = ("network.cut", "network.black-hole")
+_IN_OUTAGE = (
+    "station.power-cut", "station.reboot-loop", "station.clock-lost", "driver.set-tou", "driver.override", "driver.set-amperage",
+    "driver.swipe",
 )  # fmt: skip
-"""What comes first, and what then meets the same car: things that take several steps in one order within one stay."""
+
+
+class Story(NamedTuple):
+    """Two steps that meet one car in an order within one stay: what is seldom met by chance."""
+
+    firsts: tuple[str, ...]
+    seconds: tuple[str, ...]
+    times: int = 1
+    """How often it stands among the others."""
+    held: bool = True
+    """The car is to wait for cheaper hours when it begins; otherwise it is to charge."""
+    after: bool = False
+    """The second begins within a minute of the end of the first; otherwise while that acts."""
+
+
+_STORIES = tuple(
+    story for story in (
+        Story(_OUTAGES, ("station.power-cut",), times=2),
+        Story(_OUTAGES, _IN_OUTAGE, times=2),
+        Story(("driver.override",), _CUTS, times=9),
+        Story(("driver.override",), _OUTAGES),
+        Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
+        Story(("server.pending",), ("station.power-cut", "station.reboot-loop")),
+        Story(_CUTS, ("server.restore-backup",), times=2, held=False),
+        Story(("station.power-cut", "station.reboot-loop"), ("station.power-cut", "station.reboot-loop"), after=True),
+    ) for _ in range(story.times)
+)  # fmt: skip
 
 
 def _story(dice: Dice, base: Scenario, latest: int) -> list[Step]:
     """Two steps that meet the same car, the second while the first acts or soon after it; none where there is no such car."""
     stays = [
-        (entry, stay) for entry in base.chargers if not entry.count for stay in entry.sessions if stay.plug_in_ms < latest - HOUR_MS
+        (entry, stay) for entry in base.chargers if not entry.count for stay in entry.sessions
+        if stay.plug_in_ms < latest - HOUR_MS and stay.leave_ms - stay.plug_in_ms > 2 * HOUR_MS and stay.needs_wh >= _LARGE_WH
     ]  # fmt: skip
     if not stays:
         return []
-    entry, stay = dice.of(stays)
-    firsts, seconds = dice.of(_STORIES)
-    first, second = dice.of(firsts), KINDS[dice.of(seconds)]
+    story = dice.of(_STORIES)
+    first, second = KINDS[dice.of(story.firsts)], KINDS[dice.of(story.seconds)]
     for _ in range(_TRIES):
-        begins = dice.between(stay.plug_in_ms + 1_000, min(stay.leave_ms, latest) - MINUTE_MS)
-        if _is_held(base, entry, begins):
+        entry, stay = dice.of(stays)
+        until = min(stay.leave_ms, latest) if story.held else stay.plug_in_ms + HOUR_MS  # by then it is not full
+        begins = dice.between(stay.plug_in_ms + 1_000, until - MINUTE_MS)
+        if _is_held(base, entry, begins) == story.held:
             break
-    lasts_ms = 2 * HOUR_MS if first.ends == "instant" else min(dice.between(10 * MINUTE_MS, 5 * HOUR_MS), latest - begins)
-    meets = begins + dice.between(0, min(lasts_ms, latest - MINUTE_MS - begins))
+    most_ms = latest - MINUTE_MS - begins
+    if story.after:
+        lasts_ms = min(dice.between(1_000, 10 * MINUTE_MS), most_ms)
+        meets = min(begins + lasts_ms + dice.between(0, MINUTE_MS), latest - MINUTE_MS)
+    else:
+        lasts_ms = 2 * HOUR_MS if first.ends == "instant" else min(dice.between(10 * MINUTE_MS, 9 * HOUR_MS), latest - begins)
+        meets = begins + dice.between(0, min(dice.of((lasts_ms, _SOON_MS)), most_ms))
     then_ms = dice.between(*dice.of(_SECOND_OUTAGES_MS if second.outage else _SECOND_FAULTS_MS))
     return [
         _told(dice, base, "s1", first, entry.name, begins, lasts_ms),

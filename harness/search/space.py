@@ -35,7 +35,7 @@ _DURATIONS_MS = (SHORTEST_MS, 24 * HOUR_MS, 30 * HOUR_MS)
 _EVE = "20:00"
 """When a run begins whose night is the one that counts."""
 _QUEUES = (2, 3, 10)
-_AMPS_EACH = (20, 25, 32, 45)
+_AMPS_EACH = (12, 16, 20, 32)
 _GROUP = "group"
 
 _PLAIN = """
@@ -178,6 +178,8 @@ class Space:
         named = [entry.name for entry in self.plain.chargers if not entry.count]
         self._members = tuple(named) if len(named) > 1 and not self.plain.circuits else ()
         self._queues = _QUEUES if self._agrees(Circumstance(queue_limit=_QUEUES[0])) else ()
+        capacities = (amps * len(self._members) for amps in _AMPS_EACH if self._members)
+        self._capacities = tuple(amps for amps in capacities if self._agrees(Circumstance(capacity_a=amps)))
 
     @property
     def digest(self) -> str:
@@ -197,7 +199,7 @@ class Space:
         start = dice.of(self.starts) if self.starts and dice.chance(50) else ""
         duration_ms = dice.of(_DURATIONS_MS) if dice.chance(60) or self.plain.duration_ms < SHORTEST_MS else 0
         queue_limit = dice.of(self._queues) if self._queues and dice.chance(40) else 0
-        capacity_a = dice.of(_AMPS_EACH) * len(self._members) if self._members and dice.chance(50) else 0
+        capacity_a = dice.of(self._capacities) if self._capacities and dice.chance(50) else 0
         return Circumstance(start, duration_ms, queue_limit, capacity_a)
 
     def plan(self, ancestry: tuple[int, ...]) -> Scenario:

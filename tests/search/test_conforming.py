@@ -180,3 +180,15 @@ def test_an_override_that_a_restored_server_takes_for_an_earlier_car_is_owed_to_
         Session(plug_in_ms=3 * HOUR_MS, leave_ms=11 * HOUR_MS, needs_wh=5_000),
     )
     assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
+
+
+def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether_it_stands():
+    """Found by random plans, made small: first the driver asks, then the server's part restarts, all in one millisecond."""
+    asks = Step(id="asks", do="driver.override", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(names=("carla",)))
+    upgrade = Step(
+        id="upgrade", do="server.upgrade", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(shard=1), for_ms=10_000,
+        arguments={"style": "rolling"},
+    )  # fmt: skip
+    stays = (Session(plug_in_ms=6 * HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),)
+    for plan in ((asks, upgrade), (upgrade, asks)):
+        assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
