@@ -17,7 +17,8 @@ from harness.search.campaign import Campaign
 from harness.search.coverage import Coverage
 from harness.search.finding import described, file_names, findings
 from harness.search.found import Exploration, Finding, Outcome, Share, Smallest
-from harness.search.mutants import MUTANTS, Task, look_for
+from harness.fault.mutants import MUTANTS
+from harness.search.mutants import Task, look_for
 from harness.search.pool import in_order, pool
 from harness.search.shrink import shrink as search_shrink
 from harness.search.space import Source, about, read_base, resolved, source, space
