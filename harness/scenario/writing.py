@@ -230,8 +230,8 @@ def _free_name(root: Node, wanted: str) -> str:
 
 
 def moved(root: Node, before: Path, after: Path) -> Node:
-    """The tree as it is to be in a file of another folder: what it names relative to its own is named relative to that one. What stands in no
-    file, such as an override, names files relative to the current folder."""
+    """The tree as it is to be in a file of another folder: what it names relative to its own is named relative to that one. What stands in
+    no file, such as an override, names files relative to the current folder."""
     if root.kind == "map":
         moves = {key: _moved_file if key in _NAME_FILES and below.kind == "scalar" else moved for key, (_, below) in root.entries.items()}
         return replace(root, entries={key: (node_, moves[key](below, before, after)) for key, (node_, below) in root.entries.items()})

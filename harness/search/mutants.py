@@ -65,7 +65,9 @@ def look_for(task: Task) -> Outcome:
         trial = tried(plan, ancestry)
         if trial.failures:
             check = min(trial.failures, key=lambda name: (trial.failures[name].t, name))
-            return Outcome(mutant=task.mutant, found_by=check, plans=number + 1, smallest=made_small(plans, ancestry, check, Path(task.folder)))
+            return Outcome(
+                mutant=task.mutant, found_by=check, plans=number + 1, smallest=made_small(plans, ancestry, check, Path(task.folder))
+            )
         corpus.add(number, trial)
     right = space(task.source)
     ancestries = [(number,) for number in range(min(task.plans, COMPARED))]

@@ -79,6 +79,7 @@ class Circumstance(Struct, frozen=True):
 def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
     """The base that a scenario (a file, or a shipped one's name) stands for, or a charger model (likewise), which stands for three such
     chargers. Raises :class:`ScenarioError`."""
+    space.cache_clear()  # models' files may have changed since
     root, name, folder = _tree_of(base, overrides)
     resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
     return Source(name, writing.text(writing.moved(writing.with_named_models(_bare(root)), folder, folder)), str(folder))
