@@ -32,7 +32,7 @@ def lines(made: Exploration) -> Iterator[Line]:
     if never:
         yield (
             (
-                f"{counted(len(made.situations), 'situations')} reached; {len(never)} of {_pairs()} pairs of step and state were not",
+                f"{counted(len(made.situations), 'situations')} reached; {len(never)} of {_pairs()} pairs of a step and a state never met",
                 "quiet",
             ),
         )
@@ -145,14 +145,14 @@ def _findings(made: Exploration) -> Iterator[str]:
 def _put_to_the_test(made: Exploration) -> Iterator[str]:
     coverage = made.coverage
     yield from ("", "## What was put to the test", "")
-    yield "What each check asked of chargers, and how often; the seldomest first. What was asked of nobody, nothing is known about:"
-    yield "more `--plans`, or a scenario written for it, may ask it."
+    yield "How often what each check asks of chargers held and was broken, the seldomest first. Of a check and a kind of step that is named"
+    yield "beside it nothing is known together: more `--plans`, or a scenario written for it, may put it to the test."
     yield ""
-    yield "| check | held | broken | in plans without these kinds of step only |"
+    yield "| check | held | broken | never decided in a plan with |"
     yield "|---|--:|--:|---|"
     for check in sorted({*made.promised, *coverage.checks()}, key=lambda name: (coverage.held[name] + coverage.broken[name], name)):
         decided = coverage.held[check] + coverage.broken[check]
-        missing = _some(coverage.missing(check)) if decided else "**never asked**"
+        missing = _some(coverage.missing(check)) if decided else "any: **never put to the test**"
         yield f"| {check} | {coverage.held[check]} | {coverage.broken[check] or '·'} | {missing} |"
 
 
@@ -169,13 +169,17 @@ def _situations(made: Exploration) -> Iterator[str]:
     never = _never(made)
     yield from ("", f"## {counted(len(made.situations), 'situations')}", "")
     yield "A situation is a kind of step that begins, with the states of the server and of a charger that it is about."
+    seen = {state for _, state in met}
+    unseen = [state for state in _columns() if state not in seen]
+    if unseen:
+        yield from ("", f"In no situation: {', '.join(unseen)}.")
     yield ""
     yield "| step | situations | never met |"
     yield "|---|--:|---|"
     for kind in _kinds():
         count = sum(situation.startswith(f"{kind} | ") for situation in made.situations)
-        states = [state for other, state in never if other == kind]
-        yield f"| {kind} | {count or '**none**'} | {'all' if not count else ', '.join(states)} |"
+        states = [state for other, state in never if other == kind and state in seen]
+        yield f"| {kind} | {count or '**none**'} | {', '.join(states) if count else 'any'} |"
     yield from ("", "## All figures", "")
     yield "How often each check held (`/` was broken) in plans that have a step of each kind; the numbers of the kinds are below."
     yield from ("", "```text", made.coverage.table(), "```", "")

@@ -229,7 +229,7 @@ def test_the_report_tells_what_was_seldom_or_never_put_to_the_test(tmp_path):
     asked = [int(row.split("|")[2]) for row in rows if row.startswith("| ") and not row.startswith("| check")]
     assert asked == sorted(asked)
     assert asked[0] == 0
-    assert "| **never asked** |" in text
+    assert "| any: **never put to the test** |" in text
     assert "| seeds" not in text
 
 
