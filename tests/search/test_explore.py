@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from harness import scenario
 from harness.cli import main
 from harness.exploring import REGRESSIONS, explore, shrink
+from harness.report.exploration import lines
 from harness.scenario.problems import ScenarioError
 from harness.search.campaign import BATCH, Corpus, horizon
 from harness.search.store import CampaignError
@@ -43,6 +45,17 @@ def test_a_wrong_behaviour_is_found_and_grouped_by_check_and_cause(whole):
     ]  # fmt: skip
     assert all(finding.plans > 1 for finding in found.findings)
     assert {(finding.smallest.steps, finding.smallest.chargers) for finding in found.findings} == {(1, 1)}
+
+
+def test_the_documentation_shows_what_is_printed(whole):
+    found, folder = whole
+    shown = "".join("".join(text for text, _ in line) + "\n" for line in lines(found)).replace(str(folder), "reports/explore/juicebox-40")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "explore.md").read_text(encoding="utf-8")
+    block = page.partition("```console\n")[2].partition("```")[0]
+    command, *told = block.splitlines()
+    assert command == f"$ harness explore juicebox-40 --plans {PLANS} --set '{WRONG[0]}'"
+    without_rate = re.compile(r", \d+ a second")
+    assert [without_rate.sub("", line) for line in told[:-1]] == without_rate.sub("", shown).splitlines()
 
 
 def test_what_is_found_runs_and_fails_alike(whole):
