@@ -139,7 +139,9 @@ def test_two_workers_find_what_one_does(tmp_path):
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_each_line_is_there_once_it_is_known_and_an_interruption_loses_none(tmp_path):
     words = ["mutants", "juicebox-40", "no-backoff", "sends-stop-twice", "--plans", "1000000", "--out", str(tmp_path), "-j", "2"]
-    running = subprocess.Popen([sys.executable, "-m", "harness", *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "harness", *words]
+    running = subprocess.Popen(command, env=buffered, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert running.stdout.readline().startswith("no-backoff ")
     running.send_signal(signal.SIGINT)
     out, error = running.communicate(timeout=60)
