@@ -36,7 +36,7 @@ REGRESSIONS = Path("scenarios/regressions")
 MOST_PLANS = 10_000_000
 MOST_SEED = 2**62
 MOST_JOBS = 1024
-_ADVICE = "give another folder with --out, or remove it"
+ADVICE = "give another folder with --out, or remove it"
 _ROOT = Path("reports/explore")
 _SHRUNK = Path("reports/shrunk")
 
@@ -78,7 +78,7 @@ def explore(
     folder = Path(out) if out is not None else _ROOT / (given.name if share.of == 1 else f"{given.name}-{share.part}-of-{share.of}")
     seen = _Seen()
     began = time.monotonic()
-    store = Store(folder / CAMPAIGN_NAME, _identity(given, share), options={"--set": _listed_code(overrides)}, advice=_ADVICE)
+    store = Store(folder / CAMPAIGN_NAME, _identity(given, share), options={"--set": _listed_code(overrides)}, advice=ADVICE)
     with store, pool(jobs or processors(), dask) as (executor, workers):
         campaign = Campaign(given, share, store, seen.take)
         before = campaign.tried

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from harness import __version__
-from harness.exploring import MOST_JOBS, MOST_PLANS, put, refuse_beyond
+from harness.exploring import ADVICE, MOST_JOBS, MOST_PLANS, put, refuse_beyond
 from harness.fault.mutants import MUTANTS
 from harness.files import write_whole
 from harness.scenario.problems import listed, nearest, refusal
@@ -50,7 +50,8 @@ def mutants(
     made = Planting(
         name=given.name, outcomes=[], sought=len(wanted), plans=plans, folder=str(folder), command=_command(base, names, plans, overrides)
     )  # fmt: skip
-    with Store(folder / OUTCOMES_NAME, {"kind": "mutants", "harness": __version__}) as store, pool(jobs or processors(), dask) as workers:
+    store = Store(folder / OUTCOMES_NAME, {"kind": "mutants", "harness": __version__}, advice=ADVICE)
+    with store, pool(jobs or processors(), dask) as workers:
         known = store.smallest()
         keys = {name: _key(given, name, plans) for name in wanted}
 

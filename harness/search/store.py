@@ -86,7 +86,7 @@ class Store(Campaign):
     """The trials of a campaign."""
 
     def __init__(
-        self, path: Path, identity: Mapping[str, str], *, options: Mapping[str, str] | None = None, advice: str = "name another file"
+        self, path: Path, identity: Mapping[str, str], *, advice: str, options: Mapping[str, str] | None = None
     ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there, as :class:`Campaign` does."""
         super().__init__(path, identity, _TABLES, options=options, advice=advice)
