@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import Run, import_log, judge, load, parity, run
     from harness.comparing import compare
-    from harness.exploring import explore, mutants, shrink
+    from harness.exploring import explore, shrink
     from harness.gating import gate
     from harness.reporting import html_report, postmortem
     from harness.scenario import ScenarioError
@@ -40,7 +40,7 @@ _HOMES = {
     "import_log": "harness.api",
     "judge": "harness.api",
     "load": "harness.api",
-    "mutants": "harness.exploring",
+    "mutants": "harness.planting",
     "parity": "harness.api",
     "postmortem": "harness.reporting",
     "run": "harness.api",

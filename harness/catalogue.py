@@ -15,6 +15,7 @@ from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.metrics import METRICS
 from harness.check.result import BEHAVIOURS
 from harness.fault import KINDS, Argument, Kind
+from harness.fault.mutants import MUTANTS, Mutant
 from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
 from harness.glossary import MEMORY_EVENTS, WORDS
 from harness.scenario.models import Library, is_path
@@ -47,6 +48,7 @@ def groups() -> dict[str, Callable[[], Mapping[str, str]]]:
         "metrics": lambda: {name: metric.doc for name, metric in METRICS.items()},
         "faults": lambda: {name: kind.doc for name, kind in KINDS.items()},
         "quirks": lambda: CHARGER_QUIRKS | SERVER_QUIRKS,
+        "mutants": lambda: {name: mutant.says for name, mutant in MUTANTS.items()},
         "words": lambda: WORDS,
     }
 
@@ -78,6 +80,8 @@ def _explained(name: str) -> Iterator[str] | None:
     for of, quirks in (("chargers", CHARGER_QUIRKS), ("servers", SERVER_QUIRKS)):
         if name in quirks:
             return iter((f"{name}: a known wrong behaviour of {of}", "", quirks[name]))
+    if name in MUTANTS:
+        return _mutant(MUTANTS[name])
     if path := shipped.scenario_path(name):
         return _scenario(name, read_file(path, path.name))
     for kind in get_args(shipped.ModelKind):
@@ -192,6 +196,16 @@ def _kind(kind: Kind) -> Iterator[str]:
         yield f"Live (`harness run --live`) it is carried by: {kind.live}."
     if kind.source:
         yield f"Source: {kind.source}"
+
+
+def _mutant(mutant: Mutant) -> Iterator[str]:
+    yield f"{mutant.name}: a known wrong behaviour of {mutant.of}s, which `harness mutants` plants"
+    yield ""
+    yield mutant.says
+    what = f"that says `{mutant.value or '[]'}`"
+    if mutant.adds or mutant.removes:
+        what = f"with `{mutant.adds}`" if mutant.adds else f"without `{mutant.removes}`"
+    yield f"It is no quirk, but a model's `{mutant.path}` {what}."
 
 
 def _default(argument: Argument) -> str:

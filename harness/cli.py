@@ -161,10 +161,10 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     explain = command("explain", _explain, "tell what a name means, with its source")
     explain.add_argument(
         "name", nargs="+", metavar="NAME",
-        help="a check, behaviour, model, metric, fault kind, quirk, scenario, word of a report or a model file, or the path of a file",
+        help="a check, behaviour, model, metric, fault kind, quirk, mutant, scenario, word of a report or of a model file, or a file",
     )  # fmt: skip
     listing = command("list", _list, "list what there is")
-    groups = "scenarios, models, checks, metrics, faults, quirks or words; all by default"
+    groups = "scenarios, models, checks, metrics, faults, quirks, mutants or words; all by default"
     listing.add_argument("what", nargs="?", metavar="WHAT", help=groups)
     doctor_options(command("doctor", _doctor, "tell what there is for live runs, what is missing, and how to get it"))
     lint = command("lint", _lint, "check scenario, model, target and bench files without running them")
@@ -321,6 +321,7 @@ def _explore(arguments: argparse.Namespace) -> int:
     from harness.exploring import REPORT_NAME, explore
     from harness.report import exploration as report
 
+    _warn_of_unused_models(arguments)
     given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
     try:
         with StoppedPolitely(), Progress("explore", things="plans") as progress:
@@ -343,19 +344,35 @@ def _shrink(arguments: argparse.Namespace) -> int:
     with StoppedPolitely():
         found = shrink(arguments.base, **given)
     show(report.shrunk_lines(found.check, found.steps, found.chargers, found.smallest))
-    say(found.file)
+    say(found.file if found.new else f"{found.file} is there already, and says the same")
     return 0
 
 
 def _mutants(arguments: argparse.Namespace) -> int:
-    from harness.exploring import mutants
-    from harness.report import exploration as report
+    from harness.planting import REPORT_NAME, mutants
+    from harness.report import planting as report
 
+    _warn_of_unused_models(arguments)
     given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
-    with StoppedPolitely(), Progress("mutants", things="wrong behaviours") as progress:
-        found = mutants(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
-    show(report.mutant_lines(found))
-    return int(any(outcome.standing == "survived" for outcome in found))
+    try:
+        with StoppedPolitely():
+            found = mutants(arguments.base, **given, hear=lambda outcome: show([report.line(outcome)], flush=True))
+    except KeyboardInterrupt:
+        complain("interrupted; what is known is kept, and the same command goes on from there")
+        return INTERRUPTED
+    show([report.total(found)])
+    say(os.path.join(found.folder, REPORT_NAME))
+    if found.exit_code == USAGE_ERROR:
+        complain("nothing could be planted here")
+    return found.exit_code
+
+
+def _warn_of_unused_models(arguments: argparse.Namespace) -> None:
+    """As `harness run` warns, of a base whose plan and expectations count for nothing."""
+    from harness.search.space import doubts
+
+    for doubt in doubts(arguments.base, arguments.overrides):
+        complain(str(doubt), prefix=False)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -29,6 +29,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def tell(text: str) -> None:
     """Tell the person at the bench something."""
     say(f"» {text}")
+    _flush()
+
+
+def _flush() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -51,11 +55,13 @@ def width() -> int:
     return max(40, min(shutil.get_terminal_size().columns, 120))
 
 
-def show(lines: Iterable[Line]) -> None:
-    """Print styled lines: with colours on a terminal, else as plain text."""
+def show(lines: Iterable[Line], *, flush: bool = False) -> None:
+    """Print styled lines: with colours on a terminal, else as plain text. With ``flush`` they are there at once, wherever they go."""
     if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         for line in lines:
             say("".join(text for text, _ in line).rstrip())
+        if flush:
+            _flush()
         return
     from rich.console import Console
     from rich.text import Text

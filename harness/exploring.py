@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Callable, Sequence
@@ -10,15 +11,16 @@ from pathlib import Path
 from msgspec import Struct
 
 from harness import __version__
+from harness.check.metrics import METRICS
 from harness.files import write_whole
 from harness.scenario.problems import listed, nearest, refusal
+from harness.scenario.writing import text_moved
 from harness.search.axes import share_of
 from harness.search.campaign import Campaign
 from harness.search.coverage import Coverage
-from harness.search.finding import described, file_names, findings
-from harness.search.found import Exploration, Finding, Outcome, Share, Smallest
-from harness.search.mutants import MUTANTS, Task, look_for
-from harness.search.pool import in_order, pool
+from harness.search.finding import ORIGIN, described, file_names, findings
+from harness.search.found import Exploration, Saved, Share, Smallest
+from harness.search.pool import pool
 from harness.search.shrink import shrink as search_shrink
 from harness.search.space import Source, about, read_base, resolved, source, space
 from harness.search.store import Store
@@ -32,6 +34,9 @@ REPORT_NAME = "explore.md"
 REGRESSIONS = Path("scenarios/regressions")
 """Where findings are saved that are to stay."""
 MOST_PLANS = 10_000_000
+MOST_SEED = 2**62
+MOST_JOBS = 1024
+ADVICE = "give another folder with --out, or remove it"
 _ROOT = Path("reports/explore")
 _SHRUNK = Path("reports/shrunk")
 
@@ -55,27 +60,30 @@ def explore(
     (``first_failure``); make small what failed, and write it.
 
     ``base`` is a scenario (a file, or a shipped one's name), whose plan and stays are replaced, or a charger model, which stands for three
-    such chargers; ``overrides`` change it as ``--set`` does. Seeds count from ``first``; ``shard``, ``I/N``, tries each N-th of them.
+    such chargers; ``overrides`` change it as ``--set`` does. Seeds count from ``first``; ``shard``, ``I/N``, tries each N-th of the plans.
     ``jobs`` is how many processes share the work, by default one for each processor; ``dask`` the address of a Dask cluster that does it
     instead. The same campaign finds the same, however many work on it. Its trials are kept in ``explore.sqlite`` in the folder ``out``, by
     default ``reports/explore/BASE/``; one that was interrupted goes on there. ``save`` writes the findings to ``scenarios/regressions/``,
-    too. ``progress`` is told how many plans were tried, and how many there are.
+    too, over no file that is there. ``progress`` is told how many plans were tried, and how many there are.
 
     Raises :class:`harness.ScenarioError` for a base that cannot be used, :class:`harness.search.store.CampaignError` for a campaign file of
     something else, :class:`harness.search.pool.PoolError` where Dask is not there, and :class:`OSError`.
     """
-    if not 1 <= plans <= MOST_PLANS:
-        raise refusal("--plans", "not so many", found=f"{plans}", expected=f"1 to {MOST_PLANS}")
+    refuse_beyond("plans", plans, 1, MOST_PLANS)
+    refuse_beyond("first", first, 0, MOST_SEED)
+    refuse_beyond("jobs", jobs, 0, MOST_JOBS)
     share = Share(first, *share_of(shard))
-    given = source(base, tuple(overrides))
+    own = share.plans(plans)
+    given = source(base, overrides)
     folder = Path(out) if out is not None else _ROOT / (given.name if share.of == 1 else f"{given.name}-{share.part}-of-{share.of}")
     seen = _Seen()
     began = time.monotonic()
-    with Store(folder / CAMPAIGN_NAME, _identity(given, share)) as store, pool(jobs or processors(), dask) as (executor, workers):
+    store = Store(folder / CAMPAIGN_NAME, _identity(given, share), options={"--set": _listed_code(overrides)}, advice=ADVICE)
+    with store, pool(jobs or processors(), dask) as (executor, workers):
         campaign = Campaign(given, share, store, seen.take)
         before = campaign.tried
         stopped = ""
-        batches = campaign.run(executor, workers, plans)
+        batches = campaign.run(executor, workers, own)
         while not stopped:
             if first_failure and seen.failing:
                 stopped = "a plan failed"
@@ -84,17 +92,23 @@ def explore(
             elif next(batches, None) is None:
                 break
             elif progress is not None:
-                progress(campaign.tried, plans)
+                progress(campaign.tried, own)
         batches.close()
         took_s = time.monotonic() - began
         found = findings(given, seen.failing, store, executor, workers, folder)
     made = Exploration(
         name=given.name, share=share, plans=campaign.tried, made=campaign.tried - before, seconds=took_s, workers=workers, stopped=stopped,
-        findings=found, coverage=seen.coverage, situations=campaign.corpus.seen, folder=str(folder),
+        findings=found, coverage=seen.coverage, promised=_promised(space(given).plain), situations=campaign.corpus.seen, folder=str(folder),
         command=_command(base, plans, overrides, share),
     )  # fmt: skip
     _write(made, folder, save=save)
     return made
+
+
+def refuse_beyond(what: str, number: int, least: int, most: int) -> None:
+    """Raise :class:`harness.ScenarioError` for a number that is too small or too large."""
+    if not least <= number <= most:
+        raise refusal(what, "not such a number", found=f"{number}", expected=f"{least} to {most}")
 
 
 class Shrinking(Struct, kw_only=True):
@@ -107,6 +121,8 @@ class Shrinking(Struct, kw_only=True):
     smallest: Smallest
     file: str
     """Where the small one is."""
+    new: bool = True
+    """It was written now; False: the same was saved there."""
 
 
 def shrink(
@@ -116,7 +132,8 @@ def shrink(
     """Make a scenario that breaks a check as small as it gets while it still breaks that check, and write it.
 
     ``base`` is its file, or the name of a shipped one, changed by ``overrides`` and ``seed``; ``check`` is by default the first that fails.
-    The file is ``out``, by default ``reports/shrunk/SCENARIO-CHECK.yaml``; with ``save`` that below ``scenarios/regressions``.
+    The file is ``out``, by default ``reports/shrunk/SCENARIO-CHECK.yaml``; with ``save`` it has the next such name that is free below
+    ``scenarios/regressions``. A limit cannot be made small: what it is on is of the whole run and of its twin.
 
     Raises :class:`harness.ScenarioError` for a scenario that cannot be used, or in which nothing fails; and :class:`OSError`.
     """
@@ -127,10 +144,11 @@ def shrink(
         root = writing.put(root, ("seed",), str(seed))
     failed = failing(judged(resolved(root, name, folder)))
     if not failed:
-        expected = "a scenario that breaks a check, such as those that `harness explore` writes"
+        expected = "a scenario that breaks a check, such as those that `harness explore` writes; limits cannot be made small"
         raise refusal(str(base), "no check fails in it", expected=expected)
     if check and check not in failed:
-        raise refusal("--check", f"`{check}` does not fail in it", expected=listed(failed), suggestion=nearest(check, failed))
+        why = f"`{check}` is a limit, which cannot be made small" if check in METRICS else f"`{check}` does not fail in it"
+        raise refusal(str(base), why, expected=listed(failed), suggestion=nearest(check, failed))
     wanted = check or next(iter(failed))
     root = about(root, wanted)
     whole = resolved(root, name, folder)
@@ -142,34 +160,10 @@ def shrink(
         return writing.text(writing.moved(writing.varied(root, whole, found), folder, path.parent), comment=comment)
 
     found = described(shrunk, f"Made small from {name}.", write)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, found.text.encode())
-    return Shrinking(check=wanted, steps=len(whole.plan), chargers=len(whole.names()), smallest=found, file=path.as_posix())
-
-
-def mutants(
-    base: str | Path, *, names: Sequence[str] = (), plans: int = 2000, overrides: Sequence[str] = (), jobs: int = 0, dask: str = "",
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Outcome]:  # fmt: skip
-    """Plant known wrong behaviours in a base, one at a time, and tell which of them random plans and its contract find.
-
-    ``base``, ``overrides``, ``jobs`` and ``dask`` are as for :func:`explore`; ``names`` are those that are planted, by default all; each is
-    looked for in up to ``plans`` plans. The charger models of the base have it, or its server. ``progress`` is told how many are done.
-
-    Raises what :func:`explore` does.
-    """
-    given = source(base, overrides)
-    for name in names:
-        if name not in MUTANTS:
-            raise refusal(name, "no such wrong behaviour", expected=listed(MUTANTS), suggestion=nearest(name, MUTANTS))
-    tasks = [Task(given, name, plans) for name in names or MUTANTS]
-    found: list[Outcome] = []
-    with pool(jobs or processors(), dask) as (executor, workers):
-        for outcome in in_order(executor, workers, look_for, tasks):
-            found.append(outcome)
-            if progress is not None:
-                progress(len(found), len(tasks))
-    return found
+    kept = _saved(found.text, path) if save else Saved(put(found.text, path), new=True)
+    return Shrinking(
+        check=wanted, steps=len(whole.plan), chargers=len(whole.names()), smallest=found, file=kept.file, new=kept.new
+    )  # fmt: skip
 
 
 class _Seen:
@@ -192,6 +186,16 @@ def _identity(given: Source, share: Share) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _promised(base: Scenario) -> list[str]:
+    """The checks that the contracts of its chargers and its server promise."""
+    contracts = [base.server.contract, *(model.contract for model in base.models.values())]
+    return sorted({check for contract in contracts for check in contract})
+
+
+def _listed_code(texts: Sequence[str]) -> str:
+    return ", ".join(f"`{text}`" for text in texts)
+
+
 def _command(base: str | Path, plans: int, overrides: Sequence[str], share: Share) -> str:
     options = [part for text in overrides for part in ("--set", text)]
     options += ["--first", str(share.first)] if share.first else []
@@ -205,16 +209,29 @@ def _write(made: Exploration, folder: Path, *, save: bool) -> None:
 
     names = file_names(made.findings)
     for old in folder.glob("*.yaml"):
-        if old.name not in names:
+        if old.name not in names and old.read_bytes().startswith(f"# {ORIGIN} ".encode()):
             old.unlink()
     for finding, name in zip(made.findings, names, strict=True):
-        finding.file = _put(finding, folder / name)
+        finding.file = put(finding.smallest.text, folder / name)
         if save:
-            finding.file = _put(finding, REGRESSIONS / f"{made.name}-{name}")
+            text = text_moved(finding.smallest.text, folder, REGRESSIONS)
+            finding.saved = _saved(text, REGRESSIONS / f"{made.name}-{finding.check}.yaml")
     write_whole(folder / REPORT_NAME, render(made).encode())
 
 
-def _put(finding: Finding, path: Path) -> str:
+def put(text: str, path: Path) -> str:
+    """Write a scenario; gives the name of its file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, finding.smallest.text.encode())
+    write_whole(path, text.encode())
     return path.as_posix()
+
+
+def _saved(text: str, path: Path) -> Saved:
+    """Write a scenario that is to stay, under the first such name that is free, or that it has already."""
+    for number in itertools.count(1):
+        place = path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+        if not place.exists():
+            return Saved(put(text, place), new=True)
+        if place.read_bytes() == text.encode():
+            return Saved(place.as_posix(), new=False)
+    raise AssertionError("numbers end")

@@ -49,14 +49,18 @@ def explore_options(explore: argparse.ArgumentParser) -> None:
         "base", metavar="BASE",
         help="a scenario (a file, or a shipped one's name), whose plan and stays are replaced; or a charger model, for three of them",
     )  # fmt: skip
-    explore.add_argument("--plans", type=_count, default=1000, metavar="N", help="how many plans; 1000 by default")
+    explore.add_argument(
+        "--plans", type=_count, default=1000, metavar="N", help="how many plans, those of all shares together; 1000 by default"
+    )
     explore.add_argument("--for", type=_time, dest="most_seconds", metavar="TIME", help="end after this time, such as 10min")
     explore.add_argument("--first-failure", action="store_true", help="end once a plan failed")
     explore.add_argument("--first", type=_seed, default=0, metavar="SEED", help="the first seed; 0 by default")
     _set_option(explore)
     _campaign_options(explore)
     explore.add_argument("--out", metavar="DIR", help="where trials, findings and report go; reports/explore/BASE by default")
-    explore.add_argument("--save", action="store_true", help="write the findings to scenarios/regressions, too, to be committed")
+    explore.add_argument(
+        "--save", action="store_true", help="write the findings to scenarios/regressions, too, to be committed; over no file"
+    )
 
 
 def _campaign_options(command: argparse.ArgumentParser) -> None:
@@ -78,20 +82,25 @@ def _set_option(command: argparse.ArgumentParser) -> None:
 def shrink_options(shrink: argparse.ArgumentParser) -> None:
     """Those of `harness shrink`."""
     shrink.add_argument("base", metavar="SCENARIO", help="a file, or the name of a shipped scenario")
-    shrink.add_argument("--check", default="", metavar="NAME", help="the check that it is to break; by default the first that fails")
+    shrink.add_argument(
+        "--check", default="", metavar="NAME", help="the check that it is to break, no limit; by default the first that fails"
+    )
     shrink.add_argument("--seed", type=_seed, metavar="N", help="replaces the scenario's seed")
     _set_option(shrink)
     shrink.add_argument("--out", metavar="FILE", help="where the small one goes; reports/shrunk/SCENARIO-CHECK.yaml by default")
-    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed")
+    shrink.add_argument("--save", action="store_true", help="write it to scenarios/regressions instead, to be committed; over no file")
 
 
 def mutants_options(mutants: argparse.ArgumentParser) -> None:
     """Those of `harness mutants`."""
     mutants.add_argument("base", metavar="BASE", help="a scenario or a charger model, as for explore")
-    mutants.add_argument("names", nargs="*", metavar="NAME", help="which wrong behaviours (`harness list quirks`); all by default")
+    mutants.add_argument(
+        "names", nargs="*", metavar="NAME", default=[], help="which wrong behaviours (`harness list mutants`); all by default"
+    )
     mutants.add_argument("--plans", type=_count, default=2000, metavar="N", help="how many plans for each; 2000 by default")
     _set_option(mutants)
     _pool_options(mutants)
+    mutants.add_argument("--out", metavar="DIR", help="where outcomes, smallest scenarios and report go; reports/mutants/BASE by default")
 
 
 def sweep_options(sweep: argparse.ArgumentParser) -> None:

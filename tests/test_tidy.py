@@ -15,7 +15,7 @@ PLAIN = {"harness", "harness.values", "harness.units", "harness.zones"}
 RESULT = "harness.check.result"
 
 MAY_IMPORT = {
-    "harness.fault": set(),
+    "harness.fault": {"harness.fault"},
     "harness.world": {"harness.world", "harness.fault", "harness.journal.records"},
     "harness.journal": {"harness.journal"},
     "harness.check": {"harness.check", "harness.journal", "harness.fault"},

@@ -10,7 +10,7 @@ from harness.fault import KINDS
 from harness.journal.records import State
 from harness.report.escape import markdown
 from harness.report.line import Line
-from harness.search.found import COMPARED, Exploration, Finding, Outcome, Smallest, size
+from harness.search.found import Exploration, Finding, Saved, Smallest, size
 from harness.units import counted
 
 _SERVER = ("up", "down", "hung")
@@ -21,18 +21,32 @@ _POWER = ("on", "booting", "off")
 def lines(made: Exploration) -> Iterator[Line]:
     """What the terminal shows."""
     for finding in made.findings:
-        yield (("✗ ", "fail"), (finding.check, "title"), (f"  {_often(finding)}", ""))
-        yield ((f"    {finding.smallest.says} ({size(finding.smallest)})", ""),)
+        often = _twins(finding) if finding.alike else f"in {_often(finding)}"
+        yield (("✗ ", "fail"), (finding.check, "title"), (f"  {often}", ""))
+        if not finding.alike:
+            yield ((f"    {finding.smallest.says} ({size(finding.smallest)})", ""),)
         yield (("    repeat ", "quiet"), (f"harness run {finding.file}", ""))
+        if finding.saved is not None:
+            yield ((f"    {_kept(finding.saved)}", "quiet"),)
     never = _never(made)
     if never:
         yield (
             (
-                f"{counted(len(made.situations), 'situations')} reached; {len(never)} of {_pairs()} pairs of step and state were not",
+                f"{counted(len(made.situations), 'situations')} reached; {len(never)} of {_pairs()} pairs of a step and a state never met",
                 "quiet",
             ),
         )
     yield ((verdict(made), "fail" if made.findings else "pass"),)
+
+
+def _twins(finding: Finding) -> str:
+    """That a finding is another's in other words, as far as one can tell."""
+    same = "the same plan" if finding.plans == 1 else f"the same {finding.plans} plans"
+    return f"in {same} as {finding.alike}, and takes the same: perhaps the same trouble"
+
+
+def _kept(saved: Saved) -> str:
+    return f"saved as {saved.file}" if saved.new else f"{saved.file} is there already, and says the same"
 
 
 def shrunk_lines(check: str, steps: int, chargers: int, small: Smallest) -> Iterator[Line]:
@@ -42,29 +56,6 @@ def shrunk_lines(check: str, steps: int, chargers: int, small: Smallest) -> Iter
     yield ((f"  {small.rule}", ""),)
     tail = "" if small.complete else "; there may be a smaller one"
     yield ((f"  {counted(small.runs, 'runs')}{tail}", "quiet"),)
-
-
-_STANDING = {"found": "pass", "survived": "fail", "no difference": "quiet", "not here": "quiet"}
-
-
-def mutant_lines(found: Sequence[Outcome]) -> Iterator[Line]:
-    """What the terminal shows of planted wrong behaviours: one line for each."""
-    wide = max((len(outcome.mutant) for outcome in found), default=0)
-    for outcome in found:
-        style = _STANDING[outcome.standing]
-        yield ((f"{outcome.mutant:{wide}}  ", "title"), (f"{outcome.standing:13}  ", style), (_became(outcome), ""))
-    caught = [outcome.plans for outcome in found if outcome.found_by]
-    survived = sum(outcome.standing == "survived" for outcome in found)
-    middle = f", half of them within {sorted(caught)[len(caught) // 2]} plans" if caught else ""
-    yield ((f"{len(caught)} of {len(found)} found{middle}; {survived} survived", "fail" if survived else "pass"),)
-
-
-def _became(outcome: Outcome) -> str:
-    if outcome.smallest is not None:
-        return f"by {outcome.found_by} in plan {outcome.plans}; {size(outcome.smallest)}: {outcome.smallest.says}"
-    if outcome.refused or not outcome.differed:
-        return outcome.refused or "concerns nothing that is done here"
-    return f"{outcome.differed} runs of {min(outcome.plans, COMPARED)} went otherwise, and no check minds"
 
 
 def verdict(made: Exploration) -> str:
@@ -79,7 +70,7 @@ def verdict(made: Exploration) -> str:
 def _often(finding: Finding) -> str:
     seeds = ", ".join(map(str, finding.seeds))
     more = ", …" if finding.plans > len(finding.seeds) else ""
-    return f"in {counted(finding.plans, 'plans')}: seed{'s' if finding.plans > 1 else ''} {seeds}{more}"
+    return f"{counted(finding.plans, 'plans')}: seed{'s' if finding.plans > 1 else ''} {seeds}{more}"
 
 
 def _states(situation: str) -> tuple[str, list[str]]:
@@ -143,24 +134,56 @@ def _findings(made: Exploration) -> Iterator[str]:
     if not made.findings:
         yield "Nothing."
         return
-    yield "| check | in | takes | scenario |"
+    yield "| check | failed in | takes | scenario |"
     yield "|---|---|---|---|"
     for finding in made.findings:
-        told = f"{markdown(finding.smallest.says)} ({size(finding.smallest)})"
-        yield f"| {markdown(finding.check)} | {_often(finding)} | {told} | `{finding.file}` |"
+        takes = f"{markdown(finding.smallest.says)} ({size(finding.smallest)})"
+        often = _twins(finding) if finding.alike else _often(finding)
+        yield f"| {markdown(finding.check)} | {markdown(often)} | {'' if finding.alike else takes} | `{finding.file}` |"
 
 
 def _put_to_the_test(made: Exploration) -> Iterator[str]:
-    yield from ("", "## How often each check was put to the test, by the kinds of step in the plan", "")
-    yield "```text"
-    yield made.coverage.table()
-    yield "```"
+    coverage = made.coverage
+    yield from ("", "## What was put to the test", "")
+    yield "How often what each check asks of chargers held and was broken, the seldomest first. Of a check and a kind of step that is named"
+    yield "beside it nothing is known together: more `--plans`, or a scenario written for it, may put it to the test."
+    yield ""
+    yield "| check | held | broken | never decided in a plan with |"
+    yield "|---|--:|--:|---|"
+    for check in sorted({*made.promised, *coverage.checks()}, key=lambda name: (coverage.held[name] + coverage.broken[name], name)):
+        decided = coverage.held[check] + coverage.broken[check]
+        missing = _some(coverage.missing(check)) if decided else "any: **never put to the test**"
+        yield f"| {check} | {coverage.held[check]} | {coverage.broken[check] or '·'} | {missing} |"
+
+
+_NAMED = 6
+
+
+def _some(kinds: Sequence[str]) -> str:
+    """Kinds of step by their names; of many how many."""
+    return ", ".join(kinds) if len(kinds) <= _NAMED else f"{len(kinds)} kinds, below"
 
 
 def _situations(made: Exploration) -> Iterator[str]:
     met = _met(made)
+    never = _never(made)
     yield from ("", f"## {counted(len(made.situations), 'situations')}", "")
-    yield "A situation is a kind of step that begins, with the states of the server and of a charger that it is about. So many have both:"
+    yield "A situation is a kind of step that begins, with the states of the server and of a charger that it is about."
+    seen = {state for _, state in met}
+    unseen = [state for state in _columns() if state not in seen]
+    if unseen:
+        yield from ("", f"In no situation: {', '.join(unseen)}.")
+    yield ""
+    yield "| step | situations | never met |"
+    yield "|---|--:|---|"
+    for kind in _kinds():
+        count = sum(situation.startswith(f"{kind} | ") for situation in made.situations)
+        states = [state for other, state in never if other == kind and state in seen]
+        yield f"| {kind} | {count or '**none**'} | {', '.join(states) if count else 'any'} |"
+    yield from ("", "## All figures", "")
+    yield "How often each check held (`/` was broken) in plans that have a step of each kind; the numbers of the kinds are below."
+    yield from ("", "```text", made.coverage.table(), "```", "")
+    yield "In how many situations each kind of step met each state:"
     yield ""
     yield f"| | {' | '.join(_columns())} |"
     yield f"|---|{'--:|' * len(_columns())}"

@@ -77,6 +77,18 @@ def warn(resolution: Resolution, *, seeded: bool) -> None:
         _ScenarioLint(resolution.scenario, resolution.part, resolution.plan, resolution.library).warn(seeded=seeded)
 
 
+def warn_of_unused(resolution: Resolution) -> None:
+    """Note each charger model that a scenario changes or defines, and that no charger is."""
+    if resolution.part is not None:
+        _warn_of_unused(resolution.part, resolution.library)
+
+
+def _warn_of_unused(part: Part, library: Library) -> None:
+    for name in library.patches:
+        if name not in library.used_patches:
+            library.problems.warn(part.node.at("models").entries[name][0], f"no charger is a `{name}`")
+
+
 def _lint_model(root: Node, path: Path) -> list[Problem]:
     problems = Problems()
     node = root.entries["kind"][1]
@@ -141,9 +153,7 @@ class _ScenarioLint:
         for step in self.scenario.plan:
             self._warn_step(step)
         self._warn_checks()
-        for name in self.library.patches:
-            if name not in self.library.used_patches:
-                self.problems.warn(self.part.node.at("models").entries[name][0], f"no charger is a `{name}`")
+        _warn_of_unused(self.part, self.library)
         if not seeded and "seed" not in self.part and any(entry.count for entry in self.scenario.chargers):
             self.problems.warn(self.part.node, f"no `seed` is given, though crowds are drawn from it; {DEFAULT_SEED} is used")
 

@@ -6,6 +6,7 @@ is written so is read back as the same scenario.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +15,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness import units
+from harness import shipped, units
 from harness.fault import KINDS, Argument
+from harness.scenario.fleet import model_name
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import is_path
-from harness.scenario.nodes import Node
+from harness.scenario.nodes import Node, read_text
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets, Trigger
 
 WIDE = 120
@@ -200,8 +202,36 @@ def _changed(before: Chargers, now: Chargers) -> Iterator[tuple[str, Any]]:
         yield "tag_revoked", None if now.tag_revoked_ms is None else f"+{units.format_duration_ms(now.tag_revoked_ms)}"
 
 
+def with_named_models(root: Node) -> Node:
+    """The tree with each charger model that is a file, or that is changed in place, entered in ``models`` under a name of its own: there it
+    can be changed further."""
+    chargers = root.get("chargers")
+    places = [("defaults", "model"), *(("chargers", name, "model") for name in (chargers.entries if chargers is not None else ()))]
+    names: dict[str, str] = {}
+    for place in places:
+        above = root.at(*place[:-1])
+        reference = above.get("model") if above.kind == "map" else None
+        if reference is None or (reference.kind == "scalar" and not is_path(reference.text)):
+            continue
+        same = reference.text or ".".join(place)
+        if same not in names:
+            names[same] = _free_name(root, model_name(reference, place[-2]).replace("@", "-"))
+            changes = reference if reference.kind == "map" else {"extends": reference}
+            root = put(root, ("models", names[same]), changes)
+        root = put(root, place, names[same])
+    return root
+
+
+def _free_name(root: Node, wanted: str) -> str:
+    """A name for a charger model that no other has."""
+    models = root.get("models")
+    taken = {*shipped.model_names("charger"), *(models.entries if models is not None else ())}
+    return next(name for number in itertools.count(1) if (name := wanted if number == 1 else f"{wanted}-{number}") not in taken)
+
+
 def moved(root: Node, before: Path, after: Path) -> Node:
-    """The tree as it is to be in a file of another folder: what it names relative to its own is named relative to that one."""
+    """The tree as it is to be in a file of another folder: what it names relative to its own is named relative to that one. What stands in
+    no file, such as an override, names files relative to the current folder."""
     if root.kind == "map":
         moves = {key: _moved_file if key in _NAME_FILES and below.kind == "scalar" else moved for key, (_, below) in root.entries.items()}
         return replace(root, entries={key: (node_, moves[key](below, before, after)) for key, (node_, below) in root.entries.items()})
@@ -211,7 +241,13 @@ def moved(root: Node, before: Path, after: Path) -> Node:
 def _moved_file(name: Node, before: Path, after: Path) -> Node:
     if not is_path(name.text) or os.path.isabs(name.text):
         return name
-    return replace(name, text=Path(os.path.relpath(before / name.text, after)).as_posix())
+    return replace(name, text=Path(os.path.relpath((before if name.line else Path()) / name.text, after)).as_posix())
+
+
+def text_moved(content: str, before: Path, after: Path) -> str:
+    """What :func:`text` gave for a file in one folder, for a file in another."""
+    comment = [line[2:] for line in content.splitlines() if line.startswith("#")]
+    return text(moved(read_text(content, ""), before, after), comment=comment)
 
 
 # From trees to text.

@@ -22,11 +22,16 @@ class Coverage:
         """Kind → how many plans contain it."""
         self.met: Counter[Pair] = Counter()
         self.failed: Counter[Pair] = Counter()
+        self.held: Counter[str] = Counter()
+        """Check → how many of its obligations held, each counted once."""
+        self.broken: Counter[str] = Counter()
 
     def add(self, kinds: Iterable[str], met: Mapping[str, int], failed: Mapping[str, int]) -> None:
         """Count a judged run: the obligations of each check that held and that were broken, once for each kind that its plan contains."""
         kinds = sorted(set(kinds))
         self.plans.update(kinds)
+        self.held.update(met)
+        self.broken.update(failed)
         for counts, decided in ((self.met, met), (self.failed, failed)):
             for check, count in decided.items():
                 for kind in kinds:
@@ -35,6 +40,10 @@ class Coverage:
     def checks(self) -> list[str]:
         """The checks that were decided at least once, in alphabetical order."""
         return sorted({check for counts in (self.met, self.failed) for (check, _), count in counts.items() if count})
+
+    def missing(self, check: str) -> list[str]:
+        """The kinds of step that were in a plan, but in none in which this check was decided."""
+        return sorted(kind for kind in self.plans if not self.met[check, kind] + self.failed[check, kind])
 
     def table(self) -> str:
         """The counts as text: a row for each check with a column for each kind, met and, where there are any, ``/failed``."""

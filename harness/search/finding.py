@@ -24,6 +24,8 @@ from harness.values import Scenario, Step
 _LOOKED_AT = 8
 """Of failures that look alike the one with the shortest plan among so many is made small."""
 _SEEDS_NAMED = 5
+ORIGIN = "Found among random plans over"
+"""So begins the comment of a finding's file."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -50,7 +52,7 @@ def made_small(plans: Space, ancestry: tuple[int, ...], check: str, folder: Path
     there, plan = _plainest(plans, plans.circumstance(ancestry[0]), plans.plan(ancestry), check)
     shrunk = shrink(plan, check)
     assert shrunk is not None, "the same plan fails each time"
-    origin = f"Found among random plans over {plans.source.name} (seed {ancestry[-1]}), and made small."
+    origin = f"{ORIGIN} {plans.source.name} (seed {ancestry[-1]}), and made small."
     return described(shrunk, origin, lambda found, comment: plans.text(there, found, folder=folder, comment=comment))
 
 
@@ -121,8 +123,13 @@ def _grouped(found: Sequence[tuple[str, list[Trial], Smallest]]) -> list[Finding
     for (check, _), parts in groups.items():
         seeds = sorted({trial.seed for members, _ in parts for trial in members})
         small = min((small for _, small in parts), key=lambda each: (each.steps, each.chargers, len(each.text)))
-        made.append(Finding(check=check, plans=len(seeds), seeds=seeds[:_SEEDS_NAMED], smallest=small))
-    return sorted(made, key=lambda finding: (finding.seeds[0], finding.check))
+        made.append((seeds, Finding(check=check, plans=len(seeds), seeds=seeds[:_SEEDS_NAMED], smallest=small)))
+    made.sort(key=lambda each: (each[0][0], each[1].check))
+    first: dict[tuple[str, tuple[int, ...]], str] = {}
+    for seeds, finding in made:
+        check = first.setdefault((finding.smallest.says, tuple(seeds)), finding.check)
+        finding.alike = check if check != finding.check else ""
+    return [finding for _, finding in made]
 
 
 def file_names(found: Sequence[Finding]) -> list[str]:

@@ -24,6 +24,10 @@ class Share(Struct, frozen=True):
         """The seed of the plan with this number, from 0."""
         return self.first + self.part - 1 + number * self.of
 
+    def plans(self, whole: int) -> int:
+        """How many plans of a whole campaign are of this share."""
+        return len(range(self.part - 1, whole, self.of))
+
 
 class Smallest(Struct, frozen=True):
     """What one failing plan came to."""
@@ -42,6 +46,14 @@ class Smallest(Struct, frozen=True):
     complete: bool
 
 
+class Saved(Struct, frozen=True):
+    """A scenario that was saved to stay."""
+
+    file: str
+    new: bool
+    """It was written now; False: the same was there."""
+
+
 class Finding(Struct, kw_only=True):
     """Failures of one check that take the same."""
 
@@ -51,8 +63,12 @@ class Finding(Struct, kw_only=True):
     seeds: list[int]
     """The first of them."""
     smallest: Smallest
+    alike: str = ""
+    """The check of an earlier finding in the same plans that takes the same."""
     file: str = ""
     """Where the smallest scenario was written."""
+    saved: Saved | None = None
+    """Where it was saved besides, to stay."""
 
 
 class Exploration(Struct, kw_only=True):
@@ -71,6 +87,8 @@ class Exploration(Struct, kw_only=True):
     """Why it ended before all plans were tried; empty: they were."""
     findings: list[Finding]
     coverage: Coverage
+    promised: list[str]
+    """The checks that the contracts in the base promise."""
     situations: dict[str, int]
     """What kinds of step met which states → in how many plans."""
     folder: str
@@ -95,6 +113,8 @@ class Outcome(Struct, kw_only=True):
     """Not found: in how many of some plans the run was another than without it."""
     refused: str = ""
     """Why it cannot be planted here."""
+    file: str = ""
+    """Where the smallest scenario was written."""
 
     @property
     def standing(self) -> Literal["found", "survived", "no difference", "not here"]:
@@ -102,6 +122,25 @@ class Outcome(Struct, kw_only=True):
         if self.refused:
             return "not here"
         return "found" if self.found_by else "survived" if self.differed else "no difference"
+
+
+class Planting(Struct, kw_only=True):
+    """What became of planted wrong behaviours, as far as it is known."""
+
+    name: str
+    outcomes: list[Outcome]
+    sought: int
+    """How many were to be looked for."""
+    plans: int
+    """In how many plans each."""
+    folder: str
+    command: str
+
+    @property
+    def exit_code(self) -> int:
+        """4 where none could be planted, 1 where any survived, else 0."""
+        standings = {outcome.standing for outcome in self.outcomes}
+        return 4 if standings == {"not here"} else int("survived" in standings)
 
 
 def size(small: Smallest) -> str:

@@ -7,8 +7,9 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed, wait
 from contextlib import contextmanager
+from multiprocessing import RawValue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -49,24 +50,28 @@ def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
     elif jobs <= 1:
         yield _Here(), 1
     else:
-        executor = ProcessPoolExecutor(jobs, initializer=_begin)
+        over = RawValue("b", 0)
+        executor = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(over,))
         try:
             yield executor, jobs
         except BrokenExecutor:
             raise PoolError("a process that worked was ended from outside; perhaps there was no memory left") from None
+        except KeyboardInterrupt:
+            over.value = 1
+            raise
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _begin() -> None:
-    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means. Where that one is
-    killed, this one ends, too: its executor would wait for ever."""
+def _begin(over: Any) -> None:
+    """An interruption from the keyboard goes to all processes; the one that started this one decides what it means. Once that is ``over``
+    this one ends, whatever it works on. Where that one is killed, this one ends, too: its executor would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    Thread(target=_end_with, args=(os.getppid(), over), daemon=True).start()
 
 
-def _end_with(starter: int) -> None:
-    while os.getppid() == starter:
+def _end_with(starter: int, over: Any) -> None:
+    while os.getppid() == starter and not over.value:
         time.sleep(_LOOK_S)
     os._exit(1)
 
@@ -99,4 +104,19 @@ def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], t
             yield waiting.popleft().result()
     finally:
         for future in waiting:
+            future.cancel()
+
+
+def as_done(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> Iterator[Answer]:
+    """Have the work done on each task; gives each answer once it is there."""
+    under_way: set[Future[Answer]] = set()
+    try:
+        for task in tasks:
+            under_way.add(executor.submit(work, task))
+            if len(under_way) >= workers:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in as_completed(under_way))
+    finally:
+        for future in under_way:
             future.cancel()

@@ -19,10 +19,11 @@ from msgspec.structs import replace
 
 from harness import scenario, shipped
 from harness.scenario import writing
+from harness.scenario.linting import warn_of_unused
 from harness.scenario.models import is_model, model_tree
 from harness.scenario.nodes import Node, read_file, read_text
 from harness.scenario.overrides import overridden
-from harness.scenario.problems import ScenarioError, nearest, refusal
+from harness.scenario.problems import Problem, ScenarioError, nearest, refusal
 from harness.scenario.resolve import Resolution
 from harness.search.generator import HOUR_MS, Dice, generate, mutate
 from harness.units import format_current, format_duration_ms
@@ -78,18 +79,36 @@ class Circumstance(Struct, frozen=True):
 def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
     """The base that a scenario (a file, or a shipped one's name) stands for, or a charger model (likewise), which stands for three such
     chargers. Raises :class:`ScenarioError`."""
-    model = _model(base)
-    if model is not None:
-        name, protocol = model
-        server = "csms" if protocol.startswith("ocpp") else "juicenet"
-        root, folder = read_text(_PLAIN.format(server=server), f"{name}.yaml"), Path()
-        root = writing.put(root, ("defaults", "model"), str(base))
-        root = overridden(root, overrides)
-    else:
-        _refuse_unknown(base)
-        root, name, folder = read_base(base, overrides)
+    space.cache_clear()  # models' files may have changed since
+    root, name, folder = _tree_of(base, overrides)
     resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
-    return Source(name, writing.text(_bare(root)), str(folder))
+    return Source(name, writing.text(writing.moved(writing.with_named_models(_bare(root)), folder, folder)), str(folder))
+
+
+def doubts(base: str | Path, overrides: Sequence[str] = ()) -> list[Problem]:
+    """The warnings about what a base says of charger models that nothing in it is. Raises :class:`ScenarioError`."""
+    root, name, folder = _tree_of(base, overrides)
+    resolution = Resolution(root, name, folder)
+    warn_of_unused(resolution)
+    return [problem for problem in resolution.problems.in_order() if problem.severity == "warn"]
+
+
+def _tree_of(base: str | Path, overrides: Sequence[str]) -> tuple[Node, str, Path]:
+    """The tree of a base with overrides, its name, and the folder against which it names files."""
+    model = _model(base)
+    if model is None:
+        _refuse_unknown(base)
+        return read_base(base, overrides)
+    name, protocol = model
+    root = read_text(_PLAIN.format(server="csms" if protocol.startswith("ocpp") else "juicenet"), f"{name}.yaml")
+    root = writing.put(root, ("defaults", "model"), name if _is_shipped(base, name) else str(base))
+    return overridden(writing.with_named_models(root), overrides), name, Path()
+
+
+def _is_shipped(base: str | Path, name: str) -> bool:
+    """Whether a charger model is a shipped one, by its name or by the path of its file."""
+    path = shipped.model_path("charger", name)
+    return path is not None and (str(base) == name or Path(base).resolve() == path.resolve())
 
 
 def _refuse_unknown(base: str | Path) -> None:
@@ -177,28 +196,28 @@ class Space:
         self.starts = _eves(self.plain, resolution.season_ends)
         named = [entry.name for entry in self.plain.chargers if not entry.count]
         self._members = tuple(named) if len(named) > 1 and not self.plain.circuits else ()
-        self._queues = _QUEUES if self._agrees(Circumstance(queue_limit=_QUEUES[0])) else ()
         capacities = (amps * len(self._members) for amps in _AMPS_EACH if self._members)
-        self._capacities = tuple(amps for amps in capacities if self._agrees(Circumstance(capacity_a=amps)))
+        self._capacities = tuple(amps for amps in capacities if self._carries(amps))
 
     @property
     def digest(self) -> str:
         """Stands for all that plans over this base follow from, but their seeds."""
         return hashlib.blake2b(msgspec.msgpack.encode(self.plain), digest_size=16).hexdigest()
 
-    def _agrees(self, there: Circumstance) -> bool:
-        """Whether a limit can be written into the file, and means there what it means here."""
+    def _carries(self, capacity_a: int) -> bool:
+        """Whether a load group of its chargers may have such a circuit: it must carry what they draw at worst without a server."""
         try:
-            return resolved(self.tree(there), self.source.name, self.source.folder) == self.base(there)
+            resolved(self.tree(Circumstance(capacity_a=capacity_a)), self.source.name, self.source.folder)
         except ScenarioError:
             return False
+        return True
 
     def circumstance(self, seed: int) -> Circumstance:
         """When the plan of a seed takes place, and within which limits."""
         dice = Dice(seed, "circumstance")
         start = dice.of(self.starts) if self.starts and dice.chance(50) else ""
         duration_ms = dice.of(_DURATIONS_MS) if dice.chance(60) or self.plain.duration_ms < SHORTEST_MS else 0
-        queue_limit = dice.of(self._queues) if self._queues and dice.chance(40) else 0
+        queue_limit = dice.of(_QUEUES) if dice.chance(40) else 0
         capacity_a = dice.of(self._capacities) if self._capacities and dice.chance(50) else 0
         return Circumstance(start, duration_ms, queue_limit, capacity_a)
 

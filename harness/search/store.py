@@ -12,6 +12,7 @@ import msgspec
 from harness.search.trial import Trial
 
 _IDENTITY = "CREATE TABLE IF NOT EXISTS campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+_OPTIONS = "CREATE TABLE IF NOT EXISTS options (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS situations (id INTEGER PRIMARY KEY, told TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS trials (seed INTEGER PRIMARY KEY, trial BLOB NOT NULL);
@@ -21,6 +22,10 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Trial)
 
 
+_DIGEST = "'s digest"
+"""So ends what a campaign's results follow from where it is no text that people know."""
+
+
 class CampaignError(Exception):
     """A file that is no campaign, or another one. The message says what to do."""
 
@@ -28,9 +33,13 @@ class CampaignError(Exception):
 class Campaign:
     """The file of a campaign, whatever it keeps. Use it as a context manager."""
 
-    def __init__(self, path: Path, identity: Mapping[str, str], tables: str) -> None:
+    def __init__(
+        self, path: Path, identity: Mapping[str, str], tables: str, *, options: Mapping[str, str] | None = None,
+        advice: str = "name another file, or remove it",
+    ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there. ``identity`` is what its results follow from: the campaign that is there must
-        have the same, or :class:`CampaignError` is raised. ``tables`` makes those that are not there yet."""
+        have the same, or :class:`CampaignError` is raised, which tells in which of the ``options`` that were given then and now the two
+        differ, and gives the ``advice``. ``tables`` makes those that are not there yet."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -38,10 +47,10 @@ class Campaign:
             # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_IDENTITY + tables)
+            self._connection.executescript(_IDENTITY + _OPTIONS + tables)
         except sqlite3.DatabaseError as problem:
             raise CampaignError(f"{path}: this is no campaign of the harness ({problem})") from None
-        self._check(identity)
+        self._check(identity, options or {}, advice)
 
     def __enter__(self) -> Self:
         return self
@@ -49,29 +58,38 @@ class Campaign:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def _check(self, identity: Mapping[str, str]) -> None:
+    def _check(self, identity: Mapping[str, str], options: Mapping[str, str], advice: str) -> None:
         kept = dict(self._connection.execute("SELECT key, value FROM campaign"))
         if not kept:
             with self._transaction():
                 self._connection.executemany("INSERT INTO campaign VALUES (?, ?)", identity.items())
+                self._connection.executemany("INSERT INTO options VALUES (?, ?)", options.items())
         elif kept != dict(identity):
             other = next(key for key in {**kept, **identity} if kept.get(key) != identity.get(key))
-            was, now = kept.get(other, "nothing"), identity.get(other, "nothing")
-            raise CampaignError(
-                f"{self.path}: another campaign is kept here. Its {other} is {was}, and now it is {now}: name another file, or remove it"
-            )
+            told = _differs(other, kept, identity)
+            if options and other.endswith(_DIGEST):
+                given = dict(self._connection.execute("SELECT key, value FROM options"))
+                option = next((key for key in options if given.get(key) != options[key]), "")
+                told = _differs(option, given, options) if option else f"Its {other.removesuffix(_DIGEST)} has changed since"
+            raise CampaignError(f"{self.path}: another campaign is kept here. {told}: {advice}")
 
     def _transaction(self) -> Any:
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection  # commits when it is left, and takes back what an error cut short
 
 
+def _differs(what: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    return f"Its {what} is {before.get(what) or 'nothing'}, and now it is {now.get(what) or 'nothing'}"
+
+
 class Store(Campaign):
     """The trials of a campaign."""
 
-    def __init__(self, path: Path, identity: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, identity: Mapping[str, str], *, advice: str, options: Mapping[str, str] | None = None
+    ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there, as :class:`Campaign` does."""
-        super().__init__(path, identity, _TABLES)
+        super().__init__(path, identity, _TABLES, options=options, advice=advice)
         self._numbers = {told: number for number, told in self._connection.execute("SELECT id, told FROM situations")}
 
     def add(self, trials: Iterable[Trial]) -> None:

@@ -44,7 +44,7 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
-        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "tou", "tou_on", "unsettled", "windows",
+        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "tou", "tou_on", "unaccepted", "unsettled", "windows",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -69,6 +69,8 @@ class Account:
         self.tag_revoked_at = NEVER
         """From when on the server does not accept it. It accepts every other tag that it hears of."""
         self.heard_at = 0
+        self.unaccepted = False
+        """Its registration was put off, and none has been accepted since: of its settings it is told the amperage alone."""
         self.fresh: Literal["", "connection", "request"] = ""
         """The next request is a return: on a new connection, or after a restart of the server; empty: it is none."""
         self.unsettled: dict[str, int] = {}
@@ -216,7 +218,9 @@ class Server:
         return Order("release", now, plug_in=account.plug_in) if account.tou == "pause" or "tou" in account.unsettled else None
 
     def _tell(self, now: int, account: Account, topic: str) -> None:
-        """Send what applies now on a topic, and remember that it is not acknowledged."""
+        """Send what applies now on a topic, and remember that it is not acknowledged. Whoever is not accepted is told when it is."""
+        if account.unaccepted and topic != "amperage":
+            return
         order: Order | None = None
         if topic == "tou" and account.tou != "schedule":
             order = self._applies(now, account)
@@ -320,6 +324,7 @@ class Server:
 
     def _put_off(self, now: int, account: Account, request: Request) -> Answer:
         """Accept the charger later, after the longest time that any cause asks for, and tell it its settings now."""
+        account.unaccepted = True
         causes = self.put_off[account.shard]
         for cause in causes:
             cause.applied += 1
@@ -335,6 +340,7 @@ class Server:
         by: Literal["registration", "connection", "request"] = account.fresh or "request"
         if request.action == "registration":
             by = "registration"
+            account.unaccepted = False
             self._note(now, account, request)
         account.fresh = ""
         self._connected(now, account, request.plug_in)
@@ -369,6 +375,8 @@ class Server:
     def _balance(self, now: int, group: Group) -> None:
         for member, share_ma in group.to_send():
             account = self.accounts[member]
+            if account.unaccepted:
+                continue
             group.sent(member, share_ma)
             account.unsettled["share"] = now
             self.out.append((member, Order("share", now, ma=share_ma)))

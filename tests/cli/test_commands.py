@@ -295,7 +295,7 @@ def test_everything_that_is_listed_can_be_explained(call, group):
 def test_list_shows_all_groups(call):
     _, out, _ = call("list")
     assert [line for line in out.splitlines() if line and not line.startswith(" ")] == [
-        "scenarios", "models", "checks", "metrics", "faults", "quirks", "words",
+        "scenarios", "models", "checks", "metrics", "faults", "quirks", "mutants", "words",
     ]  # fmt: skip
 
 

@@ -192,3 +192,19 @@ def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether
     stays = (Session(plug_in_ms=6 * HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),)
     for plan in ((asks, upgrade), (upgrade, asks)):
         assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
+
+
+def test_a_charger_that_is_not_accepted_is_told_of_no_hold():
+    """Found by random plans, made small: a window opens while the registration after a restart is put off."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="crash", do="server.crash", at=Moment(offset_ms=4 * HOUR_MS), for_ms=10_000),
+        Step(id="pending", do="server.pending", at=Moment(offset_ms=4 * HOUR_MS), for_ms=5 * HOUR_MS, arguments={"interval_ms": 60_000}),
+        Step(id="cut", do="station.power-cut", at=Moment(offset_ms=4 * HOUR_MS), for_ms=10_000, to=carla),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=8 * HOUR_MS), to=carla),
+    )
+    stays = (Session(plug_in_ms=3 * HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=38_000),)
+    changed = with_stays(base("juicebox-40"), stays, plan)
+    assert violations(changed) == []
+    told = [record for record in records_of(changed) if isinstance(record, Command) and record.who == "carla"]
+    assert [record.t >= 9 * HOUR_MS for record in told if record.command == "hold"] in ([], [True])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from harness import scenario
 from harness.cli import main
-from harness.exploring import REGRESSIONS, explore, mutants, shrink
+from harness.exploring import REGRESSIONS, explore, shrink
+from harness.report.exploration import lines
 from harness.scenario.problems import ScenarioError
 from harness.search.campaign import BATCH, Corpus, horizon
 from harness.search.store import CampaignError
@@ -42,6 +45,17 @@ def test_a_wrong_behaviour_is_found_and_grouped_by_check_and_cause(whole):
     ]  # fmt: skip
     assert all(finding.plans > 1 for finding in found.findings)
     assert {(finding.smallest.steps, finding.smallest.chargers) for finding in found.findings} == {(1, 1)}
+
+
+def test_the_documentation_shows_what_is_printed(whole):
+    found, folder = whole
+    shown = "".join("".join(text for text, _ in line) + "\n" for line in lines(found)).replace(str(folder), "reports/explore/juicebox-40")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "explore.md").read_text(encoding="utf-8")
+    block = page.partition("```console\n")[2].partition("```")[0]
+    command, *told = block.splitlines()
+    assert command == f"$ harness explore juicebox-40 --plans {PLANS} --set '{WRONG[0]}'"
+    without_rate = re.compile(r", \d+ a second")
+    assert [without_rate.sub("", line) for line in told[:-1]] == without_rate.sub("", shown).splitlines()
 
 
 def test_what_is_found_runs_and_fails_alike(whole):
@@ -135,16 +149,44 @@ def test_a_campaign_ends_when_its_time_is_up(tmp_path):
 def test_shares_try_different_seeds_which_together_are_all(tmp_path):
     seeds = []
     for part in ("1/2", "2/2"):
-        explore("waybox", plans=10, shard=part, jobs=1, out=tmp_path / part)
+        explore("waybox", plans=21, shard=part, jobs=1, out=tmp_path / part)
         with sqlite3.connect(tmp_path / part / "explore.sqlite") as kept:
             seeds += [seed for (seed,) in kept.execute("SELECT seed FROM trials")]
-    assert sorted(seeds) == list(range(20))
+    assert sorted(seeds) == list(range(21))
 
 
 def test_another_campaigns_file_is_not_touched(tmp_path):
     explore("waybox", plans=5, jobs=1, out=tmp_path)
-    with pytest.raises(CampaignError, match="another campaign is kept here"):
+    with pytest.raises(CampaignError, match=r"another campaign is kept here\. Its first seed is 0, and now it is 7: give another"):
         explore("waybox", plans=5, first=7, jobs=1, out=tmp_path)
+
+
+def test_what_another_campaign_was_given_is_told_as_it_was_given(tmp_path):
+    other = "duration=20 h"
+    explore("waybox", plans=5, overrides=[other], jobs=1, out=tmp_path)
+    says = r"Its --set is `duration=20 h`, and now it is nothing: give another folder with --out, or remove it$"
+    with pytest.raises(CampaignError, match=says):
+        explore("waybox", plans=5, jobs=1, out=tmp_path)
+
+
+def own_box(folder: Path, **more: str) -> Path:
+    """A scenario with a charger that backs off from nothing, each in a file of its own."""
+    told = {"harness": "1", "kind": "charger", "name": "badbox", "title": "Bad", "extends": "juicebox-40", "quirks": "[no-backoff]"} | more
+    (folder / "badbox.yaml").write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
+    (folder / "base.yaml").write_text(
+        "harness: 1\ntitle: A street\nstart: 2026-03-12 08:00\nzone: UTC\nduration: 1 d\nserver: juicenet\nnetwork: home-wifi\n"
+        "supply: {voltage: 240 V, phases: 1}\ndefaults: {model: ./badbox.yaml, car: leaf-40, tariff: pge-ev2-a}\n"
+        "chargers: {anna: {tag: A}}\n"
+    )
+    return folder / "base.yaml"
+
+
+def test_a_base_that_has_changed_is_another_campaigns(tmp_path):
+    base = own_box(tmp_path)
+    explore(base, plans=5, jobs=1, out=tmp_path / "out")
+    own_box(tmp_path, quirks="[]")
+    with pytest.raises(CampaignError, match=r"Its base has changed since: give another folder with --out"):
+        explore(base, plans=5, jobs=1, out=tmp_path / "out")
 
 
 def test_findings_are_saved_as_regressions_on_request(tmp_path, monkeypatch):
@@ -152,6 +194,65 @@ def test_findings_are_saved_as_regressions_on_request(tmp_path, monkeypatch):
     found = explore("juicebox-40", plans=PLANS, overrides=WRONG, first_failure=True, save=True, jobs=1)
     files = sorted(path.name for path in REGRESSIONS.iterdir())
     assert files == [f"juicebox-40-{finding.check}.yaml" for finding in sorted(found.findings, key=lambda finding: finding.check)]
+    assert [str(REGRESSIONS / name) for name in files] == sorted(finding.saved.file for finding in found.findings)
+
+
+def test_a_saved_finding_names_files_from_where_it_stands(tmp_path, monkeypatch):
+    base = own_box(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = explore(base.name, plans=60, first_failure=True, save=True, jobs=1, out="e11")
+    (finding,) = found.findings
+    for file in (finding.file, finding.saved.file):
+        assert finding.check in failing(judged(scenario.load(file)))
+    assert "extends: ../../badbox.yaml" in Path(finding.saved.file).read_text()
+
+
+def test_saving_writes_over_no_other_finding(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    REGRESSIONS.mkdir(parents=True)
+    there = REGRESSIONS / "small-can-always-charge.yaml"
+    there.write_text("another")
+    assert main(["explore", "juicebox-40", "--first-failure", "--set", *WRONG, "--out", "out", "-j", "1"]) == 1
+    os.rename("out/can-always-charge.yaml", "small.yaml")
+    capsys.readouterr()
+    for says in ("scenarios/regressions/small-can-always-charge-2.yaml\n", "-2.yaml is there already, and says the same\n"):
+        assert main(["shrink", "small.yaml", "--save"]) == 0
+        assert capsys.readouterr().out.endswith(says)
+    assert (there.read_text(), len(list(REGRESSIONS.iterdir()))) == ("another", 2)
+
+
+def test_files_of_others_beside_the_findings_stay(tmp_path):
+    others = tmp_path / "mine.yaml"
+    others.write_text("harness: 1\n")
+    explore("waybox", plans=5, jobs=1, out=tmp_path)
+    assert others.exists()
+
+
+def test_findings_in_the_same_plans_that_take_the_same_are_told_together(whole):
+    found, folder = whole
+    one, other = found.findings
+    assert (one.alike, other.alike) == ("", "can-always-charge")
+    assert f"in the same {one.plans} plans as can-always-charge, and takes the same" in (folder / "explore.md").read_text()
+
+
+def test_the_report_tells_what_was_seldom_or_never_put_to_the_test(tmp_path):
+    explore("juicebox-40", plans=8, jobs=1, out=tmp_path)
+    text = (tmp_path / "explore.md").read_text()
+    rows = text.partition("## What was put to the test")[2].partition("\n## ")[0].splitlines()
+    asked = [int(row.split("|")[2]) for row in rows if row.startswith("| ") and not row.startswith("| check")]
+    assert asked == sorted(asked)
+    assert asked[0] == 0
+    assert "| any: **never put to the test** |" in text
+    assert "| seeds" not in text
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [({"plans": 0}, "plans: not such a number: found 0, expected 1 to"), ({"jobs": -3}, "jobs: "), ({"first": -1}, "first: ")],
+)
+def test_a_number_that_cannot_be_is_refused(tmp_path, given, says):
+    with pytest.raises(ScenarioError, match=f"^{says}"):
+        explore("waybox", out=tmp_path, **given)
 
 
 # Guidance.
@@ -190,27 +291,13 @@ def test_a_failing_scenario_is_made_small_and_written(tmp_path):
 def test_nothing_to_make_small_is_said(tmp_path, capsys):
     assert main(["shrink", "faq-walkthrough", "--out", str(tmp_path / "x.yaml")]) == 4
     assert capsys.readouterr().err.startswith("faq-walkthrough: no check fails in it: expected a scenario that breaks a check")
-    with pytest.raises(ScenarioError, match=r"--check: `hold-ends` does not fail in it: expected .*; did you mean `hold-ends-on-time`"):
+    with pytest.raises(ScenarioError, match=r"`hold-ends` does not fail in it: expected .*; did you mean `hold-ends-on-time`"):
         shrink("tests/mutants/hold-lost-at-server-loss.yaml", check="hold-ends", out=tmp_path / "x.yaml")
 
 
-# Planted wrong behaviours.
-
-
-def test_each_wrong_behaviour_is_found_survives_or_concerns_nothing():
-    found = mutants("juicebox-40", names=["hold-never-ends-offline", "skips-random-delay"], plans=PLANS, jobs=1)
-    assert [outcome.standing for outcome in found] == ["found", "no difference"]
-    assert (found[0].found_by, found[0].smallest.steps) == ("can-always-charge", 1)
-
-
-def test_one_that_nobody_minds_survives():
-    (found,) = mutants("juicebox-40", names=["sends-stop-twice"], plans=5, jobs=1)
-    assert (found.standing, found.differed > 0) == ("survived", True)
-
-
-def test_a_wrong_behaviour_that_there_is_not_is_refused():
-    with pytest.raises(ScenarioError, match=r"hold-never-ends: no such wrong behaviour: .*did you mean `hold-never-ends-offline`"):
-        mutants("waybox", names=["hold-never-ends"])
+def test_a_limit_cannot_be_made_small_and_that_is_said(tmp_path):
+    with pytest.raises(ScenarioError, match="`undelivered_energy` is a limit, which cannot be made small"):
+        shrink("tests/mutants/hold-lost-at-server-loss.yaml", check="undelivered_energy", out=tmp_path / "x.yaml")
 
 
 # The commands.
@@ -243,15 +330,24 @@ def test_bad_usage_is_one_line_and_ends_with_four(tmp_path, capsys, words, says)
     assert error.count("\n") == 1
 
 
+def test_a_change_to_a_model_that_nothing_is_is_warned_of(tmp_path, capsys):
+    words = ["juicebox-40", "--plans", "1", "--set", "models.waybox.quirks=[no-backoff]", "--out", str(tmp_path), "-j", "1"]
+    main(["explore", *words])
+    assert capsys.readouterr().err == "--set #1: warning: no charger is a `waybox`\n"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_an_interruption_says_that_the_same_command_goes_on(tmp_path):
     words = [sys.executable, "-m", "harness", "explore", "waybox", "--plans", "100000", "--out", str(tmp_path), "-j", "1"]
-    running = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     kept = tmp_path / "explore.sqlite-wal"
-    while not (kept.exists() and kept.stat().st_size > 100_000):
-        assert running.poll() is None
-    running.send_signal(signal.SIGINT)
-    _, error = running.communicate(timeout=60)
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            while not (kept.exists() and kept.stat().st_size > 100_000):
+                assert running.poll() is None
+            running.send_signal(signal.SIGINT)
+            _, error = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert (running.returncode, error) == (2, "harness: interrupted; what was tried is kept, and the same command goes on from there\n")
 
 

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from harness import scenario
+from harness import scenario, shipped
 from harness.scenario.problems import ScenarioError
-from harness.search.space import Circumstance, Space, source
+from harness.search.space import Circumstance, Space, doubts, source
 
 SEEDS = range(300)
 
@@ -86,13 +86,64 @@ def test_what_is_wrong_with_a_base_is_said_of_its_file(tmp_path):
         source("wayboxx")
 
 
-def test_a_limit_that_cannot_be_written_is_not_drawn(tmp_path):
-    file = tmp_path / "changed.yaml"
-    file.write_text(
-        "harness: 1\ntitle: Changed in place\nstart: 2026-03-12 08:00\nzone: UTC\nduration: 1 d\nserver: csms\nnetwork: ethernet\n"
-        "supply: {voltage: 230 V, phases: 1}\ndefaults: {car: bolt, tariff: pge-ev2-a}\n"
-        "chargers: {anna: {tag: A, model: {extends: ocpp16-strict, queue: {limit: 9}}}}\n"
-    )
-    plans = Space(source(file))
-    assert {plans.circumstance(seed).queue_limit for seed in SEEDS} == {0}
-    assert plans.base(Circumstance()).models["ocpp16-strict@anna"].queue.limit == 9
+OWN = "harness: 1\nkind: charger\nname: {name}\ntitle: Mine\nextends: uk-smart\n"
+STREET = (
+    "harness: 1\ntitle: A street\nstart: 2026-03-12 08:00\nzone: UTC\nduration: 1 d\nserver: csms\nnetwork: ethernet\n"
+    "supply: {{voltage: 230 V, phases: 1}}\ndefaults: {{car: bolt, tariff: pge-ev2-a{defaults}}}\n"
+    "chargers: {{anna: {{tag: A{anna}}}, ben: {{tag: B{ben}}}}}\n"
+)
+
+
+def street(folder, **models: str):
+    file = folder / "street.yaml"
+    file.write_text(STREET.format_map({"defaults": "", "anna": "", "ben": ""} | {who: f", model: {told}" for who, told in models.items()}))
+    return file
+
+
+def names_of(plans: Space) -> list[str]:
+    return [entry.model for entry in plans.plain.chargers]
+
+
+def test_a_model_that_is_changed_in_place_is_changed_further_by_its_name(tmp_path):
+    plans = Space(source(street(tmp_path, anna="{extends: ocpp16-strict, queue: {limit: 9}}", ben="ocpp16-strict")))
+    assert names_of(plans) == ["ocpp16-strict-anna", "ocpp16-strict"]
+    assert plans.base(Circumstance()).models["ocpp16-strict-anna"].queue.limit == 9
+    there = Circumstance(queue_limit=2)
+    assert {model.queue.limit for model in plans.base(there).models.values()} == {2}
+    assert scenario.loads(plans.text(there, plans.base(there), folder=tmp_path), "street", folder=tmp_path) == plans.base(there)
+
+
+def test_a_models_file_has_a_name_that_no_other_model_has(tmp_path):
+    for name in ("mine", "uk-smart"):
+        (tmp_path / f"{name}.yaml").write_text(OWN.format(name=name))
+    assert names_of(Space(source(street(tmp_path, defaults="./mine.yaml")))) == ["mine", "mine"]
+    assert names_of(Space(source(street(tmp_path, anna="./uk-smart.yaml", ben="./mine.yaml")))) == ["uk-smart-2", "mine"]
+    assert names_of(Space(source(tmp_path / "uk-smart.yaml")))[0] == "uk-smart-2"
+
+
+def test_a_shipped_model_by_its_path_is_the_one_of_that_name():
+    path = shipped.model_path("charger", "waybox")
+    assert Space(source(path)).plain == Space(source("waybox")).plain
+
+
+def test_a_model_of_ones_own_is_changed_as_a_shipped_one_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text(OWN.format(name="mine"))
+    plans = Space(source(tmp_path / "mine.yaml", ["models.mine.quirks=[no-backoff]"]))
+    assert plans.plain.models["mine"].quirks == ("no-backoff",)
+
+
+def test_what_an_override_names_is_relative_to_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "mine.yaml").write_text(OWN.format(name="mine"))
+    monkeypatch.chdir(tmp_path)
+    file = street(tmp_path / "below", defaults="uk-smart")
+    assert names_of(Space(source(file.relative_to(tmp_path), ["defaults.model=./mine.yaml"]))) == ["mine", "mine"]
+
+
+def test_a_change_to_a_model_that_nothing_is_is_doubted(tmp_path):
+    (doubt,) = doubts("juicebox-40", ["models.waybox.quirks=[no-backoff]"])
+    assert str(doubt) == "--set #1: warning: no charger is a `waybox`"
+    assert doubts("juicebox-40", ["models.juicebox-40.quirks=[no-backoff]"]) == []
+    assert [doubt.message for doubt in doubts(street(tmp_path, defaults="uk-smart"), ["models.waybox.quirks=[]"])] == [
+        "no charger is a `waybox`"
+    ]  # fmt: skip
