@@ -375,7 +375,8 @@ class Judge:
     def _command(self, ev: Evidence, record: Command) -> None:
         ev.flags |= ev_.COMMANDED
         ev.log.append(record)
-        ev.announced = max(ev.announced, record.plug_in)  # the server knows the car that it names
+        if record.plug_in:
+            ev.announced = max(ev.announced, record.plug_in)  # the server knows the car that it names
         command = record.command
         if command in ("amperage", "share", "schedule"):
             ev.ordered_at = record.t

@@ -270,7 +270,8 @@ def _start(dice: Dice, steps: Sequence[Step], spans: Sequence[tuple[int, int]], 
 
 def _targets(dice: Dice, kind: Kind, base: Scenario) -> Targets:
     if kind.aims == "server":
-        return Targets(shard=dice.between(1, base.server.shards)) if dice.chance(30) else Targets()
+        share = 70 if kind.ends == "never" else 30  # after the end of all of it nothing is to be seen
+        return Targets(shard=dice.between(1, base.server.shards)) if dice.chance(share) else Targets()
     names = base.names()
     if dice.chance(30):
         return Targets(names=tuple(names) if kind.aims == "one" else ())

@@ -18,7 +18,7 @@ from harness.fault import KINDS
 from harness.journal.records import Command, Message
 from harness.search.coverage import Coverage
 from harness.search.space import Space, source
-from harness.values import Moment, Scenario, Session, Step, Targets
+from harness.values import Moment, Scenario, Session, Settings, Step, Targets
 
 PLANS = 200
 CROWDED = 160
@@ -180,6 +180,26 @@ def test_an_override_that_a_restored_server_takes_for_an_earlier_car_is_owed_to_
         Session(plug_in_ms=3 * HOUR_MS, leave_ms=11 * HOUR_MS, needs_wh=5_000),
     )
     assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
+
+
+def test_what_a_restored_server_is_told_of_an_amperage_names_no_car():
+    """Found by random plans, made small: put off since its backup came back, the charger is only told its amperage."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="pending", do="server.pending", at=Moment(offset_ms=7 * HOUR_MS), for_ms=2 * HOUR_MS, arguments={"interval_ms": 60_000}),
+        Step(id="cut", do="station.power-cut", at=Moment(offset_ms=7 * HOUR_MS), for_ms=10_000, to=carla),
+        Step(
+            id="backup", do="server.restore-backup", at=Moment(offset_ms=7 * HOUR_MS), for_ms=10_000,
+            arguments={"age_ms": 2 * HOUR_MS},
+        ),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=9 * HOUR_MS), to=carla),
+    )  # fmt: skip
+    stays = (
+        Session(plug_in_ms=0, leave_ms=8 * HOUR_MS, needs_wh=5_000), Session(plug_in_ms=8 * HOUR_MS, leave_ms=10 * HOUR_MS, needs_wh=1_000),
+    )  # fmt: skip
+    plain = with_stays(base("juicebox-40"), stays, plan)
+    told = replace(plain, chargers=tuple(replace(entry, settings=Settings(amperage_ma=16_000)) for entry in plain.chargers))
+    assert violations(told) == []
 
 
 def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether_it_stands():
