@@ -165,6 +165,11 @@ class Server:
                 seen.add(kind)
                 self._plan_for(now, account)
 
+    def _plan_anew(self, now: int) -> None:
+        """The same after a change; what is due right now is still to be done, and finds the next moment itself."""
+        if self.deadline > now:
+            self.plan(now)
+
     def _plan_for(self, now: int, account: Account) -> None:
         """Be awake at the next such moment of one account, too."""
         if not account.tou_on or account.tou not in ("hold", "pause"):
@@ -533,7 +538,7 @@ class Server:
         for group in self.groups:
             group.restarted(members, restored=bool(restored))
         self._replay(now)
-        self.plan(now)
+        self._plan_anew(now)
 
     def _replay(self, now: int) -> None:
         """Wrongly: carry out what drivers were told could not be done, or could be in doubt."""
@@ -545,4 +550,4 @@ class Server:
         """A shard's clock is ahead of the true time by ``offset_ms``."""
         self.clock_offset_ms[shard] = offset_ms
         self.answers[shard] = Answer("accepted", offset_ms) if offset_ms else ACCEPTED
-        self.plan(now)
+        self._plan_anew(now)

@@ -182,6 +182,19 @@ def test_an_override_that_a_restored_server_takes_for_an_earlier_car_is_owed_to_
     assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
 
 
+def test_a_part_of_the_server_that_restarts_as_a_window_closes_keeps_no_other_from_telling_its_cars():
+    """Found by random plans, made small: the pause of a car on the first part was never lifted."""
+    midnight = 16 * HOUR_MS  # the cheap hours begin
+    plan = (
+        Step(
+            id="down", do="server.shard-down", at=Moment(offset_ms=12 * HOUR_MS), for_ms=midnight - 12 * HOUR_MS,
+            arguments={"shard": 2},
+        ),
+    )  # fmt: skip
+    stays = (Session(plug_in_ms=10 * HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=5_000),)
+    assert violations(with_stays(base("juicebox-v09u"), stays, plan)) == []
+
+
 def test_what_a_restored_server_is_told_of_an_amperage_names_no_car():
     """Found by random plans, made small: put off since its backup came back, the charger is only told its amperage."""
     carla = Targets(names=("carla",))
