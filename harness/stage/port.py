@@ -51,8 +51,8 @@ class Port:
 
     __slots__ = (
         "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "seen_lost_at", "seen_online",
-        "seen_pending", "shut", "tcp", "timers", "up_at",
+        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
+        "seen_pending", "shut", "tcp", "timers", "up_at", "waits_in",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -73,6 +73,10 @@ class Port:
         self.up_at = 0
         self.down_at = 0
         """When what was last sent to the server, or to the charger, gets there: on one TCP connection nothing overtakes it."""
+        self.ready_at = 0
+        """When a slow server sends what it has for this charger last; what it has later comes behind that."""
+        self.waits_in: tuple[int, int, int] | None = None
+        """In which queue that waits: of a shard, one life of its process, and one connection."""
         self.epoch = 0
         """Which connection this is; messages of an earlier one are lost."""
         self.cuts = 0

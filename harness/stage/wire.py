@@ -466,9 +466,14 @@ class Wire:
     def _leaves_when_ready(self, port: Port, now: int, delay_ms: int, do: Callable[..., None], *arguments: Any) -> None:
         """The server sends something as soon as it is ready to, and a fault on the way delays it further."""
         shard = port.account.shard
-        if self.slow_ms[shard]:
-            deaths, epoch = self.deaths[shard], port.epoch
-            self._leg(port, now + self.slow_ms[shard], self._leaves, port, shard, deaths, epoch, delay_ms, do, arguments)
+        deaths, epoch = self.deaths[shard], port.epoch
+        waits_in = (shard, deaths, epoch if port.tcp else 0)
+        ready_at = now + self.slow_ms[shard]
+        if port.waits_in == waits_in:
+            ready_at = max(ready_at, port.ready_at)  # behind what it was slow with before
+        if ready_at > now:
+            port.waits_in, port.ready_at = waits_in, ready_at
+            self._leg(port, ready_at, self._leaves, port, shard, deaths, epoch, delay_ms, do, arguments)
         else:
             self._put_down(port, now, delay_ms, do, *arguments)
 

@@ -18,7 +18,7 @@ from harness.fault import KINDS
 from harness.journal.records import Command, Message
 from harness.search.coverage import Coverage
 from harness.search.space import Space, source
-from harness.values import Moment, Scenario, Session, Settings, Step, Targets
+from harness.values import Circuit, Moment, Scenario, Session, Settings, Step, Targets
 
 PLANS = 200
 CROWDED = 160
@@ -193,6 +193,27 @@ def test_a_part_of_the_server_that_restarts_as_a_window_closes_keeps_no_other_fr
     )  # fmt: skip
     stays = (Session(plug_in_ms=10 * HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=5_000),)
     assert violations(with_stays(base("juicebox-v09u"), stays, plan)) == []
+
+
+def test_what_a_slow_server_says_it_says_in_order():
+    """Found by random plans, made small: a share that it was slow with came after the lower one that it had sent later."""
+    at = 14 * HOUR_MS + 750_000
+    plan = (
+        Step(id="before", do="network.reset", at=Moment(offset_ms=5 * HOUR_MS)),
+        Step(id="errors", do="server.errors", at=Moment(offset_ms=583 * 60_000), for_ms=270 * 60_000, to=Targets(shard=2)),
+        Step(id="reset", do="network.reset", at=Moment(offset_ms=at)),
+        Step(id="slow", do="server.slow", at=Moment(offset_ms=at), for_ms=40_000, to=Targets(shard=1), arguments={"delay_ms": 10_000}),
+    )
+    plain = replace(base("waybox"), plan=plan, duration_ms=17 * HOUR_MS)
+    anna = replace(
+        plain.chargers[0], tou=None, sessions=(Session(plug_in_ms=14 * HOUR_MS, leave_ms=18 * HOUR_MS, needs_wh=9_000),)
+    )  # fmt: skip
+    ben = replace(
+        plain.chargers[1], settings=Settings(), sessions=(Session(plug_in_ms=12 * HOUR_MS, leave_ms=17 * HOUR_MS, needs_wh=10_000),)
+    )  # fmt: skip
+    circuit = Circuit(name="group", members=("anna", "ben"), capacity_ma=40_000)
+    plain = replace(plain, seed=1, chargers=(anna, ben), circuits=(circuit,))
+    assert violations(plain) == []
 
 
 def test_what_a_restored_server_is_told_of_an_amperage_names_no_car():
