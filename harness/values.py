@@ -13,6 +13,7 @@ Times are milliseconds since the scenario's start unless said otherwise.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -284,6 +285,10 @@ class Period(Value, frozen=True, kw_only=True):
     level: str
     microprice: int
     """Price of a kilowatt-hour in millionths of the tariff's currency."""
+    presumed: str = ""
+    """The level that is taken to apply until ``level`` is announced; empty: ``level`` is known from the start."""
+    announced_ms: int = 0
+    """When it is announced."""
 
 
 class Tariff(Value, frozen=True, kw_only=True):
@@ -623,8 +628,40 @@ class Scenario(Value, frozen=True, kw_only=True):
         return [given[place] or place % self.server.shards + 1 for place in places]
 
 
-def hold_windows(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int) -> list[tuple[int, int]]:
-    """The hold windows of time-of-use charging: maximal unbroken stretches of the levels not in ``charge_in``.
+class Timetable:
+    """The hold windows of time-of-use charging, as they are known at a time: some days' levels may be announced while a run goes on."""
+
+    __slots__ = ("_known", "announced_ms")
+
+    def __init__(self, known: Sequence[list[tuple[int, int]]] = ([],), announced_ms: Sequence[int] = ()) -> None:
+        self._known = known
+        self.announced_ms = announced_ms
+        """When windows are announced that were not known before, in order; ``known`` is what is known before the first and from each on."""
+
+    def at(self, t_ms: int) -> list[tuple[int, int]]:
+        """All windows, past and to come, as they are known at a time."""
+        return self._known[bisect_right(self.announced_ms, t_ms)]
+
+    def next_announcement_ms(self, t_ms: int) -> int | None:
+        """When windows are next announced after a time; None: never."""
+        place = bisect_right(self.announced_ms, t_ms)
+        return self.announced_ms[place] if place < len(self.announced_ms) else None
+
+
+def timetable(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int) -> Timetable:
+    """The hold windows (:func:`hold_windows`) of charging in some levels of a tariff, as known at the start and after each announcement."""
+    known, announced_ms = [hold_windows(tariff, charge_in, end_ms, known_ms=0)], []
+    for t_ms in sorted({period.announced_ms for period in tariff.periods if period.presumed}):
+        windows = hold_windows(tariff, charge_in, end_ms, known_ms=t_ms)
+        if windows != known[-1]:
+            known.append(windows)
+            announced_ms.append(t_ms)
+    return Timetable(known, tuple(announced_ms))
+
+
+def hold_windows(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int, *, known_ms: int | None = None) -> list[tuple[int, int]]:
+    """The hold windows of time-of-use charging: maximal unbroken stretches of the levels not in ``charge_in``, by what is announced
+    until ``known_ms``, or as they turn out to be.
 
     Returns (opens, closes) in ms since the start, in order; the first may open before 0 and the last close after
     ``end_ms``, as far as the tariff is laid out.
@@ -632,7 +669,8 @@ def hold_windows(tariff: Tariff, charge_in: tuple[str, ...], end_ms: int) -> lis
     windows: list[tuple[int, int]] = []
     opened: int | None = None
     for period in tariff.periods:
-        held = period.level not in charge_in
+        is_known = known_ms is None or not period.presumed or period.announced_ms <= known_ms
+        held = (period.level if is_known else period.presumed) not in charge_in
         if held and opened is None:
             opened = period.start_ms
         elif not held and opened is not None:

@@ -38,17 +38,57 @@ circuits:
 """
 
 
+def server_of(model: str) -> str:
+    """The server that a charger talks to."""
+    return "juicenet" if model.startswith("juicebox") or model == "waybox" else "csms"
+
+
 @cache
 def base(model: str, *, grouped: bool = False, hours: int = 30) -> Scenario:
     """Three chargers of a model, with the server that it talks to; two of them on one circuit where ``grouped``."""
-    server = "juicenet" if model.startswith("juicebox") or model == "waybox" else "csms"
-    text = BASE.format(model=model, server=server, hours=hours) + (CIRCUIT if grouped else "")
+    text = BASE.format(model=model, server=server_of(model), hours=hours) + (CIRCUIT if grouped else "")
     return scenario.loads(text, name=f"random-{model}")
 
 
 def drawn(model: str, seed: int, *, hours: int = 30) -> Scenario:
     """A random plan; every other seed has a load group."""
     return generate(base(model, grouped=bool(seed % 2), hours=hours), seed)
+
+
+TEMPO = """
+harness: 1
+title: Three chargers on a tariff whose days are announced
+start: 2026-02-12 {start}
+zone: Europe/Paris
+duration: 30 h
+seed: 1
+server: {server}
+network: home-wifi
+supply: {{voltage: 230 V, phases: 1}}
+defaults:
+  model: {model}
+  car: leaf-40
+  tariff: {{extends: edf-tempo, days: {days}}}
+  tou: {{charge_in: {levels}}}
+chargers: {{anna: {{tag: A1}}, ben: {{tag: B1}}, carla: {{tag: C1}}}}
+"""
+ANNOUNCED_LEVELS = (
+    "[blue-hc, white-hc]", "[blue-hc, white-hc, blue-hp]", "[blue-hc, blue-hp]", "[blue-hc, blue-hp, white-hc, white-hp]",
+    "[red-hp, red-hc, white-hp, white-hc]",
+)  # fmt: skip
+"""Price levels for which it matters which colour a day turns out to have; in the last of them a hold ends sooner than was thought."""
+
+
+def announced(model: str, seed: int) -> Scenario:
+    """A random plan over days whose colours become known while the run goes on."""
+    dice = Dice(seed + 3_000_000)
+    drawn_days = {f"2026-02-{day}": dice.of(("red", "white", "blue", "red")) for day in (12, 13, 14)}
+    days = {colour: [day for day, found in drawn_days.items() if found == colour] for colour in ("red", "white")}
+    text = TEMPO.format(
+        start=dice.of(("05:00", "08:00", "10:30", "20:00")), server=server_of(model),
+        model=model, days=days, levels=dice.of(ANNOUNCED_LEVELS),
+    )  # fmt: skip
+    return generate(scenario.loads(text, "announced"), seed)
 
 
 INVENTED = """

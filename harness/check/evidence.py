@@ -16,7 +16,7 @@ from msgspec import Struct
 from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
 from harness.journal.records import AnyRecord, Command, Loss, Message, Power
-from harness.values import Chargers, Scenario, hold_windows
+from harness.values import Chargers, Scenario, Timetable, timetable
 
 PLUGGED = 1
 UNPLUGGED = 2
@@ -88,8 +88,8 @@ class Profile:
 
     __slots__ = (
         "alone_ma", "amperage_ma", "authorises", "boot_ms", "entry", "forgets", "grace_ms", "latency_ms", "listed",
-        "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "tou_on",
-        "unit_ma", "windows", "wire_ma",
+        "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "timetable",
+        "tou_on", "unit_ma", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, scenario: Scenario, entry: Chargers, panel: Panel, chargers: int) -> None:
@@ -121,7 +121,7 @@ class Profile:
         self.tariff = scenario.tariffs[entry.tariff]
         self.tou_on = entry.tou is not None and entry.tou.on and model.tou != "none"
         charge_in = entry.tou.charge_in if entry.tou is not None else ()
-        self.windows: Windows = hold_windows(self.tariff, charge_in, scenario.duration_ms) if entry.tou is not None else ()
+        self.timetable = timetable(self.tariff, charge_in, scenario.duration_ms) if entry.tou is not None else Timetable()
 
 
 class Shard:
@@ -232,7 +232,7 @@ class Evidence(Struct, eq=False):
     override_at: int = -1
     """When the server accepted the override of this plug-in, as long as it remembers it."""
     tou_on: bool = False
-    windows: Windows = ()
+    timetable: Timetable = Timetable()
     scheduled: Windows | None = None
     """The hold windows of the schedule last acknowledged; None: it is off."""
     ordered_at: int = -1
@@ -249,8 +249,8 @@ class Evidence(Struct, eq=False):
     """The amperage that the server stores."""
     amperage_before: int = 0
     """The amperage that bound before the loss, or came in during the outage."""
-    changes: list[tuple[int, bool, Windows, int]] | None = None
-    """What the server stored before each accepted change: (when it changed, time-of-use on, windows, amperage)."""
+    changes: list[tuple[int, bool, Timetable, int]] | None = None
+    """What the server stored before each accepted change: (when it changed, time-of-use on, hold windows, amperage)."""
     limit_ma: int = 0
     """The limit that binds now."""
 
@@ -276,8 +276,8 @@ class Evidence(Struct, eq=False):
     def __post_init__(self) -> None:
         profile = self.profile
         self.tou_on = profile.tou_on
-        self.windows = profile.windows
-        self.scheduled = profile.windows if profile.schedules and profile.tou_on else None
+        self.timetable = profile.timetable
+        self.scheduled = profile.timetable.at(0) if profile.schedules and profile.tou_on else None
         self.amperage_ma = self.amperage_ack = self.amperage_told = self.wanted_ma = profile.amperage_ma
         self.bind()
 
@@ -324,7 +324,7 @@ class Evidence(Struct, eq=False):
 
     def window(self, t: int, windows: Windows | None = None) -> tuple[int, int] | None:
         """The hold window that is open at ``t``, of the tariff as the server knows it or of those given."""
-        windows = self.windows if windows is None else windows
+        windows = self.timetable.at(t) if windows is None else windows
         place = bisect_right(windows, (t, FOREVER)) - 1
         return windows[place] if place >= 0 and t < windows[place][1] else None
 

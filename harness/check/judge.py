@@ -54,7 +54,7 @@ from harness.journal.records import (
     Transaction,
     Unseen,
 )  # fmt: skip
-from harness.values import Chargers, CheckSpec, Clause, Scenario, hold_windows
+from harness.values import Chargers, CheckSpec, Clause, Scenario, timetable
 
 TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 """The flags of the instants at which a check may start an obligation."""
@@ -395,7 +395,7 @@ class Judge:
         elif command == "availability":
             ev.serves(record.t, in_service=record.on)
         elif command == "schedule":
-            ev.scheduled = (record.windows or ev.windows) if record.on else None
+            ev.scheduled = (record.windows or ev.timetable.at(record.sent)) if record.on else None
             ev.cycled = False
         elif ev.connected and record.plug_in == ev.plug_in:
             lasts_ms = FOREVER if command == "pause" else record.duration_ms if command == "hold" else 0
@@ -440,14 +440,14 @@ class Judge:
             return
         if ev.changes is None:
             ev.changes = []
-        ev.changes.append((record.t, ev.tou_on, ev.windows, ev.wanted_ma))
+        ev.changes.append((record.t, ev.tou_on, ev.timetable, ev.wanted_ma))
         if record.action == "set-amperage":
             ev.wanted_ma = record.ma
             return
         ev.flags |= ev_.TOU_CHANGED
         ev.tou_on = record.on and ev.profile.model.tou != "none"
         if record.charge_in:
-            ev.windows = hold_windows(ev.profile.tariff, tuple(record.charge_in), self._scenario.duration_ms)
+            ev.timetable = timetable(ev.profile.tariff, tuple(record.charge_in), self._scenario.duration_ms)
 
     # Faults and the server.
 
@@ -581,7 +581,7 @@ class Judge:
             ev.restored_at = record.t
             ev.announced = -1  # it takes the car to be there that was there then
             while ev.changes and ev.changes[-1][0] > record.back_to:
-                _, ev.tou_on, ev.windows, ev.wanted_ma = ev.changes.pop()
+                _, ev.tou_on, ev.timetable, ev.wanted_ma = ev.changes.pop()
             if ev.override_at > record.back_to:
                 ev.override_at = -1
         if "override" in forgets and not ev.in_doubt():
@@ -648,7 +648,7 @@ class Judge:
             if t < ev.held_until:
                 wake = min(wake, ev.held_until)
             if ev.tou_on:
-                wake = min(wake, ev.next_edge(t, ev.windows))
+                wake = min(wake, ev.next_edge(t, ev.timetable.at(t)), ev.timetable.next_announcement_ms(t) or FOREVER)
             if ev.scheduled is not None:
                 wake = min(wake, ev.next_edge(t, ev.scheduled))
         if ev.own is not None:

@@ -302,7 +302,7 @@ class UnscheduledAfterPowerCut(Check):
 
     def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
         # Outside its windows a schedule would let the car draw as well.
-        duty.shows = ev.window(duty.base) is not None or ev.next_edge(duty.base, ev.windows) < t
+        duty.shows = ev.window(duty.base) is not None or ev.next_edge(duty.base, ev.timetable.at(t)) < t
         return super().step(ev, t, duty)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
@@ -448,7 +448,10 @@ class _Override(Check):
     def window_left(self, ev: Evidence, t: int, rule: Rule) -> int:
         """The end of the hold window that is open and has at least the bound left; 0: there is none."""
         window = ev.window(t) if ev.tou_on and ev.wants() and not ev.swapped else None
-        return window[1] if window is not None and window[1] - t >= rule.bound_ms else 0
+        if window is None:
+            return 0
+        closes = min(window[1], ev.timetable.next_announcement_ms(t) or window[1])  # what is announced then may end it sooner
+        return closes if closes - t >= rule.bound_ms else 0
 
     def drawing(self, ev: Evidence, t: int, rule: Rule, until_at: int) -> Duty:
         """The demand that an override be followed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +18,7 @@ from harness.scenario.problems import Problem, Problems, listed, nearest
 from harness.scenario.resolve import DEFAULT_SEED, Resolution
 from harness.scenario.target import is_bench, is_target, load_bench, load_target
 from harness.shipped import ModelKind
-from harness.units import format_clock_s, format_current, format_duration_ms
+from harness.units import format_clock_s, format_current, format_duration_ms, parse_date
 from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenario, Step
 
 _BARE_CLOCK = re.compile(r"[0-9:]+")
@@ -148,6 +148,7 @@ class _ScenarioLint:
     def warn(self, *, seeded: bool) -> None:
         """Note every doubt; ``seeded``: the file needs no seed."""
         self._warn_chargers()
+        self._warn_days()
         self._warn_models()
         self._warn_known_failures()
         for step in self.scenario.plan:
@@ -218,6 +219,21 @@ class _ScenarioLint:
         calendar = self.plan.calendar
         local = datetime.fromtimestamp(calendar.start_s + at_ms // 1000, calendar.tz)
         return f"day {(local.date() - calendar.first_day).days + 1} {format_clock_s((local.hour * 60 + local.minute) * 60 + local.second)}"
+
+    def _warn_days(self) -> None:
+        """Colours of days that the scenario gives its tariff, all of them outside the run: the year may be wrong."""
+        calendar, root = self.plan.calendar, self.part.node
+        first, last = calendar.first_day, calendar.date_of(self.scenario.duration_ms)
+        for node in (root.at("defaults"), *(below for _, below in root.at("chargers").entries.values())):
+            tariff = node.get("tariff")
+            days = tariff.get("days") if tariff is not None else None
+            if days is None:
+                continue
+            colours = [value for _, value in days.entries.values() if not value.is_null]
+            dates = [parse_date(item.text) for value in colours for item in (value.items if value.kind == "list" else [value])]
+            # The day before the first lasts until its tariff's days begin.
+            if dates and not any(first - timedelta(days=1) <= date <= last for date in dates):
+                self.problems.warn(days, f"none of these days is in the run, which goes from {first} to {last}")
 
     def _warn_models(self) -> None:
         """Models that contradict themselves, each where a charger first uses it."""

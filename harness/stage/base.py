@@ -540,8 +540,8 @@ class Stage(Wire):
         if kind == "set-amperage":
             return Deed("set-amperage", self._number(), ma=cast("int", given["amperage_ma"]))
         charge_in = cast("tuple[str, ...]", given.get("charge_in", ())) or port.account.charge_in
-        windows = self.windows.of(self.tariffs[port.place], charge_in) if charge_in else None
-        return Deed("set-tou", self._number(), on=bool(given.get("on", True)), charge_in=charge_in, windows=windows)
+        timetable = self.windows.of(self.tariffs[port.place], charge_in) if charge_in else None
+        return Deed("set-tou", self._number(), on=bool(given.get("on", True)), charge_in=charge_in, timetable=timetable)
 
     def _ask(self, port: Port, deed: Deed) -> None:
         """A driver asks the server for something in the app, which has a way to it of its own."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from harness.journal.records import Record
 from harness.stage.plan import Cast
 from harness.stage.port import Port
-from harness.values import Chargers, Scenario, Session, hold_windows
+from harness.values import Chargers, Scenario, Session, Timetable, timetable
 from harness.world.battery import CarType
 from harness.world.chance import actor_key
 from harness.world.charger import Charger, Kit
@@ -25,20 +25,20 @@ class Windows:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._known: dict[tuple[str, tuple[str, ...]], list[tuple[int, int]]] = {}
+        self._known: dict[tuple[str, tuple[str, ...]], Timetable] = {}
 
-    def of(self, tariff: str, charge_in: tuple[str, ...]) -> list[tuple[int, int]]:
+    def of(self, tariff: str, charge_in: tuple[str, ...]) -> Timetable:
         """The hold windows of charging in these levels of this tariff."""
         key = (tariff, charge_in)
         if key not in self._known:
-            self._known[key] = hold_windows(self._scenario.tariffs[tariff], charge_in, self._scenario.duration_ms)
+            self._known[key] = timetable(self._scenario.tariffs[tariff], charge_in, self._scenario.duration_ms)
         return self._known[key]
 
 
 def kit_of(scenario: Scenario, entry: Chargers, windows: Windows) -> Kit:
     """What the chargers of an entry share."""
     model = scenario.models[entry.model]
-    stored = windows.of(entry.tariff, entry.tou.charge_in) if entry.tou is not None and entry.tou.on else None
+    stored = windows.of(entry.tariff, entry.tou.charge_in).at(0) if entry.tou is not None and entry.tou.on else None
     return Kit(
         model,
         CarType(scenario.vehicles[entry.car], scenario.supply, model.ratings.phases),
@@ -104,7 +104,7 @@ def build(
             if entry.tou is not None:
                 account.tou_on = entry.tou.on and kit.model.tou != "none"
                 account.charge_in = entry.tou.charge_in
-                account.windows = windows.of(entry.tariff, entry.tou.charge_in)
+                account.timetable = windows.of(entry.tariff, entry.tou.charge_in)
             if entry.settings.amperage_ma:
                 account.amperage_ma = entry.settings.amperage_ma
                 account.tells_amperage = True

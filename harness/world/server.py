@@ -19,7 +19,7 @@ from copy import copy
 from typing import Literal
 
 from harness.journal.records import Action, Ledger, Message, Record, Return
-from harness.values import ServerModel
+from harness.values import ServerModel, Timetable
 from harness.world.group import Group
 from harness.world.link import NEVER
 from harness.world.messages import ACCEPTED, REJECTED, ROUTINE, Answer, Request, Result
@@ -44,7 +44,7 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
-        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "tou", "tou_on", "unaccepted", "unsettled", "windows",
+        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on", "unaccepted", "unsettled",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -56,7 +56,7 @@ class Account:
         self.silence_ms = silence_ms
         self.tou_on = False
         self.charge_in: tuple[str, ...] = ()
-        self.windows: list[tuple[int, int]] = []
+        self.timetable = Timetable()
         self.amperage_ma = 0
         self.tells_amperage = False
         self.override = 0
@@ -87,26 +87,31 @@ PATIENCE_MS = 5_000
 
 _TOPICS = ("tou", "override", "amperage", "share")
 
-Backup = tuple[bool, tuple[str, ...], list[tuple[int, int]], int, int, int, list[Entry]]
+Backup = tuple[bool, tuple[str, ...], Timetable, int, int, int, list[Entry]]
 """What a backup holds of an account."""
 
 
 class Deed:
     """What a driver asks of the server in the app."""
 
-    __slots__ = ("action", "charge_in", "ma", "number", "on", "windows")
+    __slots__ = ("action", "charge_in", "ma", "number", "on", "timetable")
 
     def __init__(
         self, action: Literal["override", "set-amperage", "set-tou"], number: int, *, ma: int = 0, on: bool = True,
-        charge_in: tuple[str, ...] = (), windows: list[tuple[int, int]] | None = None,
+        charge_in: tuple[str, ...] = (), timetable: Timetable | None = None,
     ) -> None:  # fmt: skip
         self.action: Literal["override", "set-amperage", "set-tou"] = action
         self.number = number
         self.ma = ma
         self.on = on
         self.charge_in = charge_in
-        self.windows = windows
+        self.timetable = timetable
         """For set-tou with other price levels: the hold windows that follow."""
+
+
+def open_window(windows: list[tuple[int, int]], clock: int) -> tuple[int, int] | None:
+    """The hold window that is open at a time of the server's clock."""
+    return next(((opens, closes) for opens, closes in windows if opens <= clock < closes), None)
 
 
 class PutOff:
@@ -156,11 +161,11 @@ class Server:
     # Time-of-use charging.
 
     def plan(self, now: int) -> None:
-        """Find the next moment after ``now`` at which a hold window opens, or closes where a charger must be told so."""
+        """Find the next moment after ``now`` at which a hold window opens, closes or is announced where a charger must be told so."""
         self.deadline = NEVER
         seen: set[tuple[str, int, int]] = set()
         for account in self.accounts:
-            kind = (account.tou, id(account.windows), account.shard)
+            kind = (account.tou, id(account.timetable), account.shard)
             if account.tou_on and kind not in seen:
                 seen.add(kind)
                 self._plan_for(now, account)
@@ -172,39 +177,63 @@ class Server:
 
     def _plan_for(self, now: int, account: Account) -> None:
         """Be awake at the next such moment of one account, too."""
-        if not account.tou_on or account.tou not in ("hold", "pause"):
+        if not account.tou_on or account.tou == "none":
             return
-        edges = [edge for window in account.windows for edge in (window if account.tou == "pause" else window[:1])]
+        announced_ms = account.timetable.next_announcement_ms(now)
+        if announced_ms is not None:
+            self.deadline = min(self.deadline, announced_ms)
+        if account.tou == "schedule":
+            return
+        edges = [edge for window in account.timetable.at(now) for edge in (window if account.tou == "pause" else window[:1])]
         offset_ms = self.clock_offset_ms[account.shard]
         place = bisect_right(edges, now + offset_ms)
         if place < len(edges):
             self.deadline = min(self.deadline, edges[place] - offset_ms)
 
     def wake(self, now: int) -> None:
-        """A hold window opens or closes: tell the cars that are connected."""
-        edges: dict[tuple[int, int], tuple[bool, bool]] = {}
+        """A hold window opens, closes or is announced: tell the chargers for which that changes what applies, or what they store."""
+        news: dict[tuple[str, int, int], bool] = {}
         for account in self.accounts:
-            if not account.tou_on or not account.plug_in or account.tou not in ("hold", "pause") or not self.up[account.shard]:
+            if not account.tou_on or account.tou == "none" or not self.up[account.shard]:
                 continue
-            key = (id(account.windows), account.shard)
-            if key not in edges:
-                clock = now + self.clock_offset_ms[account.shard]
-                edges[key] = (
-                    any(opens == clock for opens, _ in account.windows), any(closes == clock for _, closes in account.windows)
-                )  # fmt: skip
-            opens, closes = edges[key]
-            if account.override != account.plug_in and (opens or (closes and account.tou == "pause")):
+            if account.tou != "schedule" and (not account.plug_in or account.override == account.plug_in):
+                continue
+            kind = (account.tou, id(account.timetable), account.shard)
+            if kind not in news:
+                news[kind] = self._is_news(now, account)
+            if news[kind]:
+                account.unsettled["tou"] = now  # so that a hold is lifted, too, that no window has any more
                 self._tell(now, account, "tou")
         self.plan(now)
+
+    def _is_news(self, now: int, account: Account) -> bool:
+        """Whether what happens now to the hold windows of an account is for its charger to know."""
+        timetable = account.timetable
+        announced = now in timetable.announced_ms
+        if account.tou == "schedule":
+            return announced
+        clock, windows = now + self.clock_offset_ms[account.shard], timetable.at(now)
+        if any(opens == clock or (closes == clock and account.tou == "pause") for opens, closes in windows):
+            return True
+        return announced and open_window(timetable.at(now - 1), clock) != open_window(windows, clock)
 
     def resumed(self, now: int, shard: int, since: int) -> None:
         """A shard that hung since ``since`` works again: it does what it missed."""
         self._replay(now)
         for account in self.accounts:
-            if account.shard != shard or not account.tou_on or not account.plug_in or account.override == account.plug_in:
+            if account.shard != shard or not account.tou_on or account.tou == "none":
                 continue
-            edges = (edge - self.clock_offset_ms[shard] for window in account.windows for edge in window)
-            if account.tou in ("hold", "pause") and any(since <= edge <= now for edge in edges):
+            announced = any(since <= at <= now for at in account.timetable.announced_ms)
+            if account.tou == "schedule":
+                if announced:
+                    self._tell(now, account, "tou")
+                continue
+            if not account.plug_in or account.override == account.plug_in:
+                continue
+            edges = (edge - self.clock_offset_ms[shard] for window in account.timetable.at(now) for edge in window)
+            if announced:
+                account.unsettled["tou"] = now
+            if announced or any(since <= edge <= now for edge in edges):
                 self._tell(now, account, "tou")
 
     def _applies(self, now: int, account: Account) -> Order | None:
@@ -214,12 +243,12 @@ class Server:
         if not account.tou_on or account.override == account.plug_in:
             return Order("release", now, plug_in=account.plug_in)
         clock = now + self.clock_offset_ms[account.shard]
-        for opens, closes in account.windows:
-            if opens <= clock < closes:
-                if account.tou == "pause":
-                    return Order("pause", now, plug_in=account.plug_in)
-                begins = opens if "holds-whole-window" in self.quirks else clock
-                return Order("hold", now, plug_in=account.plug_in, duration_ms=closes - begins)
+        window = open_window(account.timetable.at(now), clock)
+        if window is not None:
+            if account.tou == "pause":
+                return Order("pause", now, plug_in=account.plug_in)
+            begins = window[0] if "holds-whole-window" in self.quirks else clock
+            return Order("hold", now, plug_in=account.plug_in, duration_ms=window[1] - begins)
         return Order("release", now, plug_in=account.plug_in) if account.tou == "pause" or "tou" in account.unsettled else None
 
     def _tell(self, now: int, account: Account, topic: str) -> None:
@@ -231,7 +260,7 @@ class Server:
             order = self._applies(now, account)
         elif topic == "tou":
             order = Order("schedule", now, on=account.tou_on)
-            order.windows = account.windows
+            order.windows = account.timetable.at(now)
         elif topic == "override":
             if account.override and account.override == account.plug_in:
                 order = Order("release", now, plug_in=account.override)
@@ -457,8 +486,8 @@ class Server:
             topic = "amperage"
         else:
             account.tou_on = deed.on
-            if deed.windows is not None:
-                account.windows, account.charge_in = deed.windows, deed.charge_in
+            if deed.timetable is not None:
+                account.timetable, account.charge_in = deed.timetable, deed.charge_in
             account.unsettled["tou"] = now
             topic = "tou"
             self._plan_for(now, account)
@@ -500,7 +529,7 @@ class Server:
         """Make the backup that a later restore brings back."""
         backups: list[Backup] = [
             (
-                account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
+                account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.plug_in,
                 [copy(entry) for entry in account.entries],
             )
             for account in self.accounts
@@ -515,7 +544,7 @@ class Server:
                 if shard is not None and account.shard != shard:
                     continue
                 (
-                    account.tou_on, account.charge_in, account.windows, account.amperage_ma, account.override, account.plug_in,
+                    account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.plug_in,
                     account.entries,
                 ) = kept  # fmt: skip
         forgets = self.model.forgets_at_restart
@@ -544,7 +573,8 @@ class Server:
         """Wrongly: carry out what drivers were told could not be done, or could be in doubt."""
         kept, self._kept = self._kept, []
         for index, deed in kept:
-            self.asked(now, index, Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, windows=deed.windows))
+            again = Deed(deed.action, deed.number, ma=deed.ma, on=deed.on, charge_in=deed.charge_in, timetable=deed.timetable)
+            self.asked(now, index, again)
 
     def set_clock(self, now: int, shard: int, offset_ms: int) -> None:
         """A shard's clock is ahead of the true time by ``offset_ms``."""

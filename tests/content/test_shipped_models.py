@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,8 @@ from shipped_models import MODELS, file_of, whole
 
 from harness import shipped
 from harness.scenario.nodes import Node, read_file
-from harness.values import ChargerModel, Clause, DriverModel, ServerModel, VehicleModel
+from harness.values import ChargerModel, Clause, DriverModel, ServerModel, Supply, VehicleModel
+from harness.world.battery import UJ_PER_WH, Battery, CarType
 
 ABOUT_THE_FILE = {"harness", "kind", "name", "extends", "claims", "contract"}
 
@@ -86,7 +88,8 @@ def test_no_two_models_share_a_title():
     ("name", "usable_wh", "ac_w", "phases"),
     [
         ("leaf-40", 38_000, 6_600, 1), ("model-3-sr", 50_000, 11_000, 3), ("bolt", 58_000, 7_200, 1), ("kona-64", 64_000, 7_200, 1),
-        ("id-3", 58_000, 11_000, 3),
+        ("id-3", 58_000, 11_000, 3), ("model-y-lr", 72_500, 11_000, 3), ("leaf-e-plus", 62_000, 6_600, 1), ("ioniq-5", 72_600, 11_000, 3),
+        ("zoe-ze50", 52_000, 22_000, 3), ("e-208", 45_000, 7_400, 1), ("i3-120ah", 37_900, 11_000, 3),
     ],
 )  # fmt: skip
 def test_vehicles_have_the_figures_of_open_ev_data(name, usable_wh, ac_w, phases):
@@ -96,7 +99,28 @@ def test_vehicles_have_the_figures_of_open_ev_data(name, usable_wh, ac_w, phases
 
 
 def test_no_vehicle_is_left_out_of_the_figures():
-    assert shipped.model_names("vehicle") == ["bolt", "id-3", "kona-64", "leaf-40", "model-3-sr"]
+    assert shipped.model_names("vehicle") == [
+        "bolt", "e-208", "i3-120ah", "id-3", "ioniq-5", "kona-64", "leaf-40", "leaf-e-plus", "model-3-sr", "model-y-lr", "zoe-ze50",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", shipped.model_names("vehicle"))
+def test_a_vehicle_charges_at_its_full_power_until_the_taper_and_then_ever_slower(name):
+    car: VehicleModel = whole("vehicle", name)[1]
+    kind = CarType(car, Supply(voltage_v=230, phases=3), charger_phases=3)
+    battery = Battery(kind, car.usable_wh)
+    powers_mw, lengths_ms = [], []
+    while not battery.full:
+        ma, _, lasts_ms = battery.charge(40_000)
+        battery.missing_uj -= battery.taken_uj(lasts_ms)
+        powers_mw.append(ma * kind.volt_phases)
+        lengths_ms.append(lasts_ms)
+    assert car.ac_w * 1000 - kind.volt_phases < powers_mw[0] <= car.ac_w * 1000
+    assert lengths_ms[0] == pytest.approx(car.usable_wh * 0.8 * UJ_PER_WH / powers_mw[0], abs=1)
+    assert len(powers_mw) == 2
+    # What is missing decays from a fifth of the battery, until the current falls under 6 A or the charge reaches 0.99.
+    ends_at = max(0.05, 6_000 / kind.maximum_ma)
+    assert lengths_ms[1] == pytest.approx(lengths_ms[0] / 4 * math.log(1 / ends_at), rel=0.001)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from harness.journal import records as r
 
 ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
-    "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down",
+    "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down", "tempo-red-day",
 }  # fmt: skip
 LIVE = {
     "live/answers-lost", "live/bad-charger-1970", "live/bad-charger-disorder", "live/bad-charger-long-queue", "live/bad-charger-repeats",

@@ -51,6 +51,30 @@ def test_steps_that_may_do_nothing(warnings, step, warning):
     assert found.startswith(warning)
 
 
+@pytest.mark.parametrize(
+    ("days", "warned"),
+    [
+        ("{red: [2026-03-11]}", []),  # its night is the first of the run
+        ("{red: [2025-03-12], white: 2026-03-14}", ["warning: none of these days is in the run, which goes from 2026-03-12 to 2026-03-13"]),
+        ("{red: [2025-03-12], white: [2026-03-13]}", []),
+        ("{red: null, white: []}", []),
+    ],
+)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tariff: pge-ev2-a, driver: commuter, model: juicebox-40, tou: {charge_in: [off-peak]}",
+         "tariff: TEMPO, driver: commuter, model: juicebox-40, tou: {charge_in: [blue-hc]}"),
+        ("anna: {session:", "anna: {tariff: TEMPO, tou: {charge_in: [blue-hc]}, session:"),
+    ],
+    ids=["defaults", "charger"],
+)  # fmt: skip
+def test_days_of_a_colour_that_are_not_in_the_run(warnings, days, warned, old, new):
+    assert old in HEAD
+    text = HEAD.replace(old, new.replace("TEMPO", f"{{extends: edf-tempo, days: {days}}}"))
+    assert warnings("", text) == warned
+
+
 def test_steps_that_find_their_car(warnings):
     assert warnings("plan:\n  - {at: 20:00, do: driver.override, to: anna}\n") == []
     replug = (

@@ -1,10 +1,11 @@
 """Tariffs: rules from files, and their layout over local days, checked instant by instant against the wall clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from harness import shipped
 from harness.scenario.calendar import Calendar, utc_seconds
@@ -12,10 +13,11 @@ from harness.scenario.models import Library
 from harness.scenario.nodes import Node, read_text
 from harness.scenario.problems import Problems
 from harness.scenario.tariff import lay_out
-from harness.values import hold_windows
+from harness.values import hold_windows, timetable
 from harness.zones import zone
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 WEEKDAYS = """\
@@ -33,9 +35,16 @@ holidays: [2026-12-25]
 """
 
 
+TEMPO = """\
+extends: edf-tempo
+days: {red: [2026-02-12, 2026-02-13, 2026-03-29, 2026-10-25], white: [2026-02-14, 2026-03-28, 2026-10-24]}
+"""
+
+
 def rules(text):
-    problems = Problems()
-    found = Library(problems).value("tariff", read_text(text, "t"), "t")
+    library = Library(problems := Problems())
+    tree = library.tree("tariff", read_text(text, "t"))
+    found = library.value("tariff", tree, "t")
     assert found is not None, [str(problem) for problem in problems.found]
     return found
 
@@ -64,7 +73,7 @@ def naive(found, calendar, ms):
     return level, found.microprices[season, level]
 
 
-ALL = {**{name: shipped_rules(name) for name in shipped.model_names("tariff")}, "weekdays": rules(WEEKDAYS)}
+ALL = {**{name: shipped_rules(name) for name in shipped.model_names("tariff")}, "weekdays": rules(WEEKDAYS), "tempo": rules(TEMPO)}
 
 
 @settings(deadline=None)
@@ -81,6 +90,66 @@ def test_each_instant_has_the_level_of_its_wall_clock(name, zone_name, start, da
     for ms in data.draw(st.lists(st.integers(-2 * DAY, (days + 2) * DAY - 1000), min_size=1, max_size=20)):
         period = level_at(tariff, ms)
         assert (period.level, period.microprice) == naive(ALL[name], calendar, ms)
+
+
+colours = st.sampled_from(["blue", "white", "red"])
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["Europe/Paris", "Australia/Lord_Howe"]), st.sampled_from([(2026, 2, 10), (2026, 3, 27), (2026, 10, 23)]),
+    st.lists(colours, min_size=9, max_size=9), st.sampled_from([0, 6, 22]), st.data(),
+)  # fmt: skip
+def test_each_minute_has_one_level_and_it_is_of_its_colour_days_colour(zone_name, first, drawn, begins, data):
+    """From one beginning of a colour day to the next only levels of that colour, hp from 06:00 to 22:00 and hc otherwise."""
+    days = {date(*first) + timedelta(days=place - 2): colour for place, colour in enumerate(drawn)}
+    named = {colour: [str(day) for day, found in days.items() if found == colour] for colour in ("white", "red")}
+    found = rules(f"{{extends: edf-tempo, colours: {{begins: '{begins:02d}:00'}}, days: {named}}}")
+    calendar = starting(*first, zone_name=zone_name)
+    tariff = lay_out(found, calendar, 4 * DAY)
+    for minute in data.draw(st.lists(st.integers(-DAY // MINUTE, 5 * DAY // MINUTE), min_size=1, max_size=30)):
+        local = datetime.fromtimestamp(calendar.start_s + minute * 60, calendar.tz)
+        colour = days[local.date() - timedelta(days=local.hour < begins)]
+        assert level_at(tariff, minute * MINUTE).level == f"{colour}-{'hp' if 6 <= local.hour < 22 else 'hc'}"
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(["Europe/Paris", "America/Los_Angeles"]), st.sampled_from([(2026, 2, 10), (2026, 3, 27), (2026, 10, 23)]),
+    st.lists(colours, min_size=9, max_size=9), st.sets(st.sampled_from(ALL["tempo"].levels), min_size=1), st.integers(-DAY, 5 * DAY),
+)  # fmt: skip
+def test_at_any_time_known_are_the_colours_announced_by_then_and_all_other_days_are_blue(zone_name, first, drawn, charge_in, t_ms):
+    days = {date(*first) + timedelta(days=place - 2): colour for place, colour in enumerate(drawn) if colour != "blue"}
+    calendar = starting(*first, zone_name=zone_name)
+    tempo = ALL["tempo"]
+
+    def windows(dated, known_ms=None):
+        laid_out = lay_out(replace(tempo, colours=replace(tempo.colours, dated=dated)), calendar, 4 * DAY)
+        if known_ms is None:
+            return hold_windows(laid_out, tuple(charge_in), 4 * DAY)
+        return timetable(laid_out, tuple(charge_in), 4 * DAY).at(known_ms)
+
+    def announced(day):
+        eve = day - timedelta(days=1)
+        return datetime(eve.year, eve.month, eve.day, 11, tzinfo=calendar.tz).timestamp() - calendar.start_s
+
+    known = {day: colour for day, colour in days.items() if announced(day) * 1000 <= max(0, t_ms)}
+    assert windows(days, t_ms) == windows(known)
+    assert windows(days, 6 * DAY) == windows(days)
+
+
+def test_what_was_announced_before_the_start_is_known_from_the_start():
+    tempo = rules("{extends: edf-tempo, days: {red: [2026-02-12, 2026-02-13]}}")
+    tariff = lay_out(tempo, starting(2026, 2, 11, 18, zone_name="Europe/Paris"), 2 * DAY)
+    told = {(period.level, period.presumed, period.announced_ms / HOUR) for period in tariff.periods if period.level.startswith("red")}
+    assert told == {("red-hp", "", 0), ("red-hc", "", 0), ("red-hp", "blue-hp", 17), ("red-hc", "blue-hc", 17)}
+
+
+def test_days_whose_colour_changes_no_hold_are_no_news():
+    tempo = rules("{extends: edf-tempo, days: {white: [2026-02-12, 2026-02-13]}}")
+    tariff = lay_out(tempo, starting(2026, 2, 10, zone_name="Europe/Paris"), 4 * DAY)
+    assert timetable(tariff, ("blue-hc", "white-hc", "red-hc"), 4 * DAY).announced_ms == ()
+    assert timetable(tariff, ("blue-hc",), 4 * DAY).announced_ms == (35 * HOUR, 59 * HOUR)
 
 
 @given(st.sampled_from(sorted(ALL)), st.integers(1, 20 * DAY))

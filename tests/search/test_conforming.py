@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, crowded, drawn, records_of, with_tags
+from random_plans import MODELS, announced, base, crowded, drawn, records_of, with_tags
 
 from harness import shipped
 from harness.check.judge import Judge
@@ -67,6 +67,14 @@ def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
     assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
     promised = {check for contract in (plans.plain.models[model].contract, plans.plain.server.contract) for check in contract}
     assert promised - SELDOM - set(coverage.checks()) == set()
+
+
+ANNOUNCED = 50
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_so_does_one_on_a_tariff_whose_days_are_announced(model):
+    assert [told for seed in range(ANNOUNCED) for told in violations(announced(model, seed))] == []
 
 
 TAGGED = 100

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, crowded, drawn, lines, records_of, with_tags
+from random_plans import MODELS, announced, base, crowded, drawn, lines, records_of, with_tags
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
@@ -60,6 +60,17 @@ def test_under_random_plans(model):
 def test_under_plans_in_which_much_happens_at_once(first):
     for seed in range(first, first + 8):
         loaded = crowded(seed)
+        agree(loaded)
+        agree_leg_by_leg(loaded)
+
+
+ANNOUNCED = 8
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_on_a_tariff_whose_days_are_announced(model):
+    for seed in range(ANNOUNCED):
+        loaded = announced(model, seed)
         agree(loaded)
         agree_leg_by_leg(loaded)
 

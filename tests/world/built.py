@@ -8,7 +8,7 @@ from example_run import HOUR, MINUTE, MODEL
 from msgspec.structs import replace
 
 from harness.journal.records import Record
-from harness.values import ChargerModel, Period, ServerModel, Settings, Supply, VehicleModel
+from harness.values import ChargerModel, Period, ServerModel, Settings, Supply, Timetable, VehicleModel
 from harness.world.battery import CarType
 from harness.world.charger import Charger, Kit
 from harness.world.group import Group
@@ -99,7 +99,7 @@ class Office:
         for place in range(chargers):
             account = Account(place, f"c{place}", shard=place % self.model.shards, tou=tou, silence_ms=5 * MINUTE)
             account.tou_on = tou_on
-            account.windows = list(windows)
+            account.timetable = Timetable([list(windows)])
             accounts.append(account)
         groups = []
         if capacity_ma:

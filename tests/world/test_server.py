@@ -8,6 +8,7 @@ import pytest
 from built import HOUR, MINUTE, WINDOW, Office
 
 from harness.journal.records import Action, Ledger, Message, Return
+from harness.values import Timetable
 from harness.world.messages import Command, Request
 from harness.world.server import PATIENCE_MS, Deed
 
@@ -183,6 +184,88 @@ def test_who_has_no_car_is_told_nothing_when_a_window_opens():
     assert office.sent() == []
 
 
+# Hold windows that are announced while the server works.
+
+EVE = HOUR
+"""When it becomes known that the window lasts two hours more."""
+LONGER = (WINDOW[0], WINDOW[1] + 2 * HOUR)
+
+
+def with_news(announced_ms: int = EVE, **changes: Any) -> Office:
+    """A server that has one car at its charger and hears of more at some time."""
+    office = Office(**changes)
+    for account in office.server.accounts:
+        account.timetable = Timetable([[WINDOW], [LONGER]], (announced_ms,))
+    office.server.plan(-1)
+    office.server.handle(0, 0, start(0))
+    acknowledge(office, 0)
+    return office
+
+
+def test_a_stored_schedule_is_sent_anew_when_more_is_announced():
+    office = with_news(tou="schedule")
+    office.server.handle(EVE - 1, 0, request("registration", EVE - 1, 1))
+    assert [order.windows for order in acknowledge(office, EVE - 1)] == [[WINDOW]]
+    assert office.server.deadline == EVE
+    office.server.wake(EVE)
+    assert [(order.name, order.windows) for order in acknowledge(office, EVE)] == [("schedule", [LONGER])]
+
+
+def test_nobody_hears_of_it_whose_time_of_use_charging_is_off():
+    office = with_news(tou="schedule", tou_on=False)
+    assert office.server.deadline > EVE
+    office.server.wake(EVE)
+    assert office.sent() == []
+
+
+def test_a_hold_is_as_long_as_is_known_when_it_is_ordered():
+    office = with_news()
+    office.server.wake(EVE)
+    assert office.sent() == []  # no hold stands that it would change
+    office.server.wake(WINDOW[0])
+    assert [order.duration_ms for order in acknowledge(office, WINDOW[0])] == [LONGER[1] - LONGER[0]]
+
+
+def test_a_hold_that_stands_is_made_longer():
+    office = with_news(IN_WINDOW)
+    office.server.wake(WINDOW[0])
+    assert [order.duration_ms for order in acknowledge(office, WINDOW[0])] == [WINDOW[1] - WINDOW[0]]
+    assert office.server.deadline == IN_WINDOW
+    office.server.wake(IN_WINDOW)
+    assert [(order.name, order.duration_ms) for order in acknowledge(office, IN_WINDOW)] == [("hold", LONGER[1] - IN_WINDOW)]
+
+
+def test_a_hold_that_no_window_has_any_more_is_lifted():
+    office = with_car()
+    office.server.accounts[0].timetable = Timetable([[WINDOW], []], (IN_WINDOW,))
+    office.server.wake(IN_WINDOW)
+    assert [order.name for order in acknowledge(office, IN_WINDOW)] == ["release"]
+
+
+@pytest.mark.parametrize("tou", ["hold", "pause", "schedule"])
+def test_a_server_that_hung_meanwhile_tells_it_then(tou):
+    office = with_news(IN_WINDOW, tou=tou)
+    office.server.wake(WINDOW[0])
+    acknowledge(office, WINDOW[0])
+    office.server.up[0] = False
+    office.server.wake(IN_WINDOW)
+    assert office.sent() == []
+    office.server.up[0] = True
+    office.server.resumed(IN_WINDOW + HOUR, 0, IN_WINDOW - HOUR)
+    (order,) = acknowledge(office, IN_WINDOW + HOUR)
+    assert (order.name, order.duration_ms, order.windows) == {
+        "hold": ("hold", LONGER[1] - IN_WINDOW - HOUR, []), "pause": ("pause", 0, []), "schedule": ("schedule", 0, [LONGER]),
+    }[tou]  # fmt: skip
+
+
+def test_a_backup_from_before_holds_back_nothing_that_is_announced():
+    office = with_news(tou="schedule")
+    office.server.take_snapshot(0, "old")
+    office.server.restarted(EVE + HOUR, None, restored="old")
+    office.server.handle(EVE + 2 * HOUR, 0, request("keepalive", EVE + 2 * HOUR, 1))
+    assert [order.windows for order in acknowledge(office, EVE + 2 * HOUR)] == [[LONGER]]
+
+
 # Repeats.
 
 
@@ -298,7 +381,7 @@ def test_time_of_use_charging_can_be_switched_off_and_on_again():
     office = with_car()
     office.server.asked(IN_WINDOW, 0, Deed("set-tou", 1, on=False))
     assert [order.name for order in acknowledge(office, IN_WINDOW)] == ["release"]
-    office.server.asked(IN_WINDOW + HOUR, 0, Deed("set-tou", 2, on=True, charge_in=("off-peak",), windows=[(0, 9 * HOUR)]))
+    office.server.asked(IN_WINDOW + HOUR, 0, Deed("set-tou", 2, on=True, charge_in=("off-peak",), timetable=Timetable([[(0, 9 * HOUR)]])))
     (order,) = acknowledge(office, IN_WINDOW + HOUR)
     assert (order.name, order.duration_ms) == ("hold", 9 * HOUR - IN_WINDOW - HOUR)
 
