@@ -144,6 +144,9 @@ class PowerUp(Value, frozen=True, kw_only=True):
     boot_ms: Annotated[int, doc("From the return of mains until the charger works.")]
     start_delay_ms: Annotated[int, doc("From permission to charge until current flows: contactor and handshake with the car.")]
     random_delay_ms: Annotated[int, doc("A random delay up to this before each start of charging (UK SI 2021/1467).")] = 0
+    delay_at_return: Annotated[
+        bool, doc("When the server is back a charge that goes on stops for a random delay, as if it began anew.")
+    ] = False
     resumes: Annotated[bool, doc("A car that was charging when mains failed charges again afterwards.")] = True
 
 
@@ -169,6 +172,13 @@ class Clause(Value, frozen=True, kw_only=True):
     severity: Annotated[Severity, doc("warn: a violation is shown and does not fail the run.")] = "fail"
     source: Annotated[str, doc("Who promises it.")] = ""
     assumption: Annotated[str, doc("Why it is taken to be promised where no source says so.")] = ""
+
+
+class Replug(Value, frozen=True, kw_only=True):
+    """A driver's way to charge now without app or server: the car is unplugged and plugged in again, so often and so quickly."""
+
+    times: Annotated[int, doc("How many times in a row the car is plugged in again.")] = 1
+    within_ms: Annotated[int, doc("Each time within this of its being unplugged.")]
 
 
 class ChargerModel(Value, frozen=True, kw_only=True):
@@ -197,6 +207,9 @@ class ChargerModel(Value, frozen=True, kw_only=True):
     tag_refused: Annotated[TagRefused, doc("What it does when the server, told of a transaction's start, does not accept its tag.")] = (
         TagRefused()
     )
+    override_by_replug: Annotated[
+        Replug | None, doc("What a driver does with the plug to charge now in spite of the stored schedule; absent: nothing helps.")
+    ] = None
     quirks: Annotated[
         tuple[str, ...], doc("Known wrong behaviours, each by name (`harness explain quirks`); a right charger has none.")
     ] = ()

@@ -26,6 +26,8 @@ KINDS: dict[str, str] = {
     "hold-lifted-after-loss": "starts",
     "unscheduled-after-power-cut": "starts",
     "random-delay-applied": "starts",
+    "unknown-tag-charges-offline": "starts",
+    "replug-overrides": "starts",
 }
 """Check → the kind of its default bound; the others have none."""
 

@@ -40,7 +40,7 @@ COMMANDED = 4096
 ASKED = 8192
 """A driver asked for something in the app."""
 OVERRIDDEN = 16384
-"""The server accepted an override."""
+"""The server accepted an override, or a pause in its place."""
 TOU_CHANGED = 32768
 LINKED = 65536
 FAULTED = 131072
@@ -89,7 +89,7 @@ class Profile:
     __slots__ = (
         "alone_ma", "amperage_ma", "authorises", "boot_ms", "entry", "forgets", "grace_ms", "latency_ms", "listed",
         "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "timetable",
-        "tou_on", "unit_ma", "wire_ma",
+        "tou_on", "unit_ma", "unknown", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, scenario: Scenario, entry: Chargers, panel: Panel, chargers: int) -> None:
@@ -116,6 +116,7 @@ class Profile:
         """What the car would draw if nothing but the unit limited it."""
         self.authorises = model.authorisation == "required"
         self.listed = entry.tag_listed and not entry.tag_barred and bool(entry.tag)
+        self.unknown = bool(entry.tag) and not entry.tag_listed and not entry.tag_barred
         self.schedules = model.tou == "schedule"
         self.forgets = frozenset(scenario.server.forgets_at_restart)
         self.tariff = scenario.tariffs[entry.tariff]
@@ -162,6 +163,10 @@ class Evidence(Struct, eq=False):
     connected: bool = False
     plug_in: int = 0
     plugged_at: int = 0
+    unplugged_at: int = -FOREVER
+    """When a car was last unplugged from the station while it worked."""
+    replugs: int = 0
+    """How many times in a row a car was plugged in again as soon as its model wants it, to charge now."""
     full: bool = False
     authorised_at: int = -1
     refused: int = 0
@@ -231,6 +236,8 @@ class Evidence(Struct, eq=False):
     """When a charger with a stored schedule acknowledged that it is to charge this car now."""
     override_at: int = -1
     """When the server accepted the override of this plug-in, as long as it remembers it."""
+    paused_at: int = -1
+    """When the server accepted the pause of this plug-in, as long as it is to stand."""
     tou_on: bool = False
     timetable: Timetable = Timetable()
     scheduled: Windows | None = None
@@ -249,8 +256,9 @@ class Evidence(Struct, eq=False):
     """The amperage that the server stores."""
     amperage_before: int = 0
     """The amperage that bound before the loss, or came in during the outage."""
-    changes: list[tuple[int, bool, Timetable, int]] | None = None
-    """What the server stored before each accepted change: (when it changed, time-of-use on, hold windows, amperage)."""
+    changes: list[tuple[int, bool, Timetable, int, int, int]] | None = None
+    """What the server stored before each accepted change: (when it changed, time-of-use on, hold windows, amperage, when it had accepted
+    the override and the pause that stood)."""
     limit_ma: int = 0
     """The limit that binds now."""
 
@@ -344,8 +352,20 @@ class Evidence(Struct, eq=False):
         """An override was accepted in the very instant of a restart: nobody can tell which came first."""
         return self.override_at == self.forgot_at >= 0
 
+    def plugged_again(self, t: int) -> bool:
+        """A car is plugged in: whether that is, by the model, its driver's order to charge now."""
+        rule = self.profile.model.override_by_replug
+        if rule is None or not self.works(t):
+            return False
+        self.replugs = self.replugs + 1 if t - self.unplugged_at <= rule.within_ms else 0
+        return self.replugs >= rule.times
+
+    def works(self, t: int) -> bool:
+        """Mains is there, and the boot is over."""
+        return self.mains and t >= self.up_from
+
     def overridden(self) -> bool:
-        """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule."""
+        """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule, or was told so by the plug."""
         return self.released_at >= 0
 
     def story(self, began: int, at: int, *extra: AnyRecord | None) -> list[AnyRecord]:

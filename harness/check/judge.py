@@ -216,6 +216,8 @@ class Judge:
         ev.full = False
         ev.drew = ev.over_failed = False
         ev.swapped = not ev.mains and ev.car_at_off
+        if ev.plugged_again(record.t):
+            ev.released_at = record.t
         profile = ev.profile
         if profile.authorises:
             listed = profile.listed and record.tag == profile.entry.tag and not ev.list_lost
@@ -229,9 +231,10 @@ class Judge:
             rule.met()
         if record.ended == "unplugged":
             ev.flags |= ev_.UNPLUGGED
+            ev.unplugged_at = record.t if ev.works(record.t) else -FOREVER
             ev.connected = False
             ev.full = False
-            ev.held_until = ev.released_at = ev.override_at = -1
+            ev.held_until = ev.released_at = ev.override_at = ev.paused_at = -1
             ev.held_by = ev.cut_hold = None
             ev.authorised_at = -1
 
@@ -433,14 +436,15 @@ class Judge:
 
     def _accepted(self, ev: Evidence, record: Action) -> None:
         """The server took in a request: what it stores changes."""
-        if record.action == "override":
-            if ev.connected and record.plug_in in (0, ev.plug_in):
-                ev.override_at = record.t
-                ev.flags |= ev_.OVERRIDDEN
-            return
         if ev.changes is None:
             ev.changes = []
-        ev.changes.append((record.t, ev.tou_on, ev.timetable, ev.wanted_ma))
+        ev.changes.append((record.t, ev.tou_on, ev.timetable, ev.wanted_ma, ev.override_at, ev.paused_at))
+        if record.action in ("override", "pause"):
+            if ev.connected and record.plug_in in (0, ev.plug_in):
+                overrides = record.action == "override"
+                ev.override_at, ev.paused_at = (record.t, -1) if overrides else (-1, record.t)
+                ev.flags |= ev_.OVERRIDDEN
+            return
         if record.action == "set-amperage":
             ev.wanted_ma = record.ma
             return
@@ -581,9 +585,9 @@ class Judge:
             ev.restored_at = record.t
             ev.announced = -1  # it takes the car to be there that was there then
             while ev.changes and ev.changes[-1][0] > record.back_to:
-                _, ev.tou_on, ev.timetable, ev.wanted_ma = ev.changes.pop()
-            if ev.override_at > record.back_to:
-                ev.override_at = -1
+                _, ev.tou_on, ev.timetable, ev.wanted_ma, override_at, paused_at = ev.changes.pop()
+                # Of a car that is gone nothing stands.
+                ev.override_at, ev.paused_at = (at if at >= ev.plugged_at else -1 for at in (override_at, paused_at))
         if "override" in forgets and not ev.in_doubt():
             ev.override_at = -1
         if "tou" in forgets:

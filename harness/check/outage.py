@@ -113,6 +113,11 @@ def draws_from(ev: Evidence) -> int:
     )  # fmt: skip
 
 
+def offline(ev: Evidence, t: int) -> bool:
+    """In an outage that the charger must have noticed by now, and working."""
+    return ev.outage and ev.works(t) and t >= ev.lost_by + ev.profile.noticing_ms
+
+
 def charge_ending(ev: Evidence, t: int) -> Ending:
     """When a demand to draw during an outage is over."""
     if ev.flags & LEAVES or ev.full:
@@ -335,6 +340,133 @@ class HoldLiftedAfterLoss(Check):
         return f"the loss is noticed by {moment(duty.base)}; the pause should be lifted and the car draw {span(duty.bound_ms)} later"
 
 
+class PauseKeptOffline(Check):
+    """A pause stands at loss → no current until it is lifted, or the car or mains is gone, or the server is back."""
+
+    name = "pause-kept-offline"
+    sees = ev_.LOSS
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        pause = ev.held_by
+        if pause is None or pause.command != "pause" or not ev.held(t) or not ev.wants():
+            return None
+        return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not ev.ma
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        duty.shows = t > ev.lost_by + ev.profile.noticing_ms + ev.profile.start_ms  # one that lifts it draws by then
+        return super().step(ev, t, duty)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & (LEAVES | ev_.RELEASED):
+            return "end"
+        return "cancel" if not ev.wants() or ev.flags & ev_.RESTART else ""
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"paused before the loss at {moment(duty.began)}, the car should not charge; it drew {ev.ma / 1000:g} A"
+
+
+class NewSessionRefusedOffline(Check):
+    """A car is plugged in once the loss must have been noticed → it draws nothing until the server is back."""
+
+    name = "new-session-refused-offline"
+    sees = ev_.PLUGGED
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not offline(ev, t) or not ev.in_service:
+            return None
+        return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not ev.ma
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        duty.shows = t > draws_from(ev) + ev.profile.start_ms  # one that takes it draws by then
+        return super().step(ev, t, duty)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & (LEAVES | ev_.RESTART):
+            return "end"
+        return "" if ev.in_service else "cancel"
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"plugged in at {moment(duty.began)}, in an outage, the car should wait for the server; it drew {ev.ma / 1000:g} A"
+
+
+class UnknownTagChargesOffline(Check):
+    """A car comes in an outage with a tag that the charger does not know → it draws."""
+
+    name = "unknown-tag-charges-offline"
+    sees = ev_.PLUGGED
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.profile.unknown or not offline(ev, t) or not self.may(ev, t):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=draws_from(ev), bound_ms=rule.bound_ms, draws=True)
+
+    @staticmethod
+    def may(ev: Evidence, t: int) -> bool:
+        """Nothing but its tag keeps the car from charging."""
+        small = 0 < ev.share_ma < ev.profile.minimum_ma
+        return ev.in_service and ev.mains and not small and not starved(ev) and not ev.held_from_before(t)
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & LEAVES or ev.full:
+            return "end"
+        return "" if self.may(ev, t) and not ev.flags & ev_.RESTART else "cancel"
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"without its server the charger should take any tag: the car should draw by {moment(duty.deadline)}; it drew nothing then"
+
+
+class ReplugOverrides(Check):
+    """In an outage, in a window of the stored schedule, the plug gives the order to charge now → the car draws."""
+
+    name = "replug-overrides"
+    sees = ev_.PLUGGED
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        window = ev.window(t, ev.scheduled) if ev.scheduled is not None else None
+        if not ev.outage or ev.released_at != t or window is None or not ev.wants() or starved(ev):
+            return None
+        return Duty(self, rule, t, level=ev.ma > 0, base=draws_from(ev), bound_ms=rule.bound_ms, draws=True, until_at=window[1])
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if ev.flags & (ev_.RESTART | ev_.COMMANDED):
+            return "cancel"
+        return charge_ending(ev, t)
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        by = moment(duty.deadline)
+        return f"plugged in again at {moment(duty.began)} to charge now, the car should draw by {by}; it drew nothing then"
+
+
+class RandomDelayAtReturn(Check):
+    """A car draws when the server is back → it stops for a random delay."""
+
+    name = "random-delay-at-return"
+    scope = "online"
+    sees = ev_.LINKED | ev_.RECOVERY
+
+    def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
+        if not ev.link_online or ev.outage or ev.flags & ev_.BLIP or not ev.was_ma or not ev.wants():
+            return None
+        return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=rule.bound_ms, once=True)
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not ev.ma
+
+    def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
+        if t > duty.began and (ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF | ev_.RESTART) or ev.full):
+            return "cancel"
+        return ""
+
+    def text(self, ev: Evidence, duty: Duty) -> str:
+        return f"the server is back at {moment(duty.began)}: the charge should stop for a random delay; it went on"
+
+
 class Within(Check):
     """The current stays within a limit. Met only where the car drew, as otherwise nothing was shown."""
 
@@ -358,15 +490,20 @@ class OfflineLimitApplies(Within):
     name = "offline-limit-applies"
     spans = True
 
+    @staticmethod
+    def connected(ev: Evidence) -> bool:
+        """Its connection is open again: with that the server says that it is back, though it has not answered anything yet."""
+        return ev.profile.model.link.transport == "websocket" and ev.link_online and ev.link_at > ev.since
+
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         limit_ma = rule.bound_ma or ev.profile.offline_ma
-        if not limit_ma or not ev.wants() or ev.configured() or ev.profile.alone_ma <= limit_ma:
+        if not limit_ma or not ev.wants() or ev.configured() or ev.profile.alone_ma <= limit_ma or self.connected(ev):
             return None
         base = max(t, ev.lost_by + ev.profile.noticing_ms)
         return Duty(self, rule, t, level=ev.ma <= limit_ma, base=base, bound_ms=0, early=False, limit_ma=limit_ma)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if ev.flags & LEAVES or ev.full:
+        if ev.flags & LEAVES or ev.full or self.connected(ev):
             return "end"
         return "cancel" if ev.configured() else ""
 
@@ -430,7 +567,7 @@ class _Override(Check):
             return "cancel"
         if not duty.draws:
             return "end" if ev.flags & ev_.OVERRIDDEN else ""
-        if ev.full:
+        if ev.full or (ev.flags & ev_.OVERRIDDEN and ev.paused_at >= 0):
             return "end"
         return "" if ev.wants() and not 0 < ev.amperage_ma < ev.profile.minimum_ma else "cancel"
 
@@ -527,14 +664,13 @@ def disagreement(ev: Evidence, t: int) -> str:
     """In what the server and the charger differ, as far as what was accepted and acknowledged tells; empty: in nothing."""
     if ev.wanted_ma != ev.amperage_told:
         return f"the server stores an amperage of {ev.wanted_ma / 1000:g} A, the charger last acknowledged {ev.amperage_told / 1000:g} A"
-    if ev.profile.schedules:
-        if (ev.scheduled is not None) != ev.tou_on:
-            return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
+    ordered = ev.profile.model.tou in ("hold", "pause")
+    if ev.profile.schedules and (ev.scheduled is not None) != ev.tou_on:
+        return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
+    unknown = ev.swapped or ev.announced != ev.plug_in or ev.in_doubt() or (ordered and "wrong-clock" in ev.touched)
+    if unknown or not ev.wants():
         return ""
-    unknown = ev.swapped or ev.announced != ev.plug_in or ev.in_doubt() or "wrong-clock" in ev.touched
-    if unknown or not ev.wants() or ev.profile.model.tou == "none":
-        return ""
-    should = ev.tou_on and ev.override_at < 0 and ev.window(t) is not None
+    should = ev.paused_at >= 0 or (ordered and ev.tou_on and ev.override_at < 0 and ev.window(t) is not None)
     if should != ev.held(t):
         return "the car should be held and no hold stands" if should else "a hold stands that should not"
     return ""
@@ -588,7 +724,8 @@ CHECKS: dict[str, Check] = {
     for check in (
         ChargingContinues(), CanAlwaysCharge(), HoldEndsOnTime(), TouSuspended(), UnplugClearsSchedule(), ScheduleRunsOffline(),
         ScheduleSurvivesPowerCycle(), UnscheduledAfterPowerCut(), HoldLiftedAfterLoss(), OfflineLimitApplies(), SettingsRemembered(),
-        AvailabilityKept(), OverrideNeededAfterRecovery(), OverrideKept(), SettingsConverge(), ReconnectsInTime(),
+        AvailabilityKept(), OverrideNeededAfterRecovery(), OverrideKept(), SettingsConverge(), ReconnectsInTime(), PauseKeptOffline(),
+        NewSessionRefusedOffline(), UnknownTagChargesOffline(), ReplugOverrides(), RandomDelayAtReturn(),
     )
 }  # fmt: skip
 """Name → check."""

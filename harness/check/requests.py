@@ -20,6 +20,8 @@ def forgotten(ev: Evidence, asked: Action) -> bool:
     if ev.forgot_at <= asked.t:
         return False
     cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, "override")
+    if asked.action == "pause":
+        return ev.restored_at > asked.t
     return cell == "override" or cell in ev.profile.forgets or ev.restored_at > asked.t
 
 
@@ -56,7 +58,7 @@ class Requests:
                 return
         if not ev.outage or action.outcome == "none" or action.action == "swipe":
             return
-        request = Request(action, ev.announced if action.action == "override" else 0)
+        request = Request(action, ev.announced if action.action in ("override", "pause") else 0)
         self.seen.append(request)
         if ev.shard.state == "down" and ev.shard.state_at < action.t and action.outcome != "refused":
             self._fail(ev, request, f"the server was down and the {action.action} was not refused visibly", action)
@@ -139,6 +141,8 @@ class _Effect(Check):
         """Whether the charger has acknowledged, since the request, what it comes to."""
         if asked.action == "set-amperage":
             return ev.amperage_ma == asked.ma
+        if asked.action == "pause":
+            return ev.held(ev.t)
         if ev.profile.schedules:
             return ev.released_at > asked.t if asked.action == "override" else (ev.scheduled is not None) == ev.tou_on
         if asked.action == "override" or not ev.tou_on:

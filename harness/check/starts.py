@@ -43,7 +43,8 @@ def started(ev: Evidence, record: Current) -> None:
     starts: Starts = rule.memo
     closed_at = max((closes for _, closes in ev.scheduled or () if closes <= record.t), default=-1)
     held_until = min(ev.held_until, record.t)
-    surely = max(ev.plugged_at, ev.up_from, ev.authorised_at, closed_at, held_until)
+    returned_at = ev.link_at if profile.model.power_up.delay_at_return and ev.link_online else -1
+    surely = max(ev.plugged_at, ev.up_from, ev.authorised_at, closed_at, held_until, returned_at)
     permitted = max(surely, ev.ordered_at, ev.service_at)  # these may have permitted it, or may have changed nothing
     delayed_ms = record.t - surely - profile.model.power_up.start_delay_ms
     slack_ms = profile.model.link.answer_timeout_ms + 2 * profile.latency_ms + (profile.noticing_ms if ev.outage else 0)

@@ -48,6 +48,8 @@ CHARGER_QUIRKS: dict[str, str] = {
     "flags-pending-as-online": "What happens while the server puts the registration off is not flagged as offline.",
     "awaits-acceptance-for-ever": "A connection that breaks while the registration is put off is waited for without end.",
     "skips-delay-at-power-up": "A start before the registration after a power-up comes without the random delay.",
+    "ignores-replug-offline": "Without its server the charger takes no order from the plug.",
+    "skips-delay-at-return": "When the server is back a charge that goes on is not delayed.",
     "drops-in-flight-at-loss": "The message in flight when the link is lost is dropped.",
 }
 """Wrong behaviours of chargers: name → what it does wrong."""

@@ -264,7 +264,7 @@ class Action(Record, kw_only=True, tag="action"):
     (no car).
     """
 
-    action: Literal["override", "set-amperage", "set-tou", "swipe"]
+    action: Literal["override", "pause", "set-amperage", "set-tou", "swipe"]
     outcome: Literal["accepted", "refused", "doubt", "none"]
     number: int
     plug_in: int = 0

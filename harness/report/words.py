@@ -198,6 +198,7 @@ def _command(record: r.Command, clock: Clock) -> str:
 def _action(record: r.Action, clock: Clock) -> str:
     what = {
         "override": "asks in the app to charge now",
+        "pause": "asks in the app to stop charging",
         "set-amperage": f"chooses {format_current(record.ma)} in the app",
         "set-tou": "turns time-of-use charging " + (f"on ({', '.join(record.charge_in)})" if record.on else "off"),
         "swipe": f"shows tag {record.tag}",

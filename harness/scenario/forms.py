@@ -342,7 +342,7 @@ STATES = (
 )  # fmt: skip
 """The connector's states in OCPP's words."""
 
-ACTIONS = ("override", "set-amperage", "set-tou", "swipe")
+ACTIONS = ("override", "pause", "set-amperage", "set-tou", "swipe")
 """What a driver does that a journal records as an action."""
 
 _CLOCK_S = quantity_form(units.parse_clock_s, units.CLOCK, "18:30")

@@ -24,7 +24,7 @@ from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenari
 _BARE_CLOCK = re.compile(r"[0-9:]+")
 _HALF_A_DAY_MS = 12 * 3_600_000
 _LONG_STAY_MS = 20 * 3_600_000
-_NEEDS_CAR = ("driver.unplug", "driver.override", "driver.swipe")
+_NEEDS_CAR = ("driver.unplug", "driver.replug", "driver.override", "driver.pause", "driver.swipe")
 _OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage)
 _POWER_CUTS = frozenset({"station.power-cut"})
 _RESTARTS = frozenset({"station.power-cut", "station.reboot-loop", "station.memory-loss", "station.firmware-update"})

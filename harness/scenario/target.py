@@ -24,7 +24,8 @@ COMMANDS = {
 }  # fmt: skip
 """What can be done to the server's process, by the target's own commands."""
 OPERATIONS = {
-    "override": "A driver overrides the schedule.", "set-amperage": "A driver sets a limit, `{amperage}` in A.",
+    "override": "A driver overrides the schedule.", "pause": "A driver stops the charge.",
+    "set-amperage": "A driver sets a limit, `{amperage}` in A.",
     "set-tou": "A driver turns charging by time of use `{on}` (true or false), at the price levels `{charge_in}`.",
 }  # fmt: skip
 """What a driver can do in the app, by the target's own commands."""

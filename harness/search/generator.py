@@ -143,7 +143,7 @@ _TRIES = 6
 _CUTS = ("network.cut", "network.black-hole")
 _IN_OUTAGE = (
     "station.power-cut", "station.reboot-loop", "station.clock-lost", "driver.set-tou", "driver.override", "driver.set-amperage",
-    "driver.swipe",
+    "driver.swipe", "driver.replug", "driver.pause",
 )  # fmt: skip
 
 
@@ -166,6 +166,8 @@ _STORIES = tuple(
         Story(_OUTAGES, _IN_OUTAGE, times=2),
         Story(("driver.override",), _CUTS, times=9),
         Story(("driver.override",), _OUTAGES),
+        Story(("driver.pause",), _OUTAGES, times=2, held=False),
+        Story(_OUTAGES, ("driver.replug",)),
         Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
         Story(("server.pending",), ("station.power-cut", "station.reboot-loop")),
         Story(_CUTS, ("server.restore-backup",), times=2, held=False),
@@ -296,6 +298,7 @@ _DURATIONS_MS = {
     "age": (10 * MINUTE_MS, 6 * HOUR_MS),
     "every": (2 * MINUTE_MS, 10 * MINUTE_MS),
     "interval": (10_000, 15 * MINUTE_MS),
+    "pause": (1_000, 15_000),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
 }
 

@@ -53,7 +53,7 @@ defaults: {{model: juicebox-40, car: leaf-40, tariff: pge-ev2-a, tou: {{charge_i
 chargers:
   anna: {{tag: A1}}
   ben: {{settings: {{wire_rating: 24 A}}, tag: B1}}
-  carla: {{settings: {{amperage: 16 A}}, tag: C1}}
+  carla: {{settings: {{amperage: 16 A}}, tag: C1, tag_listed: false}}
 """
 
 

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, cast
+from typing import ClassVar, Literal, cast
+
+from msgspec.structs import replace
 
 from harness.fault import KINDS
 from harness.journal.records import Action, Current, Moved, Record
@@ -513,7 +515,7 @@ class Stage(Wire):
         for place in places:
             port = self.ports[place]
             charger = port.charger
-            if kind in ("plug-in", "unplug") and (kind == "plug-in") == (charger.battery is not None):
+            if kind in ("plug-in", "unplug", "replug") and (kind == "plug-in") == (charger.battery is not None):
                 in_vain += 1
             elif kind == "plug-in":
                 session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
@@ -522,6 +524,8 @@ class Stage(Wire):
             elif kind == "unplug":
                 port.driver.leaves()
                 charger.unplugged(now)
+            elif kind == "replug":
+                self._unplug_for(port, cast("int", given["pause_ms"]), cast("int", given["repeats"]))
             elif kind == "swipe":
                 tag = str(given.get("tag") or charger.kit.tag)
                 number = self._number()
@@ -533,10 +537,32 @@ class Stage(Wire):
         if in_vain == len(places):
             self.director.no_effect(step)
 
+    def _unplug_for(self, port: Port, pause_ms: int, times: int) -> None:
+        """The driver unplugs the car for a moment, and again after as long, so many times."""
+        session, battery = port.driver.connected, port.charger.battery
+        if session is None or battery is None:
+            return  # meanwhile the car is gone
+        now = self.clock.now
+        port.driver.leaves()
+        port.charger.unplugged(now)
+        self.after(port, now)
+        rest = replace(session, plug_in_ms=now + pause_ms, needs_wh=battery.needs_wh)
+        self.director.at(now + pause_ms, self._plug_again, port, rest, pause_ms, times - 1)
+
+    def _plug_again(self, port: Port, rest: Session, pause_ms: int, times: int) -> None:
+        now = self.clock.now
+        if port.charger.battery is not None or rest.leave_ms <= now:
+            return  # another car is there, or it was time to go
+        port.driver.joins(rest)
+        port.charger.plugged_in(now, rest.needs_wh, rest.leave_ms)
+        self.after(port, now)
+        if times:
+            self.director.at(now + pause_ms, self._unplug_for, port, pause_ms, times)
+
     def _deed(self, port: Port, kind: str, step: Step) -> Deed:
         given = step.arguments
-        if kind == "override":
-            return Deed("override", self._number())
+        if kind in ("override", "pause"):
+            return Deed(cast("Literal['override', 'pause']", kind), self._number())
         if kind == "set-amperage":
             return Deed("set-amperage", self._number(), ma=cast("int", given["amperage_ma"]))
         charge_in = cast("tuple[str, ...]", given.get("charge_in", ())) or port.account.charge_in

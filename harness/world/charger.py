@@ -94,8 +94,9 @@ class Charger:
         "clock_set", "configured", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "in_service", "index",
         "installs_until", "key", "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model",
         "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from",
-        "refused_at_uj", "register_base_uj", "resumes", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx",
-        "tx_at", "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "wire_ma",
+        "refused_at_uj", "register_base_uj", "replugs",
+        "resumes", "returned", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx",
+        "tx_at", "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "unplugged_at", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, kit: Kit, key: int, share_ma: int, emit: Callable[[int, Record], None]) -> None:
@@ -120,6 +121,8 @@ class Charger:
         self.clock_set = True
         self.clock_offset_ms = 0
         self.lost_link_at = NEVER
+        self.returned = False
+        """It is online again, and the server has not yet said a word."""
 
         self._fill_memory(share_ma)
         self.late_ma = 0
@@ -131,6 +134,9 @@ class Charger:
         """Status and readings are sent on a healthy link too; begun by :meth:`begin_routine`, ended by setting it."""
 
         self.plug_in = 0
+        self.unplugged_at = -NEVER
+        self.replugs = 0
+        """How many times in a row a car has been plugged in again so soon that it counts."""
         self.battery: Battery | None = None
         self.authorised = "no"
         """May the car charge: no, asking, yes, refused (as it came without the server), or rejected (its tag is)."""
@@ -388,8 +394,19 @@ class Charger:
             )
         )  # fmt: skip
         if self.power == "on":
+            self._plugged_again(now)
             self._admit(now)
         self._evaluate(now)
+
+    def _plugged_again(self, now: int) -> None:
+        """Often enough, and each time soon enough, that is the driver's order to charge now."""
+        rule = self.model.override_by_replug
+        if rule is None:
+            return
+        self.replugs = self.replugs + 1 if now - self.unplugged_at <= rule.within_ms else 0
+        ignored = "ignores-replug-offline" in self.quirks and not self.link.online
+        if self.replugs >= rule.times and not ignored:
+            self.overridden = self.plug_in
 
     def unplugged(self, now: int) -> None:
         """The driver takes the car away."""
@@ -399,6 +416,7 @@ class Charger:
         if self.power == "on":
             self._close_transaction(now, closes_stay=True)
         self._end_stay(now, "unplugged")
+        self.unplugged_at = now if self.power == "on" else -NEVER
         self.battery = None
         self.authorised = "no"
         self._asked = None
@@ -898,6 +916,11 @@ class Charger:
                 if answer.result == "rejected" and self.tx_plug_in and request.tx == self.tx:
                     self._tag_refused(now)
             self._send_queued(now)
+        if self.returned and link.online:
+            self.returned = False
+            if "skips-delay-at-return" not in self.quirks:
+                self._ready_at = NEVER  # the charge that goes on begins anew
+                self._link_changed(now)
 
     def _remember(self, tag: str, answer: Answer) -> None:
         if self.cache is not None and answer.result != "error":
@@ -1017,6 +1040,7 @@ class Charger:
         if self.battery is not None and self.authorised == "no":
             self._admit(now)
         self._send_queued(now)
+        self.returned = self.model.power_up.delay_at_return
         self._link_changed(now)
 
     def _link_changed(self, now: int) -> None:

@@ -43,8 +43,9 @@ class Account:
     """What the server stores of one charger."""
 
     __slots__ = (
-        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "plug_in",
-        "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on", "unaccepted", "unsettled",
+        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "paused",
+        "plug_in", "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on", "unaccepted",
+        "unsettled",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -61,6 +62,8 @@ class Account:
         self.tells_amperage = False
         self.override = 0
         """The plug-in that is to charge now; 0: none."""
+        self.paused = 0
+        """The plug-in that is not to charge until its driver says so; 0: none."""
         self.plug_in = 0
         """The plug-in that is connected, as far as the server knows; 0: none."""
         self.group: Group | None = None
@@ -87,7 +90,7 @@ PATIENCE_MS = 5_000
 
 _TOPICS = ("tou", "override", "amperage", "share")
 
-Backup = tuple[bool, tuple[str, ...], Timetable, int, int, int, list[Entry]]
+Backup = tuple[bool, tuple[str, ...], Timetable, int, int, int, int, list[Entry]]
 """What a backup holds of an account."""
 
 
@@ -97,10 +100,10 @@ class Deed:
     __slots__ = ("action", "charge_in", "ma", "number", "on", "timetable")
 
     def __init__(
-        self, action: Literal["override", "set-amperage", "set-tou"], number: int, *, ma: int = 0, on: bool = True,
+        self, action: Literal["override", "pause", "set-amperage", "set-tou"], number: int, *, ma: int = 0, on: bool = True,
         charge_in: tuple[str, ...] = (), timetable: Timetable | None = None,
     ) -> None:  # fmt: skip
-        self.action: Literal["override", "set-amperage", "set-tou"] = action
+        self.action: Literal["override", "pause", "set-amperage", "set-tou"] = action
         self.number = number
         self.ma = ma
         self.on = on
@@ -196,7 +199,7 @@ class Server:
         for account in self.accounts:
             if not account.tou_on or account.tou == "none" or not self.up[account.shard]:
                 continue
-            if account.tou != "schedule" and (not account.plug_in or account.override == account.plug_in):
+            if account.tou != "schedule" and account.plug_in in (0, account.override, account.paused):
                 continue
             kind = (account.tou, id(account.timetable), account.shard)
             if kind not in news:
@@ -228,7 +231,7 @@ class Server:
                 if announced:
                     self._tell(now, account, "tou")
                 continue
-            if not account.plug_in or account.override == account.plug_in:
+            if account.plug_in in (0, account.override, account.paused):
                 continue
             edges = (edge - self.clock_offset_ms[shard] for window in account.timetable.at(now) for edge in window)
             if announced:
@@ -240,6 +243,8 @@ class Server:
         """The time-of-use command that applies to the connected car now; None: no hold applies."""
         if account.tou not in ("hold", "pause") or not account.plug_in:
             return None
+        if account.paused == account.plug_in:
+            return Order("pause", now, plug_in=account.plug_in)
         if not account.tou_on or account.override == account.plug_in:
             return Order("release", now, plug_in=account.plug_in)
         clock = now + self.clock_offset_ms[account.shard]
@@ -257,13 +262,15 @@ class Server:
             return
         order: Order | None = None
         if topic == "tou" and account.tou != "schedule":
-            order = self._applies(now, account)
+            order = self._applies(now, account)  # and whatever the driver has asked for with it
         elif topic == "tou":
             order = Order("schedule", now, on=account.tou_on)
             order.windows = account.timetable.at(now)
         elif topic == "override":
-            if account.override and account.override == account.plug_in:
+            if account.plug_in and account.plug_in == account.override:
                 order = Order("release", now, plug_in=account.override)
+            elif account.plug_in and account.plug_in == account.paused:
+                order = Order("pause", now, plug_in=account.paused)
         elif topic == "amperage":
             order = Order("amperage", now, ma=account.amperage_ma)
         elif account.group is not None:
@@ -288,7 +295,8 @@ class Server:
             account.group.acknowledged(index, order.ma)
             self._balance(now, account.group)
             return
-        topic = "amperage" if name == "amperage" else "override" if name == "release" and account.tou == "schedule" else "tou"
+        of_driver = name in ("release", "pause") and account.tou not in ("hold", "pause")
+        topic = "amperage" if name == "amperage" else "override" if of_driver else "tou"
         if order.sent < account.obeyed:
             # Overtaken on its way by a newer command, and obeyed after it: what applies now is to be said again.
             account.unsettled.setdefault(topic, now)
@@ -385,7 +393,7 @@ class Server:
         if account.group is not None:
             topics.add("share")
         for topic in _TOPICS:
-            if topic in topics and not (topic == "override" and account.tou != "schedule"):
+            if topic in topics and not (topic == "override" and account.tou in ("hold", "pause")):
                 self._tell(now, account, topic)
         return topics
 
@@ -461,6 +469,8 @@ class Server:
             self._connected(now, account, 0)
         if request.closes_stay and request.plug_in == account.override:
             account.override = 0
+        if request.closes_stay and request.plug_in == account.paused:
+            account.paused = 0
 
     def ledger(self, now: int) -> None:
         """Journal the books of each charger that has any."""
@@ -474,12 +484,13 @@ class Server:
     def asked(self, now: int, index: int, deed: Deed) -> None:
         """A driver's request in the app is processed."""
         account = self.accounts[index]
-        if deed.action == "override":
+        if deed.action in ("override", "pause"):
             if not account.plug_in:
                 self._done(now, account, deed, "none")
                 return
-            account.override = account.plug_in
-            topic = "override" if account.tou == "schedule" else "tou"
+            overrides = deed.action == "override"
+            account.override, account.paused = (account.plug_in, 0) if overrides else (0, account.plug_in)
+            topic = "tou" if account.tou in ("hold", "pause") else "override"
         elif deed.action == "set-amperage":
             account.amperage_ma = deed.ma
             account.tells_amperage = True
@@ -529,8 +540,8 @@ class Server:
         """Make the backup that a later restore brings back."""
         backups: list[Backup] = [
             (
-                account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.plug_in,
-                [copy(entry) for entry in account.entries],
+                account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.paused,
+                account.plug_in, [copy(entry) for entry in account.entries],
             )
             for account in self.accounts
         ]  # fmt: skip
@@ -544,8 +555,8 @@ class Server:
                 if shard is not None and account.shard != shard:
                     continue
                 (
-                    account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.plug_in,
-                    account.entries,
+                    account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.paused,
+                    account.plug_in, account.entries,
                 ) = kept  # fmt: skip
         forgets = self.model.forgets_at_restart
         members = []

@@ -44,7 +44,9 @@ CLOCK_TOLERANCE_MS = 10_000
 """How far a server's clock may be from this machine's."""
 _RESTARTS = ("server.crash", "server.upgrade")
 _UNDOES = {"stop": "start", "pause": "resume"}
-_TOPICS = {"override": ("release",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule")}
+_TOPICS = {
+    "override": ("release",), "pause": ("pause",), "set-amperage": ("amperage",), "set-tou": ("hold", "pause", "release", "schedule"),
+}  # fmt: skip
 """What a driver does in the app → the commands that carry it out."""
 
 

@@ -20,7 +20,9 @@ _PROCESS = {
 }  # fmt: skip
 """Kind of step → the target's commands that it takes."""
 _AT_THE_BENCH = ("station.power-cut", "station.reboot-loop", "station.firmware-update", "station.unavailable")
-_IN_THE_APP = {"driver.override": "override", "driver.set-amperage": "set-amperage", "driver.set-tou": "set-tou"}
+_IN_THE_APP = {
+    "driver.override": "override", "driver.pause": "pause", "driver.set-amperage": "set-amperage", "driver.set-tou": "set-tou",
+}  # fmt: skip
 
 
 def refuse(scenario: Scenario, target: Target, how: Live) -> None:
@@ -70,6 +72,8 @@ def refuse_bench(scenario: Scenario, bench: Bench, *, direct: bool) -> None:
     for step in scenario.plan:
         if step.do.startswith("station.") and step.do not in _AT_THE_BENCH:
             raise StageError(f"step {step.id}: {step.do} cannot be done to a real charger from outside")
+        if step.do == "driver.replug":
+            raise StageError(f"step {step.id}: {step.do} is too quick to be asked of a person: use driver.unplug and driver.plug-in")
         if step.to.shard is not None or step.do == "server.shard-down":
             raise StageError(f"step {step.id}: {step.do} aims at a shard, and before a bench the server is one")
     stations = [bench.station_of(name) for name in scenario.names()]
