@@ -14,6 +14,7 @@ Times are milliseconds since the scenario's start unless said otherwise.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -104,6 +105,9 @@ class Ratings(Value, frozen=True, kw_only=True):
     unit_rating_ma: Annotated[int, doc("The most the unit can deliver per phase.")]
     wire_rating_ma: Annotated[int, doc("The most its wiring may carry; a charger's settings may lower it.")]
     offline_amperage_ma: Annotated[int, doc("The limit stored for use without a server; 0: none is stored.")] = 0
+    offline_amperages_ma: Annotated[
+        tuple[int, ...], doc("The same for each phase of the unit, where they differ: the lowest of those that the car uses applies.")
+    ] = ()
     phases: Annotated[int, doc("How many phases the unit can use.")] = 1
     connectors: Annotated[int, doc("How many cars can be connected at once; one is all that a charger of a scenario has.")] = 1
 
@@ -334,6 +338,21 @@ class Settings(Value, frozen=True, kw_only=True):
     wire_rating_ma: Annotated[int | None, doc("The wire rating set at installation.")] = None
     offline_amperage_ma: Annotated[int | None, doc("The limit stored for use without a server.")] = None
     amperage_ma: Annotated[int | None, doc("The current limit chosen in the app.")] = None
+    phase_rotation: Annotated[
+        Literal["RST", "RTS", "SRT", "STR", "TRS", "TSR"],
+        doc("Which of the building's phases R, S and T the station's first, second and third stand on (OCPP's ConnectorPhaseRotation)."),
+    ] = "RST"
+
+    def phases_of(self, used: int, supply: Supply) -> tuple[int, ...]:
+        """The building's phases, from 0, that the station's first ``used`` stand on."""
+        there = [phase for phase in map("RST".index, self.phase_rotation) if phase < supply.phases]
+        return tuple(there[:used])
+
+    def offline_ma(self, ratings: Ratings, used: int) -> int:
+        """The limit that is stored for use without a server, for a car that uses the first ``used`` phases; 0: none is."""
+        if self.offline_amperage_ma is not None:
+            return self.offline_amperage_ma
+        return min(ratings.offline_amperages_ma[:used], default=ratings.offline_amperage_ma)
 
 
 class Session(Value, frozen=True, kw_only=True):
@@ -379,6 +398,10 @@ class Chargers(Value, frozen=True, kw_only=True):
         return [f"{self.name}-{number:0{width}d}" for number in range(1, self.count + 1)]
 
 
+LEAST_SHARE_MA = 6_000
+"""The lowest share of a load group: less current no car charges with (IEC 61851-1)."""
+
+
 class Circuit(Value, frozen=True, kw_only=True):
     """A load group: chargers behind one circuit."""
 
@@ -386,6 +409,13 @@ class Circuit(Value, frozen=True, kw_only=True):
     members: tuple[str, ...]
     """Names of entries or of single members."""
     capacity_ma: int
+    """What each of its phases carries."""
+
+    def even_shares_ma(self, phases: Sequence[Sequence[int]]) -> list[int]:
+        """For members that stand on these phases each, an even share of what those carry, in whole amperes, of at least 6 A."""
+        beside = Counter(phase for each in phases for phase in each)
+        evens = {phase: max(LEAST_SHARE_MA, self.capacity_ma // count // 1000 * 1000) for phase, count in beside.items()}
+        return [min(evens[phase] for phase in each) for each in phases]
 
 
 class Moment(Value, frozen=True, kw_only=True):
@@ -633,6 +663,10 @@ class Scenario(Value, frozen=True, kw_only=True):
     def names(self) -> list[str]:
         """The names of all chargers, in order; a charger's place here is its index."""
         return [name for entry in self.chargers for name in entry.members()]
+
+    def phases_of(self, entry: Chargers) -> tuple[int, ...]:
+        """The building's phases, from 0, that the stations of an entry stand on, whatever their cars use."""
+        return entry.settings.phases_of(self.models[entry.model].ratings.phases, self.supply)
 
     def shards(self) -> list[int]:
         """The shard of the server that each charger belongs to at the start, counted from 1; by turns where none is given."""

@@ -45,9 +45,6 @@ TOU_CHANGED = 32768
 LINKED = 65536
 FAULTED = 131072
 
-FLOOR_MA = 6000
-"""The lowest share of a load group (IEC 61851-1's least current)."""
-
 Windows = Sequence[tuple[int, int]]
 Parked = tuple["Duty", Outcome, Ending]
 """An obligation that a loss ended, how it ended then, and what has come since that would have ended it without the loss."""
@@ -88,8 +85,8 @@ class Profile:
 
     __slots__ = (
         "alone_ma", "amperage_ma", "authorises", "boot_ms", "entry", "forgets", "grace_ms", "latency_ms", "listed",
-        "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "queueing_ms", "schedules", "start_ms", "tariff", "timetable",
-        "tou_on", "unit_ma", "unknown", "wire_ma",
+        "minimum_ma", "model", "noticing_ms", "offline_ma", "panel", "phases", "queueing_ms", "schedules", "start_ms", "tariff",
+        "timetable", "tou_on", "unit_ma", "unknown", "wire_ma",
     )  # fmt: skip
 
     def __init__(self, scenario: Scenario, entry: Chargers, panel: Panel, chargers: int) -> None:
@@ -97,6 +94,8 @@ class Profile:
         vehicle = scenario.vehicles[entry.car]
         ratings, settings = model.ratings, entry.settings
         phases = min(ratings.phases, vehicle.phases, scenario.supply.phases)
+        self.phases = settings.phases_of(phases, scenario.supply)
+        """The building's phases that the car draws on."""
         limits = panel.current
         self.entry = entry
         self.model = model
@@ -109,7 +108,7 @@ class Profile:
         self.unit_ma = (limits and limits.bound_ma) or ratings.unit_rating_ma
         self.grace_ms = limits.bound_ms if limits else 0
         self.wire_ma = ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
-        self.offline_ma = ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
+        self.offline_ma = settings.offline_ma(ratings, phases)
         self.amperage_ma = settings.amperage_ma or 0
         self.minimum_ma = vehicle.minimum_ma
         self.alone_ma = min(ratings.unit_rating_ma, vehicle.ac_w * 1000 // (scenario.supply.voltage_v * phases))

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from harness.check.evidence import FLOOR_MA, Evidence
+from harness.check.evidence import Evidence
 from harness.check.words import moment
 from harness.journal.records import AnyRecord, Current
 from harness.values import Scenario
 
 
 def first_share_ma(scenario: Scenario) -> dict[str, int]:
-    """Charger → the share of its circuit that it holds from the start: an even one in whole amperes, of at least 6 A."""
+    """Charger → the share of its circuit that it holds from the start."""
     shares: dict[str, int] = {}
     for circuit in scenario.circuits:
-        members = [
-            name for entry in scenario.chargers for name in entry.members() if name in circuit.members or entry.name in circuit.members
-        ]
-        even = max(FLOOR_MA, circuit.capacity_ma // max(1, len(members)) // 1000 * 1000)
-        shares |= dict.fromkeys(members, even)
+        members = {
+            name: scenario.phases_of(entry) for entry in scenario.chargers for name in entry.members()
+            if name in circuit.members or entry.name in circuit.members
+        }  # fmt: skip
+        shares |= dict(zip(members, circuit.even_shares_ma(list(members.values())), strict=True))
     return shares
 
 
 class LoadGroup:
     """The chargers behind one circuit, and what they draw together."""
 
-    __slots__ = ("capacity_ma", "drew", "exempt", "failed", "highest_ma", "members", "name", "over_since", "over_with", "total_ma")
+    __slots__ = (
+        "capacity_ma", "drew", "exempt", "failed", "highest_ma", "members", "name", "over_since", "over_with", "several", "totals_ma",
+    )  # fmt: skip
 
     def __init__(self, name: str, capacity_ma: int, members: list[Evidence]) -> None:
         self.name = name
         self.capacity_ma = capacity_ma
         self.members = members
-        self.total_ma = self.highest_ma = 0
+        self.totals_ma = [0, 0, 0]
+        """What they draw on each of the building's phases."""
+        self.several = any(member.profile.phases != (0,) for member in members)
+        self.highest_ma = 0
         self.drew = self.failed = self.exempt = False
         self.over_since = -1
         self.over_with: list[tuple[Evidence, AnyRecord]] = []
@@ -38,10 +43,13 @@ class LoadGroup:
     def changed(self, ev: Evidence, record: Current) -> None:
         """A member's current changes. Changes in one millisecond count together."""
         self._judge(record.t)
-        self.total_ma += record.ma - ev.ma
-        self.drew = self.drew or self.total_ma > 0
-        if self.total_ma <= self.capacity_ma:
-            self.highest_ma = max(self.highest_ma, self.total_ma)
+        totals_ma = self.totals_ma
+        for phase in ev.profile.phases:
+            totals_ma[phase] += record.ma - ev.ma
+        most_ma = max(totals_ma)
+        self.drew = self.drew or most_ma > 0
+        if most_ma <= self.capacity_ma:
+            self.highest_ma = max(self.highest_ma, most_ma)
             self.over_since = -1
             self.over_with = []
             return
@@ -65,7 +73,9 @@ class LoadGroup:
             if rule is not None:
                 self.failed = True
                 carries = f"its circuit carries {self.capacity_ma / 1000:g} A"
-                text = f"{self.name} drew {self.total_ma / 1000:g} A from {moment(since)} on; {carries}"
+                most_ma = max(self.totals_ma)
+                on = f" on phase {'RST'[self.totals_ma.index(most_ma)]}" if self.several else ""
+                text = f"{self.name} drew {most_ma / 1000:g} A{on} from {moment(since)} on; {carries}"
                 records = [record for _, record in self.over_with]
                 rule.tally.fail(rule, ev.name, since, text, ev.story(since, since, *records), bound=self._bound)
         self.over_with = []

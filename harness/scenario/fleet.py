@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.scenario.tariff import TariffRules, lay_out
 from harness.shipped import ModelKind
 from harness.units import WallTime, counted, format_current, format_duration_ms
 from harness.values import (
+    LEAST_SHARE_MA,
     MOST_CHARGERS,
     ChargerModel,
     Chargers,
@@ -34,9 +36,6 @@ from harness.values import (
     Tou,
     VehicleModel,
 )
-
-LEAST_SHARE_MA = 6_000
-"""No member of a load group is given less: IEC 61851 knows no charging below 6 A."""
 
 _KINDS: dict[str, ModelKind] = {
     "model": "charger", "network": "network", "car": "vehicle", "tariff": "tariff", "driver": "driver",
@@ -342,25 +341,29 @@ class FleetReader:
         if not chargers:
             self.problems.add(part.at("members"), f"the circuit `{name}` has no members", expected="at least one charger")
             return
-        share_ma = capacity_ma // len(chargers)
+        entries = [entry for one in chargers if (entry := roster.entry_of(one)) is not None]  # they were looked up before
+        supply = self.root.get("supply", Supply(voltage_v=1))
+        phases = [entry.settings.phases_of(self.fleet.models[entry.model].ratings.phases, supply) for entry in entries]
+        beside = Counter(phase for each in phases for phase in each)
+        most = max(beside.values())
+        share_ma = capacity_ma // most
         if share_ma < LEAST_SHARE_MA:
+            of_them = f"{most} of them" if len(beside) == 1 else f"{most} of them on one phase"
             self.problems.add(
                 part.at("capacity"), f"too little for the circuit `{name}`",
-                found=f"{format_current(capacity_ma)} for {len(chargers)} of them, {format_current(share_ma)} each",
-                expected=f"at least {format_current(LEAST_SHARE_MA * len(chargers))}, 6 A each",
+                found=f"{format_current(capacity_ma)} for {of_them}, {format_current(share_ma)} each",
+                expected=f"at least {format_current(LEAST_SHARE_MA * most)}, 6 A each",
             )  # fmt: skip
             return
-        total_ma, forgetful = 0, {}
-        for one in chargers:
-            entry = roster.entry_of(one)
-            assert entry is not None  # members were looked up before
+        totals_ma: Counter[int] = Counter()
+        forgetful = {}
+        for entry, its in zip(entries, phases, strict=True):
             model = self.fleet.models[entry.model]
+            draws_ma = min(capacity_ma // beside[phase] for phase in its)
             if {"power-cycle", "server-loss"} & set(model.memory.group_share):
-                limit_ma = offline_limit_ma(model, entry.settings)
-                forgetful[model.name] = limit_ma
-                total_ma += limit_ma
-            else:
-                total_ma += share_ma
+                draws_ma = forgetful[model.name] = offline_limit_ma(model, entry.settings)
+            totals_ma.update(dict.fromkeys(its, draws_ma))
+        total_ma = max(totals_ma.values())
         if total_ma > capacity_ma:
             which = ", ".join(f"`{model}` then draws up to {format_current(limit)}" for model, limit in forgetful.items())
             self.problems.add(
@@ -375,7 +378,7 @@ def offline_limit_ma(model: ChargerModel, settings: Settings) -> int:
     ratings = model.ratings
     wire_ma = settings.wire_rating_ma if settings.wire_rating_ma is not None else ratings.wire_rating_ma
     limit_ma = min(ratings.unit_rating_ma, wire_ma)
-    stored_ma = settings.offline_amperage_ma if settings.offline_amperage_ma is not None else ratings.offline_amperage_ma
+    stored_ma = settings.offline_ma(ratings, 1)  # a car of one phase may draw the most
     if model.server_loss.limit == "offline-amperage" and stored_ma:
         limit_ma = min(limit_ma, stored_ma)
     return limit_ma

@@ -19,7 +19,7 @@ from harness.scenario.resolve import DEFAULT_SEED, Resolution
 from harness.scenario.target import is_bench, is_target, load_bench, load_target
 from harness.shipped import ModelKind
 from harness.units import format_clock_s, format_current, format_duration_ms, parse_date
-from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenario, Step
+from harness.values import ChargerModel, Chargers, CheckSpec, Predicate, Scenario, Settings, Step
 
 _BARE_CLOCK = re.compile(r"[0-9:]+")
 _HALF_A_DAY_MS = 12 * 3_600_000
@@ -105,7 +105,7 @@ def _lint_model(root: Node, path: Path) -> list[Problem]:
     if value is not None:
         _warn_unclaimed(model_form(kind), root, problems)
     if isinstance(value, ChargerModel):
-        for where, message in contradictions(value, value.ratings.offline_amperage_ma):
+        for where, message in contradictions(value, Settings().offline_ma(value.ratings, value.ratings.phases)):
             problems.warn(root.at(*where), message)
     return problems.in_order()
 
@@ -239,8 +239,8 @@ class _ScenarioLint:
         """Models that contradict themselves, each where a charger first uses it."""
         found: set[tuple[str, str]] = set()
         for entry in self.scenario.chargers:
-            model, own_ma = self.scenario.models[entry.model], entry.settings.offline_amperage_ma
-            stored_ma = own_ma if own_ma is not None else model.ratings.offline_amperage_ma
+            model = self.scenario.models[entry.model]
+            stored_ma = entry.settings.offline_ma(model.ratings, model.ratings.phases)
             for _, message in contradictions(model, stored_ma):
                 if (entry.model, message) not in found:
                     found.add((entry.model, message))

@@ -65,17 +65,18 @@ def groups_of(scenario: Scenario, cast: Cast) -> list[Group]:
     entries = [entry for entry in scenario.chargers for _ in entry.members()]
     groups = []
     for circuit in scenario.circuits:
-        members = cast.of_names([circuit.name])
+        phases: dict[int, tuple[int, ...]] = {}
         limits: dict[int, int] = {}
         forgetful: dict[int, int] = {}
-        for place in members:
+        for place in cast.of_names([circuit.name]):
             entry = entries[place]
             model = scenario.models[entry.model]
+            phases[place] = scenario.phases_of(entry)
             wire = entry.settings.wire_rating_ma or model.ratings.wire_rating_ma
             limits[place] = min(model.ratings.unit_rating_ma, wire)
             if {"power-cycle", "server-loss"} & set(model.memory.group_share):
                 forgetful[place] = limits[place]
-        groups.append(Group(members, circuit.capacity_ma, limits, forgetful, scenario.server.quirks))
+        groups.append(Group(circuit, phases, limits, forgetful, scenario.server.quirks))
     return groups
 
 

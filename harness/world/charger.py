@@ -181,7 +181,7 @@ class Charger:
         """The plug-in that may charge in spite of the stored schedule."""
         self.amperage_ma = settings.amperage_ma or 0
         self.wire_ma = model.ratings.wire_rating_ma if settings.wire_rating_ma is None else settings.wire_rating_ma
-        self.offline_ma = model.ratings.offline_amperage_ma if settings.offline_amperage_ma is None else settings.offline_amperage_ma
+        self.offline_ma = settings.offline_ma(model.ratings, kit.car.phases)
         if "swaps-amperages" in model.quirks:
             self.amperage_ma, self.offline_ma = self.offline_ma, self.amperage_ma
         self.share_ma = share_ma

@@ -5,39 +5,47 @@ may remember: the share that it last confirmed, or a larger one sent since and n
 the circuit, so a silent member is never a surprise. When cars come and go, shares are lowered first; one is raised only when every
 lowering is confirmed and every member's memory is known. After a restart nothing is confirmed until each member has answered; after
 a restore the books are old, so each member is first brought down to the floor.
+
+All sums are those on a phase: a member counts on each that its station stands on. It has one share for all of them, as a car draws the
+same on each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-FLOOR_MA = 6000
-"""The lowest current that a car charges with (IEC 61851-1)."""
+from harness.values import LEAST_SHARE_MA as FLOOR_MA
+from harness.values import Circuit
 
 
 class Group:
     """The server's books of one load group. Members are given by their indices."""
 
     __slots__ = (
-        "active", "at_most", "capacity_ma", "confirmed", "floored", "forgetful", "limits", "members", "quirks", "remembered", "share",
-        "waits",
+        "active", "at_most", "capacity_ma", "confirmed", "first", "floored", "forgetful", "limits", "members", "phases", "quirks",
+        "remembered", "share", "waits",
     )  # fmt: skip
 
     def __init__(
-        self, members: Sequence[int], capacity_ma: int, limits: dict[int, int], forgetful: dict[int, int], quirks: tuple[str, ...]
-    ) -> None:
-        """``limits``: the most each member can use; ``forgetful``: what a member draws offline whose model forgets its share."""
-        self.members = tuple(members)
-        self.capacity_ma = capacity_ma
+        self, circuit: Circuit, phases: Mapping[int, tuple[int, ...]], limits: dict[int, int], forgetful: dict[int, int],
+        quirks: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        """``phases``: its members, and what each stands on; ``limits``: the most each can use; ``forgetful``: what a member draws offline
+        whose model forgets its share."""
+        self.members = tuple(phases)
+        self.phases = dict(phases)
+        self.capacity_ma = circuit.capacity_ma
         self.limits = limits
         self.forgetful = forgetful
         self.quirks = quirks
-        even = max(FLOOR_MA, capacity_ma // len(self.members) // 1000 * 1000)
-        self.share = dict.fromkeys(self.members, even)
+        self.first = dict(zip(self.members, circuit.even_shares_ma(list(phases.values())), strict=True))
+        """What each member has from the start."""
+        self.share = dict(self.first)
         """What each member was last told."""
-        self.remembered = dict.fromkeys(self.members, even)
+        self.remembered = dict(self.first)
         """The largest share that each may remember."""
-        self.at_most = {member: max(even, forgetful.get(member, 0)) for member in self.members}
+        self.at_most = {member: max(share, forgetful.get(member, 0)) for member, share in self.first.items()}
         """The most that each may draw: by what it remembers, or, where it may have forgotten, without a share."""
         self.confirmed = set(self.members)
         self.waits: dict[int, int] = {}
@@ -50,12 +58,22 @@ class Group:
         """What each member ought to have: those with a car share what the others' floor leaves."""
         if not self.active or self.floored:
             return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
-        forgetful = self.forgetful
-        spare = self.capacity_ma - sum(max(FLOOR_MA, forgetful.get(member, 0)) for member in self.members if member not in self.active)
-        even = max(FLOOR_MA, spare // len(self.active) // 1000 * 1000)
-        while even > FLOOR_MA and sum(max(even, forgetful.get(member, 0)) for member in self.active) > spare:
+        evens = {phase: self._even(phase) for phase in {phase for member in self.active for phase in self.phases[member]}}
+        return {
+            member: max(FLOOR_MA, min(self.limits[member], *(evens[phase] for phase in self.phases[member])))
+            if member in self.active else FLOOR_MA
+            for member in self.members
+        }  # fmt: skip
+
+    def _even(self, phase: int) -> int:
+        """What each member with a car may have on a phase, where they all have the same."""
+        there = [member for member in self.members if phase in self.phases[member]]
+        active = [self.forgetful.get(member, 0) for member in there if member in self.active]
+        spare = self.capacity_ma - sum(max(FLOOR_MA, self.forgetful.get(member, 0)) for member in there if member not in self.active)
+        even = max(FLOOR_MA, spare // len(active) // 1000 * 1000)
+        while even > FLOOR_MA and sum(max(even, draws) for draws in active) > spare:
             even -= 1000
-        return {member: max(FLOOR_MA, min(even, self.limits[member])) if member in self.active else FLOOR_MA for member in self.members}
+        return even
 
     def to_send(self) -> list[tuple[int, int]]:
         """The shares to send now: (member, mA). Lowerings first; raises only when all lowerings are confirmed."""
@@ -68,15 +86,17 @@ class Group:
         unknown = len(self.confirmed) < len(self.members)
         if (pending or unknown) and "raises-share-before-lowering" not in self.quirks:
             return lowered
-        spare = self.capacity_ma - sum(self.at_most.values())
+        spare = Counter({phase: self.capacity_ma for phases in self.phases.values() for phase in phases})
+        for member, draws in self.at_most.items():
+            spare.subtract(dict.fromkeys(self.phases[member], draws))
         raised = []
         for member in self.members:
             if targets[member] <= self.remembered[member] or member in self.waits:
                 continue
             more = max(0, targets[member] - self.at_most[member])
-            if more <= spare or "raises-share-before-lowering" in self.quirks:
+            if more <= min(spare[phase] for phase in self.phases[member]) or "raises-share-before-lowering" in self.quirks:
                 raised.append((member, targets[member]))
-                spare -= more
+                spare.subtract(dict.fromkeys(self.phases[member], more))
         return lowered + raised
 
     def sent(self, member: int, share_ma: int) -> None:
@@ -108,8 +128,7 @@ class Group:
                 self.confirmed.discard(member)
                 self.waits.pop(member, None)
         if restored and "restores-first-shares" in self.quirks:
-            even = max(FLOOR_MA, self.capacity_ma // len(self.members) // 1000 * 1000)
-            self.share, self.remembered, self.at_most = (dict.fromkeys(self.members, even) for _ in range(3))
+            self.share, self.remembered, self.at_most = (dict(self.first) for _ in range(3))
         elif restored:
             self.floored = True
             self.confirmed.clear()

@@ -8,7 +8,7 @@ from example_run import HOUR, MINUTE, MODEL
 from msgspec.structs import replace
 
 from harness.journal.records import Record
-from harness.values import ChargerModel, Period, ServerModel, Settings, Supply, Timetable, VehicleModel
+from harness.values import ChargerModel, Circuit, Period, ServerModel, Settings, Supply, Timetable, VehicleModel
 from harness.world.battery import CarType
 from harness.world.charger import Charger, Kit
 from harness.world.group import Group
@@ -104,7 +104,8 @@ class Office:
         groups = []
         if capacity_ma:
             limits = dict.fromkeys(range(chargers), 32_000)
-            groups = [Group(range(chargers), capacity_ma, limits, {}, self.model.quirks)]
+            circuit = Circuit(name="house", members=(), capacity_ma=capacity_ma)
+            groups = [Group(circuit, dict.fromkeys(range(chargers), (0,)), limits, {}, self.model.quirks)]
             for account in accounts:
                 account.group = groups[0]
         self.server = Server(self.model, accounts, groups, lambda _, record: self.records.append(record))

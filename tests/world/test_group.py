@@ -9,11 +9,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from harness.values import Circuit
 from harness.world.group import FLOOR_MA, Group
 
 
 def group_of(members: int, capacity_ma: int, *, limit_ma: int = 32_000, quirks: tuple[str, ...] = ()) -> Group:
-    return Group(range(members), capacity_ma, dict.fromkeys(range(members), limit_ma), {}, quirks)
+    return books(capacity_ma, dict.fromkeys(range(members), limit_ma), quirks=quirks)
+
+
+def books(
+    capacity_ma: int, limits: dict[int, int], *, forgetful: dict[int, int] | None = None, phases: dict[int, tuple[int, ...]] | None = None,
+    quirks: tuple[str, ...] = (),
+) -> Group:  # fmt: skip
+    """The books of a group whose members stand on one phase, unless said otherwise."""
+    circuit = Circuit(name="house", members=(), capacity_ma=capacity_ma)
+    return Group(circuit, phases or dict.fromkeys(limits, (0,)), limits, forgetful or {}, quirks)
 
 
 def carry_out(group: Group) -> list[tuple[int, int]]:
@@ -97,7 +107,7 @@ def test_an_old_confirmation_does_not_confirm_a_newer_share():
 
 
 def test_a_member_that_forgets_its_share_counts_at_what_it_draws_without_one():
-    group = Group([0, 1], 54_000, {0: 32_000, 1: 22_000}, {1: 22_000}, ())
+    group = books(54_000, {0: 32_000, 1: 22_000}, forgetful={1: 22_000})
     group.active = {0}
     carry_out(group)
     assert group.at_most[1] == 22_000
@@ -120,6 +130,25 @@ def test_once_all_is_confirmed_everyone_has_what_he_ought_to(capacity_ma):
         assert sum(group.share.values()) <= capacity_ma
 
 
+def test_members_on_different_phases_take_nothing_from_one_another():
+    group = books(32_000, dict.fromkeys(range(3), 32_000), phases={0: (0,), 1: (1,), 2: (2,)})
+    assert group.first == dict.fromkeys(range(3), 32_000)
+    group.active = {0, 1, 2}
+    carry_out(group)
+    assert group.share == dict.fromkeys(range(3), 32_000)
+
+
+def test_a_station_on_three_phases_has_what_the_fullest_of_them_leaves():
+    group = books(40_000, dict.fromkeys(range(4), 32_000), phases={0: (0, 1, 2), 1: (0,), 2: (0,), 3: (1,)})
+    assert group.first == {0: 13_000, 1: 13_000, 2: 13_000, 3: 20_000}
+    group.active = {0, 1, 3}
+    carry_out(group)
+    assert group.share == {0: 17_000, 1: 17_000, 2: FLOOR_MA, 3: 20_000}
+    group.active = {3}
+    carry_out(group)
+    assert group.share == {0: FLOOR_MA, 1: FLOOR_MA, 2: FLOOR_MA, 3: 32_000}
+
+
 class Interleavings(RuleBasedStateMachine):
     """The server's books against what members really remember.
 
@@ -131,13 +160,18 @@ class Interleavings(RuleBasedStateMachine):
     def build(self, members: int, spare_ma: int, data: st.DataObject) -> None:
         limits = {member: 1000 * data.draw(st.integers(6, 40)) for member in range(members)}
         forgetful = {member: limits[member] for member in range(members) if data.draw(st.booleans())}
-        self.group = Group(range(members), FLOOR_MA * members + spare_ma, limits, forgetful, ())
-        while sum(self.group.at_most.values()) > self.group.capacity_ma:  # a scenario with such a group is refused
-            self.group = Group(range(members), self.group.capacity_ma + 1000, limits, forgetful, ())
+        self.phases = {member: data.draw(st.sampled_from([(0,), (1,), (0, 1, 2)])) for member in range(members)}
+        self.group = books(FLOOR_MA * members + spare_ma, limits, forgetful=forgetful, phases=self.phases)
+        while self.most(self.group.at_most) > self.group.capacity_ma:  # a scenario with such a group is refused
+            self.group = books(self.group.capacity_ma + 1000, limits, forgetful=forgetful, phases=self.phases)
         self.remembers = dict(self.group.share)
         self.orders: dict[int, deque[int]] = {member: deque() for member in range(members)}
         self.answers: dict[int, deque[int]] = {member: deque() for member in range(members)}
         self.members = members
+
+    def most(self, draws: dict[int, int]) -> int:
+        """The sum on the phase that has most to carry."""
+        return max(sum(ma for member, ma in draws.items() if phase in self.phases[member]) for phase in range(3))
 
     def send(self, orders: list[tuple[int, int]]) -> None:
         for member, share_ma in orders:
@@ -188,7 +222,7 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def the_circuit_is_never_exceeded(self) -> None:
         worst = {member: max(self.remembers[member], *self.orders[member], 0) for member in self.remembers}
-        assert sum(worst.values()) <= self.group.capacity_ma
+        assert self.most(worst) <= self.group.capacity_ma
 
     def teardown(self) -> None:
         """In the end, with nothing lost any more, everybody gets what he ought to."""
