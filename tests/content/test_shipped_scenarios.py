@@ -15,7 +15,9 @@ from harness.journal import records as r
 
 ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
-    "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down", "tempo-red-day",
+    "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down", "tempo-red-day", "the-makers-compared",
+    "outage-chargepoint-home", "outage-easee", "outage-emporia", "outage-evc-net-edge", "outage-evnex", "outage-flexecharge",
+    "outage-pod-point", "outage-wallbox-managed", "outage-zappi",
 }  # fmt: skip
 LIVE = {
     "live/answers-lost", "live/bad-charger-1970", "live/bad-charger-disorder", "live/bad-charger-long-queue", "live/bad-charger-repeats",
@@ -26,6 +28,36 @@ LONGEST_LIVE_MS = 5 * 60_000
 ALL = [*shipped.scenario_names(), *shipped.scenario_names(shipped.LIVE)]
 SMALLER = {"reconnect-storm": ["chargers.town.count=180", "chargers.night-owls.count=120"]}
 """What the tests leave out of a scenario to stay quick."""
+
+
+PLANTED = (
+    ("emporia", "memory.hold=[departure, server-loss, power-cycle, memory-loss]", "pause-kept-offline"),
+    ("emporia", "memory.schedule=[server-loss, memory-loss]", "schedule-runs-offline"),
+    ("emporia", "memory.schedule=[power-cycle, memory-loss]", "eve-still-waits-after-the-power-cut"),
+    ("emporia", "quirks=[ignores-replug-offline]", "replug-overrides"),
+    ("evnex", "memory.schedule=[memory-loss]", "unscheduled-after-power-cut"),
+    ("evnex", "memory.schedule=[server-loss, power-cycle, memory-loss]", "schedule-runs-offline"),
+    ("evnex", "memory.amperage=[memory-loss]", "carl-charges-at-full-speed"),
+    ("easee", "server_loss.limit=wire-rating", "offline-limit-applies"),
+    ("easee", "server_loss.new_car=refused", "can-always-charge"),
+    ("easee", "quirks=[raises-to-offline-amperage]", "dag-has-no-more-than-his-circuit"),
+    ("flexecharge", "server_loss.new_car=charges", "new-session-refused-offline"),
+    ("flexecharge", "server_loss.new_car=waits", "bo-must-show-his-card-again"),
+    ("flexecharge", "power_up.resumes=false", "dorte-goes-on-after-the-power-cut"),
+    ("wallbox-managed", "memory.hold=[departure, network-reboot, power-cycle, memory-loss]", "hold-lifted-after-loss"),
+    ("wallbox-managed", "server_loss.new_car=waits", "can-always-charge"),
+    ("zappi", "memory.hold=[departure, server-loss, power-cycle, memory-loss]", "pause-kept-offline"),
+    ("zappi", "memory.hold=[departure, memory-loss]", "dee-charges-once-it-was-off"),
+    ("pod-point", "quirks=[skips-delay-at-return]", "random-delay-at-return"),
+    ("pod-point", "quirks=[skips-random-delay]", "random-delay-applied"),
+    ("pod-point", "memory.schedule=[power-cycle, memory-loss]", "schedule-survives-power-cycle"),
+    ("evc-net-edge", "server_loss.unknown_tag=waits", "unknown-tag-charges-offline"),
+    ("evc-net-edge", "server_loss.new_car=waits", "can-always-charge"),
+    ("chargepoint-home", "quirks=[ignores-replug-offline]", "replug-overrides"),
+    ("chargepoint-home", "override_by_replug.within=5 min", "drew-still-waits"),
+    ("chargepoint-home", "memory.schedule=[server-loss, memory-loss]", "schedule-runs-offline"),
+)
+"""A maker's charger that does otherwise than its maker says, and what finds it in the scenario of that maker."""
 
 
 @cache
@@ -133,3 +165,24 @@ def test_which_results_there_will_be_is_known_before_the_run(name):
     names = results(scenario.load(name))
     assert names == [result.name for result in ran(name).judgement.checks]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("maker", "wrong", "found_by"), PLANTED)
+def test_a_charger_that_does_otherwise_than_its_maker_says_fails_in_the_makers_scenario(maker, wrong, found_by):
+    result = run(scenario.load(f"outage-{maker}", overrides=[f"models.{maker}.{wrong}"]))
+    assert result.exit_code == 1
+    assert result.checks[found_by].verdict == "fail"
+
+
+def test_each_shipped_charger_is_compared_with_the_same_cars():
+    compared = scenario.load("the-makers-compared")
+    cars: dict[str, set[str]] = {name: set() for name in shipped.model_names("charger")}
+    for entry in compared.chargers:
+        model = entry.model
+        cars[model].add(entry.name.removeprefix(f"{model}-"))
+    for name, found in cars.items():
+        model = compared.models[name]
+        expected = {"charging", "arrives", "paused", "unplugged", "replugged"}
+        expected |= {"held"} if model.tou != "none" else set()
+        expected |= {"stranger"} if model.authorisation == "required" else set()
+        assert found == expected, name
