@@ -159,7 +159,7 @@ def shrink(
     def write(found: Scenario, comment: tuple[str, ...]) -> str:
         return writing.text(writing.moved(writing.varied(root, whole, found), folder, path.parent), comment=comment)
 
-    found = described(shrunk, f"Made small from {name}.", write)
+    found = described(shrunk, f"Made small from {name}.", path.parent, write)
     kept = _saved(found.text, path) if save else Saved(put(found.text, path), new=True)
     return Shrinking(
         check=wanted, steps=len(whole.plan), chargers=len(whole.names()), smallest=found, file=kept.file, new=kept.new
