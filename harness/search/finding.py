@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -109,10 +108,10 @@ def findings(
         )
         for (check, _), members in alike.items()
     }  # fmt: skip
-    known = {key: msgspec.msgpack.decode(blob, type=Smallest) for key, blob in store.smallest().items()}
+    known = store.smallest(Smallest)
     lacking = [key for key in tasks if key not in known]
     for key, found in zip(lacking, in_order(executor, workers, smallest, [tasks[key] for key in lacking]), strict=True):
-        store.keep(key, msgspec.msgpack.encode(found))
+        store.keep(key, found)
         known[key] = found
     return _grouped([(task.check, members, known[key]) for (key, task), members in zip(tasks.items(), alike.values(), strict=True)])
 
