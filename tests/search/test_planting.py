@@ -38,6 +38,16 @@ def test_a_wrong_behaviour_that_there_is_not_is_refused():
         mutants("waybox", names=["hold-never-ends"])
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_base_that_fails_with_nothing_planted_is_refused(tmp_path, capsys, jobs):
+    words = ["mutants", "juicebox-40", "sends-stop-twice", "skips-random-delay", "--plans", "100", "-j", jobs, "--out", str(tmp_path)]
+    assert main([*words, "--set", "models.juicebox-40.power_up.resumes=false"]) == 4
+    error = capsys.readouterr().err
+    assert error.startswith("juicebox-40: `")
+    assert "` fails without anything planted (seed " in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("given", [{"plans": -1}, {"plans": 0}, {"jobs": -1}])
 def test_a_number_that_cannot_be_is_refused(given):
     with pytest.raises(ScenarioError, match=f"^{next(iter(given))}: not such a number"):
@@ -160,6 +170,14 @@ def test_every_name_that_is_planted_is_explained(capsys):
     assert "hold-lost-at-server-loss: a known wrong behaviour of chargers" in capsys.readouterr().out
     assert main(["list", "mutants"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(MUTANTS)
+
+
+def test_names_may_come_after_options(tmp_path, capsys):
+    words = ["mutants", "juicebox-40", "no-backoff", "--plans", "3", "--out", str(tmp_path), "-j", "1", "sends-stop-twice"]
+    assert main(words) == 1
+    assert "1 of 2 found" in capsys.readouterr().out
+    assert main([*words, "--nothing", "no-backoff"]) == 4
+    assert "mutants takes no `--nothing`" in capsys.readouterr().err
 
 
 def test_without_arguments_only_the_base_is_missed(capsys):
