@@ -34,7 +34,8 @@ REPORT_NAME = "explore.md"
 REGRESSIONS = Path("scenarios/regressions")
 """Where findings are saved that are to stay."""
 MOST_PLANS = 10_000_000
-MOST_SEED = 2**62
+MOST_SEED = 2**52
+"""The seeds after it, too, are such as a scenario's file may have."""
 MOST_JOBS = 1024
 ADVICE = "give another folder with --out, or remove it"
 _ROOT = Path("reports/explore")

@@ -193,15 +193,15 @@ def _spelled_out(root: Node, key: str) -> Node:
 
 
 def in_effect(scenario: Scenario) -> Scenario:
-    """A scenario as far as its run follows from it: without models that nothing uses, without prices after its end, and wherever the steps
-    of its plan stand. A file that is written is right where it is read back as the same in effect."""
+    """A scenario as far as its run follows from it: whatever it is called, without models that nothing uses, without prices after its end,
+    and wherever the steps of its plan stand. A file that is written is right where it is read back as the same in effect."""
     used = {name: {getattr(entry, name) for entry in scenario.chargers} for name in ("network", "model", "car", "tariff", "driver")}
     tariffs = {
         name: replace(tariff, periods=tuple(period for period in tariff.periods if period.start_ms <= scenario.duration_ms))
         for name, tariff in scenario.tariffs.items() if name in used["tariff"]
     }  # fmt: skip
     return replace(
-        scenario, plan=tuple(replace(step, line=0) for step in scenario.plan), tariffs=tariffs,
+        scenario, title="", why="", plan=tuple(replace(step, line=0) for step in scenario.plan), tariffs=tariffs,
         networks={name: model for name, model in scenario.networks.items() if name in used["network"]},
         models={name: model for name, model in scenario.models.items() if name in used["model"]},
         vehicles={name: model for name, model in scenario.vehicles.items() if name in used["car"]},

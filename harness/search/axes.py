@@ -37,7 +37,8 @@ def share_of(text: str) -> tuple[int, int]:
         return 1, 1
     numbers = (number, many)
     if not slash or not all(each.isdecimal() and len(each) <= 6 for each in numbers) or not 1 <= int(number) <= int(many):
-        raise refusal("--shard", "not a share", found=f"`{text}`", expected="which of how many, such as `1/3`")
+        found = text if len(text) <= 60 else f"{text[:59]}…"
+        raise refusal("--shard", "not a share", found=f"`{found}`", expected="which of how many, such as `1/3`")
     return int(number), int(many)
 
 

@@ -300,7 +300,12 @@ def test_the_report_tells_what_was_seldom_or_never_put_to_the_test(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [({"plans": 0}, "plans: not such a number: found 0, expected 1 to"), ({"jobs": -3}, "jobs: "), ({"first": -1}, "first: ")],
+    [
+        ({"plans": 0}, "plans: not such a number: found 0, expected 1 to"),
+        ({"jobs": -3}, "jobs: "),
+        ({"first": -1}, "first: "),
+        ({"first": 2**53}, "first: "),
+    ],
 )
 def test_a_number_that_cannot_be_is_refused(tmp_path, given, says):
     with pytest.raises(ScenarioError, match=f"^{says}"):

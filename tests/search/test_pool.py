@@ -24,17 +24,19 @@ def test_in_this_process_nothing_is_done_before_it_is_asked_for():
 
 
 def test_an_interruption_from_the_keyboard_is_not_for_those_who_work():
-    with pool(2) as (executor, workers):
-        assert list(in_order(executor, workers, signal.raise_signal, [signal.SIGINT, signal.SIGHUP])) == [None, None]
+    with pool(2) as (executor, _):
+        under_way = [executor.submit(signal.raise_signal, number) for number in (signal.SIGINT, signal.SIGHUP)]
+        assert [future.exception(timeout=60) for future in under_way] == [None, None]
 
 
 def test_an_interruption_waits_until_those_who_work_have_begun(monkeypatch):
-    """One that comes while processes start is raised once all of them have; they have none of it."""
+    """One that comes while processes start is raised once all of them have, and they have none of it."""
     fork = os.fork
 
     def interrupted() -> int:
         number = fork()
-        os.kill(os.getpid(), signal.SIGINT)  # in both processes
+        if number:
+            os.kill(os.getpid(), signal.SIGINT)
         return number
 
     with pool(2) as (executor, _):
@@ -42,6 +44,7 @@ def test_an_interruption_waits_until_those_who_work_have_begun(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             executor.submit(int)
         monkeypatch.undo()
+        assert len(executor._processes) == 2
         assert executor.submit(abs, -1).result(timeout=60) == 1
 
 
@@ -56,11 +59,13 @@ def test_a_second_interruption_ends_those_who_work_too(monkeypatch):
     under_way = [executor.submit(time.sleep, 600) for _ in range(2)]
     processes = list(executor._processes.values())
     monkeypatch.setattr(executor, "shutdown", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        workers.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    monkeypatch.undo()
-    for process in processes:
-        process.join(timeout=30)
-        assert process.exitcode is not None
-    executor.shutdown()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+        for process in processes:
+            process.join(timeout=10)
+        assert all(process.exitcode is not None for process in processes)
+    finally:
+        for process in processes:
+            process.kill()
     assert all(future.exception() is not None for future in under_way)
