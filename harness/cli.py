@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -96,6 +96,7 @@ def _call(words: list[str], *, debug: bool) -> int:
     if first is not None and first not in commands:
         raise UsageError(f"no such command: `{first}`{did_you_mean(first, commands)}")
     arguments, unknown = parser.parse_known_args(words)
+    unknown = _taken(arguments, unknown, commands)
     if unknown:
         known = [option for action in commands[arguments.command]._actions for option in action.option_strings]
         raise UsageError(f"{arguments.command} takes no `{unknown[0]}`{did_you_mean(unknown[0].partition('=')[0], known)}")
@@ -107,6 +108,18 @@ def _call(words: list[str], *, debug: bool) -> int:
     except BrokenPipeError:
         mute(sys.stdout)
     return code
+
+
+def _taken(arguments: argparse.Namespace, words: list[str], commands: Mapping[str, argparse.ArgumentParser]) -> list[str]:
+    """Give the command the names that came after its options, where it takes any number of them: the parser takes only those before.
+    Returns the words from the first option on that there is not."""
+    actions = commands[arguments.command]._actions
+    several = next((each.dest for each in actions if not each.option_strings and each.nargs in ("*", "+")), None)
+    if several is None:
+        return words
+    upto = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    setattr(arguments, several, [*getattr(arguments, several), *words[:upto]])
+    return words[upto:]
 
 
 def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -34,7 +34,8 @@ REPORT_NAME = "explore.md"
 REGRESSIONS = Path("scenarios/regressions")
 """Where findings are saved that are to stay."""
 MOST_PLANS = 10_000_000
-MOST_SEED = 2**62
+MOST_SEED = 2**52
+"""The seeds after it, too, are such as a scenario's file may have."""
 MOST_JOBS = 1024
 ADVICE = "give another folder with --out, or remove it"
 _ROOT = Path("reports/explore")
@@ -159,7 +160,7 @@ def shrink(
     def write(found: Scenario, comment: tuple[str, ...]) -> str:
         return writing.text(writing.moved(writing.varied(root, whole, found), folder, path.parent), comment=comment)
 
-    found = described(shrunk, f"Made small from {name}.", write)
+    found = described(shrunk, f"Made small from {name}.", path.parent, write)
     kept = _saved(found.text, path) if save else Saved(put(found.text, path), new=True)
     return Shrinking(
         check=wanted, steps=len(whole.plan), chargers=len(whole.names()), smallest=found, file=kept.file, new=kept.new

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MOST_JOBS = 1024
 _MOST_SEEDS = 10_000
 _MOST_PLANS = 10_000_000
-_MOST_SEED = 2**62
+_MOST_SEED = 2**52
 
 
 def doctor_options(doctor: argparse.ArgumentParser) -> None:

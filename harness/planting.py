@@ -6,8 +6,6 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-
 from harness import __version__
 from harness.exploring import ADVICE, MOST_JOBS, MOST_PLANS, put, refuse_beyond
 from harness.fault.mutants import MUTANTS
@@ -52,7 +50,7 @@ def mutants(
     )  # fmt: skip
     store = Store(folder / OUTCOMES_NAME, {"kind": "mutants", "harness": __version__}, advice=ADVICE)
     with store, pool(jobs or processors(), dask) as workers:
-        known = store.smallest()
+        known = store.smallest(Outcome)
         keys = {name: _key(given, name, plans) for name in wanted}
 
         def take(outcome: Outcome) -> None:
@@ -64,10 +62,10 @@ def mutants(
 
         for name in wanted:
             if keys[name] in known:
-                take(msgspec.msgpack.decode(known[keys[name]], type=Outcome))
+                take(known[keys[name]])
         tasks = [Task(given, name, plans, str(folder)) for name in wanted if keys[name] not in known]
         for outcome in as_done(*workers, look_for, tasks):
-            store.keep(keys[outcome.mutant], msgspec.msgpack.encode(outcome))
+            store.keep(keys[outcome.mutant], outcome)
             take(outcome)
     return made
 

@@ -200,9 +200,9 @@ def _name(asked: Asked, plan: search.Plan) -> str:
     return f"{words}-{blake2b(apart.encode(), digest_size=4).hexdigest()}"
 
 
-def _opened(path: Path, option: str) -> search.Runs:
+def _opened(path: Path, option: str, *, read_only: bool = False) -> search.Runs:
     try:
-        return search.Runs(path)
+        return search.Runs(path, read_only=read_only)
     except CampaignError as problem:
         _refuse(option, str(problem))
 
@@ -214,7 +214,7 @@ def _refuse(option: str, why: str) -> NoReturn:
 def _runs_of(path: Path, plan: search.Plan) -> list[search.Ran]:
     if not path.is_file():
         raise FileNotFoundError(2, "no such file", str(path))
-    with _opened(path, "--merge") as other:
+    with _opened(path, "--merge", read_only=True) as other:
         if other.runs and not search.has_of(plan, other):
             _refuse(
                 "--merge", f"{path}: no run of this sweep is kept here: its scenario, --set, axes and --judge must be as they were then"

@@ -46,6 +46,10 @@ class ScenarioError(Exception):
         self.problems = list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type[ScenarioError], tuple[list[Problem]]]:
+        """As it is handed to another process: its message alone would not make it again."""
+        return ScenarioError, (self.problems,)
+
 
 class Problems:
     """Collects problems while a file is read."""

@@ -20,7 +20,7 @@ from harness.fault import KINDS, Argument
 from harness.scenario.fleet import model_name
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import is_path
-from harness.scenario.nodes import Node, read_text
+from harness.scenario.nodes import Node, merge, read_text
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets, Trigger
 
 WIDE = 120
@@ -170,13 +170,43 @@ def varied(root: Node, base: Scenario, found: Scenario) -> Node:
 def _chargers(root: Node, base: Scenario, found: Scenario) -> Node:
     kept = {entry.name: entry for entry in found.chargers}
     for entry in base.chargers:
-        now = kept.get(entry.name)
-        if now is None:
+        if entry.name not in kept:
             root = put(root, ("chargers", entry.name), None)
-            continue
-        for key, value in _changed(entry, now):
-            root = put(root, ("chargers", entry.name, key), value)
+    changed = {entry.name: dict(_changed(entry, kept[entry.name])) for entry in base.chargers if entry.name in kept}
+    for key in dict.fromkeys(key for values in changed.values() for key in values):
+        root = _spelled_out(root, key)
+    for name, values in changed.items():
+        for key, value in values.items():
+            root = put(root, ("chargers", name, key), value)
     return root
+
+
+def _spelled_out(root: Node, key: str) -> Node:
+    """The tree in which each charger itself says what it had from ``defaults`` under a key: only there can it be taken away."""
+    default = root.at("defaults").get(key)
+    if default is None:
+        return root
+    for name, (_, entry) in root.at("chargers").entries.items():
+        own = entry.get(key)
+        root = put(root, ("chargers", name, key), default if own is None else merge(default, own))
+    return put(root, ("defaults", key), None)
+
+
+def in_effect(scenario: Scenario) -> Scenario:
+    """A scenario as far as its run follows from it: whatever it is called, without models that nothing uses, without prices after its end,
+    and wherever the steps of its plan stand. A file that is written is right where it is read back as the same in effect."""
+    used = {name: {getattr(entry, name) for entry in scenario.chargers} for name in ("network", "model", "car", "tariff", "driver")}
+    tariffs = {
+        name: replace(tariff, periods=tuple(period for period in tariff.periods if period.start_ms <= scenario.duration_ms))
+        for name, tariff in scenario.tariffs.items() if name in used["tariff"]
+    }  # fmt: skip
+    return replace(
+        scenario, title="", why="", plan=tuple(replace(step, line=0) for step in scenario.plan), tariffs=tariffs,
+        networks={name: model for name, model in scenario.networks.items() if name in used["network"]},
+        models={name: model for name, model in scenario.models.items() if name in used["model"]},
+        vehicles={name: model for name, model in scenario.vehicles.items() if name in used["car"]},
+        drivers={name: model for name, model in scenario.drivers.items() if name in used["driver"]},
+    )  # fmt: skip
 
 
 def _changed(before: Chargers, now: Chargers) -> Iterator[tuple[str, Any]]:
@@ -255,11 +285,16 @@ def text_moved(content: str, before: Path, after: Path) -> str:
 
 def text(root: Node, *, comment: Sequence[str] = ()) -> str:
     """The tree as a file, below a comment: a line for each key, in the order in which the format tells of them."""
-    lines = [f"# {line}".rstrip() for line in comment]
+    lines = [f"# {_in_one_line(line)}".rstrip() for line in comment]
     order = [field.key for field in SCENARIO.fields]
     for key, (_, value) in sorted(root.entries.items(), key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order)):
         lines += _lines(key, value, 0)
     return "\n".join(lines) + "\n"
+
+
+def _in_one_line(words: str) -> str:
+    """A text whose line breaks, and whatever else cannot be shown, are escaped: what a file's name holds is no line of the file."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
 def _lines(key: str, value: Node, depth: int) -> list[str]:

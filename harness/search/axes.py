@@ -15,7 +15,7 @@ from harness.scenario.moments import EXPECTED_TIME, After, parse_time
 from harness.scenario.problems import listed, nearest, refusal
 from harness.search.grid import Axis
 from harness.units import UnitError, format_duration_ms, parse_clock_s, parse_duration_ms
-from harness.values import Scenario, Step
+from harness.values import MOST_DURATION_MS, Scenario, Step
 from harness.zones import zone
 
 MOST_VALUES = 1000
@@ -35,8 +35,10 @@ def share_of(text: str) -> tuple[int, int]:
     number, slash, many = text.partition("/")
     if not text:
         return 1, 1
-    if not slash or not number.isdecimal() or not many.isdecimal() or len(many) > 6 or not 1 <= int(number) <= int(many):
-        raise refusal("--shard", "not a share", found=f"`{text}`", expected="which of how many, such as `1/3`")
+    numbers = (number, many)
+    if not slash or not all(each.isdecimal() and len(each) <= 6 for each in numbers) or not 1 <= int(number) <= int(many):
+        found = text if len(text) <= 60 else f"{text[:59]}…"
+        raise refusal("--shard", "not a share", found=f"`{found}`", expected="which of how many, such as `1/3`")
     return int(number), int(many)
 
 
@@ -201,8 +203,9 @@ def _durations(item: str) -> list[int]:
         raise refusal(
             "--durations", "not a duration", found=f"`{error.found}`", expected=_EXPECTED_DURATIONS, suggestion=error.suggestion
         ) from None
-    if not found or 0 in found:
-        raise refusal("--durations", "not a duration", found=f"`{item}`", expected=f"{_EXPECTED_DURATIONS}, above zero")
+    if not found or not 0 < min(found) <= max(found) <= MOST_DURATION_MS:
+        expected = f"{_EXPECTED_DURATIONS}, above zero and at most {format_duration_ms(MOST_DURATION_MS)}"
+        raise refusal("--durations", "not a duration", found=f"`{item}`", expected=expected)
     return found
 
 

@@ -17,7 +17,7 @@ from harness.search.found import Share
 from harness.search.generator import Dice
 from harness.search.pool import in_order
 from harness.search.space import Source, space
-from harness.search.store import Store
+from harness.search.store import Store, damaged
 from harness.search.trial import Trial, tried
 
 BATCH = 16
@@ -87,6 +87,8 @@ class Campaign:
         self._hear = hear
         self._known = 0
         for trial in store.trials():
+            if trial.seed != share.seed(self._known):
+                raise damaged(store.path, f"the plan with seed {share.seed(self._known)} is missing")
             self._take(trial)
 
     def _take(self, trial: Trial) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from harness import scenario
 from harness.fault import KINDS
+from harness.scenario import writing
 from harness.search.found import Finding, Smallest
 from harness.search.pool import in_order
 from harness.search.shrink import Shrunk, failure_of, ingredients, shrink
@@ -53,16 +54,20 @@ def made_small(plans: Space, ancestry: tuple[int, ...], check: str, folder: Path
     shrunk = shrink(plan, check)
     assert shrunk is not None, "the same plan fails each time"
     origin = f"{ORIGIN} {plans.source.name} (seed {ancestry[-1]}), and made small."
-    return described(shrunk, origin, lambda found, comment: plans.text(there, found, folder=folder, comment=comment))
+    return described(shrunk, origin, folder, lambda found, comment: plans.text(there, found, folder=folder, comment=comment))
 
 
-def described(shrunk: Shrunk, origin: str, write: Callable[[Scenario, tuple[str, ...]], str]) -> Smallest:
-    """What a scenario came to; ``write`` makes the file of a scenario, below a comment."""
+def described(shrunk: Shrunk, origin: str, folder: Path, write: Callable[[Scenario, tuple[str, ...]], str]) -> Smallest:
+    """What a scenario came to; ``write`` makes the file of a scenario, which is to be in ``folder``, below a comment."""
     says = ingredients(shrunk)
     found = replace(shrunk.scenario, title=f"{shrunk.check} fails", why=says)
+    text = write(found, (origin, *_wrapped(shrunk.failure.rule)))
+    folder.mkdir(parents=True, exist_ok=True)  # else nothing is found relative to it
+    if writing.in_effect(scenario.loads(text, found.name, folder=folder)) != writing.in_effect(found):
+        raise AssertionError(f"the file that was written of {found.name} says another scenario than the one in which {shrunk.check} fails")
     return Smallest(
         steps=len(found.plan), chargers=len(found.names()), causes=tuple(sorted({_cause(step) for step in found.plan})), says=says,
-        rule=shrunk.failure.rule, runs=shrunk.runs, complete=shrunk.complete, text=write(found, (origin, *_wrapped(shrunk.failure.rule))),
+        rule=shrunk.failure.rule, runs=shrunk.runs, complete=shrunk.complete, text=text,
     )  # fmt: skip
 
 
@@ -95,17 +100,18 @@ def findings(
     alike: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         for check, failure in trial.failures.items():
-            alike.setdefault((check, _NUMBER.sub("#", failure.rule.replace(failure.charger, "…"))), []).append(trial)
+            rule = failure.rule.replace(failure.charger, "…") if failure.charger else failure.rule
+            alike.setdefault((check, _NUMBER.sub("#", rule)), []).append(trial)
     tasks = {
         f"{check} {members[0].seed} {_key(members)}": Task(
             source, check, [trial.ancestry for trial in members[:_LOOKED_AT]], str(folder)
         )
         for (check, _), members in alike.items()
     }  # fmt: skip
-    known = {key: msgspec.msgpack.decode(blob, type=Smallest) for key, blob in store.smallest().items()}
+    known = store.smallest(Smallest)
     lacking = [key for key in tasks if key not in known]
     for key, found in zip(lacking, in_order(executor, workers, smallest, [tasks[key] for key in lacking]), strict=True):
-        store.keep(key, msgspec.msgpack.encode(found))
+        store.keep(key, found)
         known[key] = found
     return _grouped([(task.check, members, known[key]) for (key, task), members in zip(tasks.items(), alike.values(), strict=True)])
 

@@ -65,12 +65,13 @@ def generate(base: Scenario, seed: int) -> Scenario:
 
 
 def _sessions(dice: Dice, base: Scenario, entry: Chargers) -> tuple[Session, ...]:
-    most_kwh = min(30, base.vehicles[entry.car].usable_wh // 1000)
+    usable_wh = base.vehicles[entry.car].usable_wh
     sessions: list[Session] = []
     begins = dice.between(0, 4 * HOUR_MS)
     while begins < base.duration_ms - HOUR_MS and len(sessions) < 3:
         leaves = begins + dice.between(20 * MINUTE_MS, 14 * HOUR_MS)
-        sessions.append(Session(plug_in_ms=begins, leave_ms=leaves, needs_wh=1000 * dice.between(1, most_kwh)))
+        needs_wh = min(1000 * dice.between(1, min(30, usable_wh // 1000)), usable_wh)
+        sessions.append(Session(plug_in_ms=begins, leave_ms=leaves, needs_wh=needs_wh))
         begins = leaves + dice.between(MINUTE_MS, 4 * HOUR_MS)
     return tuple(sessions)
 

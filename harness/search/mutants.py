@@ -17,12 +17,12 @@ from harness.fault.mutants import MUTANTS, Mutant
 from harness.journal.records import AnyRecord
 from harness.scenario import writing
 from harness.scenario.nodes import read_text
-from harness.scenario.problems import ScenarioError
+from harness.scenario.problems import ScenarioError, refusal
 from harness.search.campaign import Corpus
 from harness.search.finding import made_small
 from harness.search.found import COMPARED, Outcome
 from harness.search.space import Source, Space, space
-from harness.search.trial import tried
+from harness.search.trial import failing, judged, tried
 from harness.stage import simulated
 from harness.values import Scenario
 
@@ -53,26 +53,38 @@ def planted(given: Source, mutant: Mutant) -> Source:
 
 
 def look_for(task: Task) -> Outcome:
-    """Try plans until one breaks a check, and make that small."""
+    """Try plans until one breaks a check, and make that small. Raises :class:`harness.ScenarioError` where the base breaks one in that plan
+    without anything planted: then nothing can be told."""
     try:
         plans = Space(planted(task.source, MUTANTS[task.mutant]))
     except ScenarioError as error:
         return Outcome(mutant=task.mutant, plans=0, refused=error.problems[0].message)
+    right = space(task.source)
     corpus = Corpus()
     for number in range(task.plans):
         ancestry = corpus.ancestry(number, number)
         plan = plans.plan(ancestry)
         trial = tried(plan, ancestry)
         if trial.failures:
+            _refuse_wrong(right, ancestry)
             check = min(trial.failures, key=lambda name: (trial.failures[name].t, name))
             return Outcome(
                 mutant=task.mutant, found_by=check, plans=number + 1, smallest=made_small(plans, ancestry, check, Path(task.folder))
             )
         corpus.add(number, trial)
-    right = space(task.source)
     ancestries = [(number,) for number in range(min(task.plans, COMPARED))]
     differed = sum(_digest(plans.plan(ancestry)) != _digest(right.plan(ancestry)) for ancestry in ancestries)
     return Outcome(mutant=task.mutant, plans=task.plans, differed=differed)
+
+
+def _refuse_wrong(right: Space, ancestry: tuple[int, ...]) -> None:
+    """Refuse a base that breaks a check itself in a plan."""
+    failed = failing(judged(right.plan(ancestry)))
+    if failed:
+        raise refusal(
+            right.source.name, f"`{next(iter(failed))}` fails without anything planted (seed {ancestry[-1]})",
+            expected="a base that breaks no check itself: `harness explore` finds, and makes small, what does",
+        )  # fmt: skip
 
 
 def _digest(plan: Scenario) -> bytes:

@@ -21,6 +21,9 @@ _AHEAD = 4
 _LOOK_S = 1.0
 """How often a process looks whether the one that started it is still there."""
 
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if hasattr(signal, "pthread_sigmask") else ()
+"""What may interrupt a command, where it can be held back."""
+
 
 class PoolError(Exception):
     """There is no such pool. The message says why."""
@@ -51,22 +54,38 @@ def pool(jobs: int, dask: str = "") -> Iterator[tuple[Executor, int]]:
         yield _Here(), 1
     else:
         over = RawValue("b", 0)
-        executor = ProcessPoolExecutor(jobs, initializer=_begin, initargs=(over,))
+        executor = _Processes(jobs, initializer=_begin, initargs=(over,))
         try:
             yield executor, jobs
         except BrokenExecutor:
             raise PoolError("a process that worked was ended from outside; perhaps there was no memory left") from None
-        except KeyboardInterrupt:
-            over.value = 1
-            raise
         finally:
+            over.value = 1  # before anything else: a second interruption may cut the rest short
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _Processes(ProcessPoolExecutor):
+    """The processes of this machine. They are started as tasks come, and an interruption waits for that: one that has just begun would
+    die of it, and what is raised in the midst of starting may be lost."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if not _INTERRUPTIONS:
+            return super().submit(fn, *args, **kwargs)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
+        try:
+            return super().submit(fn, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin(over: Any) -> None:
     """An interruption from the keyboard goes to all processes; the one that started this one decides what it means. Once that is ``over``
     this one ends, whatever it works on. Where that one is killed, this one ends, too: its executor would wait for ever."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if _INTERRUPTIONS:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # so the executor ends those that are left when one is lost
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
     Thread(target=_end_with, args=(os.getppid(), over), daemon=True).start()
 
 
@@ -92,13 +111,15 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
 
 def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task | None]) -> Iterator[Answer]:
     """Have the work done on each task; gives the answers in the order of the tasks, however many work on them. A few tasks are always under
-    way, and no more of them are taken than that. Where there is None instead of a task, the next depends on an answer to come."""
+    way, and no more of them are taken than that; in this process one. Where there is None instead of a task, the next depends on an answer
+    to come."""
+    most = 1 if isinstance(executor, _Here) else _AHEAD * workers
     waiting: deque[Future[Answer]] = deque()
     try:
         for task in tasks:
             if task is not None:
                 waiting.append(executor.submit(work, task))
-            if task is None or len(waiting) >= _AHEAD * workers:
+            if task is None or len(waiting) >= most:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

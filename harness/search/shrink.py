@@ -138,9 +138,10 @@ def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
 
 
 def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
-    """Without one of the chargers, its steps gone with it or handed to another; or with half of a crowd."""
+    """Without one of the chargers that no check names, its steps gone with it or handed to another; or with half of a crowd."""
+    judged_by_name = {name for check in scenario.expect.checks for name in check.chargers}
     for entry in scenario.chargers:
-        if len(scenario.chargers) > 1:
+        if len(scenario.chargers) > 1 and not judged_by_name & {entry.name, *entry.members()}:
             yield _without(scenario, entry)
             yield _without(scenario, entry, as_tight=True)
             for heir in scenario.chargers:
@@ -168,6 +169,7 @@ def _named(scenario: Scenario) -> set[str]:
     """Who is named in the plan, in circuits and in checks."""
     names = {name for step in scenario.plan for name in step.to.names}
     names |= {step.when.source for step in scenario.plan if step.when is not None}
+    names |= {name for check in scenario.expect.checks for name in check.chargers}
     return names | {name for circuit in scenario.circuits for name in circuit.members}
 
 
@@ -348,7 +350,7 @@ def _cut(scenario: Scenario, duration_ms: int) -> Scenario:
     chargers = tuple(
         replace(entry, sessions=tuple(stay for stay in entry.sessions if stay.plug_in_ms < duration_ms)) for entry in scenario.chargers
     )
-    days = tuple(day for day in scenario.local_days if day[0] <= duration_ms)  # the day that the end falls into is touched, too
+    days = tuple(day for day in scenario.local_days if day[0] < duration_ms)
     return replace(scenario, duration_ms=duration_ms, chargers=chargers, local_days=days)
 
 

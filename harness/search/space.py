@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -199,10 +199,12 @@ class Space:
         capacities = (amps * len(self._members) for amps in _AMPS_EACH if self._members)
         self._capacities = tuple(amps for amps in capacities if self._carries(amps))
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """Stands for all that plans over this base follow from, but their seeds."""
-        return hashlib.blake2b(msgspec.msgpack.encode(self.plain), digest_size=16).hexdigest()
+        """Stands for all that plans over this base follow from, but their seeds: also for what its models say of the other days that are
+        drawn, such as the prices of another season."""
+        days = [Circumstance(start, duration_ms) for start in ("", *self.starts) for duration_ms in (0, *_DURATIONS_MS)]
+        return hashlib.blake2b(msgspec.msgpack.encode([self.base(day) for day in days]), digest_size=16).hexdigest()
 
     def _carries(self, capacity_a: int) -> bool:
         """Whether a load group of its chargers may have such a circuit: it must carry what they draw at worst without a server."""

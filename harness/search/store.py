@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from harness.search.trial import Trial
 
-_IDENTITY = "CREATE TABLE IF NOT EXISTS campaign (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-_OPTIONS = "CREATE TABLE IF NOT EXISTS options (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+_COLUMNS = "(key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+_IDENTITY = f"CREATE TABLE IF NOT EXISTS campaign {_COLUMNS}; CREATE TABLE IF NOT EXISTS options {_COLUMNS};"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS situations (id INTEGER PRIMARY KEY, told TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS trials (seed INTEGER PRIMARY KEY, trial BLOB NOT NULL);
@@ -20,14 +22,45 @@ CREATE TABLE IF NOT EXISTS smallest (key TEXT PRIMARY KEY, found BLOB NOT NULL);
 """
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Trial)
+_PATIENCE_S = 5.0
+"""How long a file is waited for that another process writes to."""
 
+Found = TypeVar("Found", bound=Struct)
 
 _DIGEST = "'s digest"
 """So ends what a campaign's results follow from where it is no text that people know."""
 
 
 class CampaignError(Exception):
-    """A file that is no campaign, or another one. The message says what to do."""
+    """A file that is no campaign, or another one, or that cannot be used. The message says what to do."""
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a campaign's file raises :class:`CampaignError`."""
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        if problem.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise CampaignError(f"{path}: another process works on this campaign: wait until it has ended") from None
+        raise CampaignError(f"{path}: the file cannot be read or written ({problem})") from None
+    except (sqlite3.Error, msgspec.MsgspecError, LookupError, TypeError, ValueError) as problem:
+        if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise CampaignError(f"{path}: this is no campaign of the harness ({problem})") from None
+        raise damaged(path, str(problem)) from None
+
+
+def damaged(path: Path, why: str) -> CampaignError:
+    """That a campaign's file does not hold what it must."""
+    return CampaignError(f"{path}: this campaign is damaged ({why}): remove it, or put back a copy of it")
+
+
+def _reading(path: Path, patience_s: float) -> sqlite3.Connection:
+    """A connection that leaves the file, and its folder, as they are."""
+    # Without a log beside it nobody writes to it as we do, and SQLite needs no files of its own to read it.
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, timeout=patience_s)
 
 
 class Campaign:
@@ -35,22 +68,32 @@ class Campaign:
 
     def __init__(
         self, path: Path, identity: Mapping[str, str], tables: str, *, options: Mapping[str, str] | None = None,
-        advice: str = "name another file, or remove it",
+        advice: str = "name another file, or remove it", alone: bool = False, read_only: bool = False,
     ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there. ``identity`` is what its results follow from: the campaign that is there must
         have the same, or :class:`CampaignError` is raised, which tells in which of the ``options`` that were given then and now the two
-        differ, and gives the ``advice``. ``tables`` makes those that are not there yet."""
+        differ, and gives the ``advice``. ``tables`` makes those that a new one has. ``alone``: no other process may have it open.
+        ``read_only``: it must be there, and nothing is written. A file that is no campaign is never changed."""
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connection = sqlite3.connect(path, isolation_level=None)
+        self._patience_s = 0 if alone else _PATIENCE_S
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with told(path):
+            there = path.exists() and self._is_there(identity, options or {}, advice)
+            if read_only:
+                if not there:
+                    raise CampaignError(f"{path}: this is no campaign of the harness (it is empty)")
+                self._connection = _reading(path, self._patience_s)
+                return
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=self._patience_s)
+            if alone:
+                self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_IDENTITY + _OPTIONS + tables)
-        except sqlite3.DatabaseError as problem:
-            raise CampaignError(f"{path}: this is no campaign of the harness ({problem})") from None
-        self._check(identity, options or {}, advice)
+            with self._transaction():  # which takes the lock, too
+                if not there:
+                    self._begin(identity, options or {}, tables)
 
     def __enter__(self) -> Self:
         return self
@@ -58,20 +101,30 @@ class Campaign:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def _check(self, identity: Mapping[str, str], options: Mapping[str, str], advice: str) -> None:
-        kept = dict(self._connection.execute("SELECT key, value FROM campaign"))
-        if not kept:
-            with self._transaction():
-                self._connection.executemany("INSERT INTO campaign VALUES (?, ?)", identity.items())
-                self._connection.executemany("INSERT INTO options VALUES (?, ?)", options.items())
-        elif kept != dict(identity):
+    def _is_there(self, identity: Mapping[str, str], options: Mapping[str, str], advice: str) -> bool:
+        """Whether the file holds this campaign; False: it is empty. Raises :class:`CampaignError` where it holds anything else."""
+        with closing(_reading(self.path, self._patience_s)) as connection:
+            tables = dict(connection.execute("SELECT name, sql FROM sqlite_master"))
+            if not tables:
+                return False
+            if not all((tables.get(name) or "").endswith(_COLUMNS) for name in ("campaign", "options")):
+                raise CampaignError(f"{self.path}: this is no campaign of the harness (it has other tables)")
+            kept, given = (dict(connection.execute(f"SELECT key, value FROM {name}")) for name in ("campaign", "options"))
+        if kept != dict(identity):
             other = next(key for key in {**kept, **identity} if kept.get(key) != identity.get(key))
-            told = _differs(other, kept, identity)
+            says = _differs(other, kept, identity)
             if options and other.endswith(_DIGEST):
-                given = dict(self._connection.execute("SELECT key, value FROM options"))
                 option = next((key for key in options if given.get(key) != options[key]), "")
-                told = _differs(option, given, options) if option else f"Its {other.removesuffix(_DIGEST)} has changed since"
-            raise CampaignError(f"{self.path}: another campaign is kept here. {told}: {advice}")
+                says = _differs(option, given, options) if option else f"Its {other.removesuffix(_DIGEST)} has changed since"
+            raise CampaignError(f"{self.path}: another campaign is kept here. {says}: {advice}")
+        return True
+
+    def _begin(self, identity: Mapping[str, str], options: Mapping[str, str], tables: str) -> None:
+        for statement in filter(str.strip, (_IDENTITY + tables).split(";")):
+            self._connection.execute(statement)
+        # Another process may have begun the same.
+        self._connection.executemany("INSERT OR IGNORE INTO campaign VALUES (?, ?)", identity.items())
+        self._connection.executemany("INSERT OR IGNORE INTO options VALUES (?, ?)", options.items())
 
     def _transaction(self) -> Any:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -83,38 +136,45 @@ def _differs(what: str, before: Mapping[str, str], now: Mapping[str, str]) -> st
 
 
 class Store(Campaign):
-    """The trials of a campaign."""
+    """The trials of a campaign, which one process at a time works on."""
 
     def __init__(
         self, path: Path, identity: Mapping[str, str], *, advice: str, options: Mapping[str, str] | None = None
     ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there, as :class:`Campaign` does."""
-        super().__init__(path, identity, _TABLES, options=options, advice=advice)
-        self._numbers = {told: number for number, told in self._connection.execute("SELECT id, told FROM situations")}
+        super().__init__(path, identity, _TABLES, options=options, advice=advice, alone=True)
+        with told(path):
+            self._numbers = {text: number for number, text in self._connection.execute("SELECT id, told FROM situations")}
 
     def add(self, trials: Iterable[Trial]) -> None:
         """Keep trials, all of them or none."""
-        with self._transaction():
+        with told(self.path), self._transaction():
             for trial in trials:
-                for told in trial.situations:
-                    if told not in self._numbers:
-                        cursor = self._connection.execute("INSERT INTO situations (told) VALUES (?)", (told,))
-                        self._numbers[told] = cursor.lastrowid or 0
-                small = msgspec.structs.replace(trial, situations=[str(self._numbers[told]) for told in trial.situations])
+                for situation in trial.situations:
+                    if situation not in self._numbers:
+                        cursor = self._connection.execute("INSERT INTO situations (told) VALUES (?)", (situation,))
+                        self._numbers[situation] = cursor.lastrowid or 0
+                small = msgspec.structs.replace(trial, situations=[str(self._numbers[situation]) for situation in trial.situations])
                 self._connection.execute("INSERT INTO trials VALUES (?, ?)", (trial.seed, _ENCODER.encode(small)))
 
-    def trials(self) -> Iterator[Trial]:
+    def trials(self) -> list[Trial]:
         """All trials, by seed."""
-        told = {str(number): text for text, number in self._numbers.items()}
-        for (blob,) in self._connection.execute("SELECT trial FROM trials ORDER BY seed"):
-            trial = _DECODER.decode(blob)
-            trial.situations = [told[number] for number in trial.situations]
-            yield trial
+        situations = {str(number): text for text, number in self._numbers.items()}
+        found = []
+        with told(self.path):
+            for (blob,) in self._connection.execute("SELECT trial FROM trials ORDER BY seed"):
+                trial = _DECODER.decode(blob)
+                trial.situations = [situations[number] for number in trial.situations]
+                found.append(trial)
+        return found
 
-    def smallest(self) -> dict[str, bytes]:
+    def smallest(self, kind: type[Found]) -> dict[str, Found]:
         """What failures came to when they were made small, by what they are known by."""
-        return dict(self._connection.execute("SELECT key, found FROM smallest"))
+        with told(self.path):
+            rows = self._connection.execute("SELECT key, found FROM smallest")
+            return {key: msgspec.msgpack.decode(blob, type=kind) for key, blob in rows}
 
-    def keep(self, key: str, found: bytes) -> None:
+    def keep(self, key: str, found: Struct) -> None:
         """Keep what a failure came to."""
-        self._connection.execute("INSERT OR REPLACE INTO smallest VALUES (?, ?)", (key, found))
+        with told(self.path):
+            self._connection.execute("INSERT OR REPLACE INTO smallest VALUES (?, ?)", (key, _ENCODER.encode(found)))

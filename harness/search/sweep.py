@@ -7,7 +7,6 @@ cells whose drivers do the same at the same instants share it.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -26,7 +25,7 @@ from harness.scenario.problems import ScenarioError, refusal
 from harness.search import axes
 from harness.search.grid import Axis, Cell
 from harness.search.pool import in_order
-from harness.search.store import Campaign, CampaignError
+from harness.search.store import Campaign, told
 from harness.search.trial import failing
 from harness.stage import simulated
 from harness.units import parse_duration_ms
@@ -159,27 +158,25 @@ _TABLES = "CREATE TABLE IF NOT EXISTS runs (cell TEXT, seed INTEGER, ran BLOB NO
 class Runs(Campaign):
     """The runs of sweeps, of whatever scenarios, made by one version of the harness."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the file, or begin one, as :class:`harness.search.store.Campaign` does."""
-        super().__init__(path, {"kind": "sweep", "harness": __version__}, _TABLES)
+        super().__init__(path, {"kind": "sweep", "harness": __version__}, _TABLES, read_only=read_only)
         self.runs: dict[tuple[str, int], Ran] = {}
         """All that are kept."""
         decoder = msgspec.msgpack.Decoder(Ran)
-        for (blob,) in self._connection.execute("SELECT ran FROM runs ORDER BY cell, seed"):
-            ran = decoder.decode(blob)
-            self.runs[ran.cell, ran.seed] = ran
+        with told(path):
+            for (blob,) in self._connection.execute("SELECT ran FROM runs ORDER BY cell, seed"):
+                ran = decoder.decode(blob)
+                self.runs[ran.cell, ran.seed] = ran
 
     def add(self, runs: Iterable[Ran]) -> None:
         """Keep runs, all of them or none; of those that are there already nothing changes. Raises
         :class:`harness.search.store.CampaignError` where the file cannot be written."""
         new = {(ran.cell, ran.seed): ran for ran in runs if (ran.cell, ran.seed) not in self.runs}
         rows = [(cell, seed, msgspec.msgpack.encode(ran)) for (cell, seed), ran in new.items()]
-        try:
-            with self._transaction():
-                # Another process that makes the same sweep may have been first, with the same result.
-                self._connection.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", rows)
-        except sqlite3.OperationalError as problem:
-            raise CampaignError(f"{self.path}: what was run cannot be kept ({problem})") from None
+        with told(self.path), self._transaction():
+            # Another process that makes the same sweep may have been first, with the same result.
+            self._connection.executemany("INSERT OR IGNORE INTO runs VALUES (?, ?, ?)", rows)
         self.runs.update(new)
 
     def missing(self, cell: str, seeds: Iterable[int]) -> tuple[int, ...]:

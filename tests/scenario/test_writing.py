@@ -12,7 +12,7 @@ from harness import scenario, shipped
 from harness.scenario import writing
 from harness.scenario.nodes import read_file, read_text
 from harness.search.space import Space, source
-from harness.values import Scenario
+from harness.values import Scenario, Settings, Tou
 
 PLANS = 12
 
@@ -61,3 +61,47 @@ def test_what_is_put_below_a_models_name_changes_a_copy_of_that_model():
 
 def test_a_key_that_is_put_as_nothing_is_gone():
     assert writing.text(writing.put(read_text("a: 1\nb: 2", "a file"), ("a",), None)) == "b: 2\n"
+
+
+def test_a_comment_stays_one_whatever_it_holds():
+    root = read_text("a: 1", "a file")
+    assert writing.text(root, comment=["from x\ny: 2\u2028z\r.yaml"]) == "# from x\\ny: 2\\u2028z\\r.yaml\na: 1\n"
+
+
+DEFAULTS = """
+harness: 1
+title: Two chargers
+start: 2026-03-12 08:00
+zone: UTC
+duration: 10 h
+server: csms
+network: ethernet
+supply: {voltage: 240 V, phases: 1}
+defaults:
+  model: ocpp16-strict
+  car: leaf-40
+  tariff: pge-ev2-a
+  tou: {charge_in: [off-peak], on: false}
+  settings: {amperage: 8 A, wire_rating: 16 A}
+  tag: T
+  tag_listed: false
+  tag_barred: true
+  tag_revoked: +1 h
+chargers: {anna: {}, ben: {tou: {on: true}, settings: {amperage: 10 A}}, carla: {tou: off, tag: C}}
+"""
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        {"settings": Settings()}, {"settings": Settings(amperage_ma=6_000)}, {"tou": None}, {"tou": Tou(charge_in=("peak",))}, {"tag": ""},
+        {"tag_listed": True}, {"tag_barred": False}, {"tag_revoked_ms": None},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_a_charger_has_no_more_does_not_come_back_from_the_defaults(place, now):
+    base = scenario.loads(DEFAULTS, "two")
+    chargers = tuple(replace(entry, **now) if number == place else entry for number, entry in enumerate(base.chargers))
+    found = replace(base, chargers=chargers)
+    text = writing.text(writing.varied(read_text(DEFAULTS, "a file"), base, found))
+    assert scenario.loads(text, "two") == found

@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from harness import scenario
+from harness import scenario, shipped
 from harness.cli import main
 from harness.exploring import REGRESSIONS, explore, shrink
 from harness.report.exploration import lines
 from harness.scenario.problems import ScenarioError
+from harness.search import finding
 from harness.search.campaign import BATCH, Corpus, horizon
-from harness.search.store import CampaignError
-from harness.search.trial import Trial, failing, judged
+from harness.search.found import Smallest
+from harness.search.pool import pool
+from harness.search.space import source
+from harness.search.store import CampaignError, Store
+from harness.search.trial import Failure, Trial, failing, judged
 
 WRONG = ("models.juicebox-40.quirks=[hold-never-ends-offline]",)
 PLANS = 160
@@ -60,9 +64,9 @@ def test_the_documentation_shows_what_is_printed(whole):
 
 def test_what_is_found_runs_and_fails_alike(whole):
     found, _ = whole
-    for finding in found.findings:
-        assert finding.check in failing(judged(scenario.load(finding.file)))
-        assert main(["run", finding.file, "--out", finding.file.removesuffix(".yaml")]) == 1
+    for each in found.findings:
+        assert each.check in failing(judged(scenario.load(each.file)))
+        assert main(["run", each.file, "--out", each.file.removesuffix(".yaml")]) == 1
 
 
 def test_a_finding_says_what_it_shows_and_what_it_takes(whole):
@@ -189,6 +193,24 @@ def test_a_base_that_has_changed_is_another_campaigns(tmp_path):
         explore(base, plans=5, jobs=1, out=tmp_path / "out")
 
 
+def test_a_base_whose_other_seasons_have_changed_is_another_campaigns(tmp_path):
+    tariff = shipped.model_path("tariff", "pge-ev2-a").read_text()
+    base = own_box(tmp_path)
+    base.write_text(base.read_text().replace("tariff: pge-ev2-a", "tariff: ./pge-ev2-a.yaml"))
+    (tmp_path / "pge-ev2-a.yaml").write_text(tariff)
+    explore(base, plans=1, jobs=1, out=tmp_path / "out")
+    assert "06-01" in tariff
+    (tmp_path / "pge-ev2-a.yaml").write_text(tariff.replace("06-01", "05-01").replace("05-31", "04-30"))
+    with pytest.raises(CampaignError, match="Its base has changed since"):
+        explore(base, plans=1, jobs=1, out=tmp_path / "out")
+
+
+def test_a_base_whose_files_name_holds_a_line_break_is_written_about_in_one_line(tmp_path):
+    base = own_box(tmp_path).rename(tmp_path / "a\nb: 1.yaml")
+    found = explore(base, plans=60, first_failure=True, jobs=1, out=tmp_path / "out")
+    assert found.findings[0].check in failing(judged(scenario.load(found.findings[0].file)))
+
+
 def test_findings_are_saved_as_regressions_on_request(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = explore("juicebox-40", plans=PLANS, overrides=WRONG, first_failure=True, save=True, jobs=1)
@@ -201,10 +223,10 @@ def test_a_saved_finding_names_files_from_where_it_stands(tmp_path, monkeypatch)
     base = own_box(tmp_path)
     monkeypatch.chdir(tmp_path)
     found = explore(base.name, plans=60, first_failure=True, save=True, jobs=1, out="e11")
-    (finding,) = found.findings
-    for file in (finding.file, finding.saved.file):
-        assert finding.check in failing(judged(scenario.load(file)))
-    assert "extends: ../../badbox.yaml" in Path(finding.saved.file).read_text()
+    (each,) = found.findings
+    for file in (each.file, each.saved.file):
+        assert each.check in failing(judged(scenario.load(file)))
+    assert "extends: ../../badbox.yaml" in Path(each.saved.file).read_text()
 
 
 def test_saving_writes_over_no_other_finding(tmp_path, monkeypatch, capsys):
@@ -228,6 +250,36 @@ def test_files_of_others_beside_the_findings_stay(tmp_path):
     assert others.exists()
 
 
+def test_an_own_finding_that_is_none_any_more_is_taken_away(tmp_path):
+    for name in ("gone.yaml", "gone-2.yaml"):
+        (tmp_path / name).write_text("# Found among random plans over waybox (seed 7), and made small.\nharness: 1\n")
+    explore("waybox", plans=1, jobs=1, out=tmp_path)
+    assert [path.name for path in tmp_path.glob("*.yaml")] == []
+
+
+def test_a_failure_is_made_small_anew_once_a_plan_with_fewer_steps_fails_alike(tmp_path, monkeypatch):
+    def small(task: finding.Task) -> Smallest:
+        rule = f"{len(task.ancestries)} plans"
+        return Smallest(steps=1, chargers=1, causes=(), says="", rule=rule, text="", runs=1, complete=True)
+
+    def failed(seed: int, charger: str) -> Trial:
+        failures = {"c": Failure(charger=charger, t=seed, rule=f"{charger} did nothing at {seed}")}
+        return Trial(seed=seed, ancestry=(seed,), kinds=[], failures=failures)
+
+    def rules(*trials: Trial) -> list[str]:
+        given = source("waybox")
+        with Store(tmp_path / "kept.sqlite", {"kind": "explore"}, advice="") as store, pool(1) as workers:
+            return [each.smallest.rule for each in finding.findings(given, trials, store, *workers, tmp_path)]
+
+    monkeypatch.setattr(finding, "smallest", small)
+    assert rules(failed(3, "anna")) == ["1 plans"]
+    monkeypatch.setattr(finding, "smallest", None)
+    assert rules(failed(3, "anna")) == ["1 plans"]  # as it was kept
+    monkeypatch.setattr(finding, "smallest", small)
+    assert rules(failed(3, "anna"), failed(12, "ben")) == ["2 plans"]
+    assert rules(failed(3, ""), failed(12, "")) == ["2 plans"]  # of nobody
+
+
 def test_findings_in_the_same_plans_that_take_the_same_are_told_together(whole):
     found, folder = whole
     one, other = found.findings
@@ -248,7 +300,12 @@ def test_the_report_tells_what_was_seldom_or_never_put_to_the_test(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "says"),
-    [({"plans": 0}, "plans: not such a number: found 0, expected 1 to"), ({"jobs": -3}, "jobs: "), ({"first": -1}, "first: ")],
+    [
+        ({"plans": 0}, "plans: not such a number: found 0, expected 1 to"),
+        ({"jobs": -3}, "jobs: "),
+        ({"first": -1}, "first: "),
+        ({"first": 2**53}, "first: "),
+    ],
 )
 def test_a_number_that_cannot_be_is_refused(tmp_path, given, says):
     with pytest.raises(ScenarioError, match=f"^{says}"):
@@ -336,19 +393,19 @@ def test_a_change_to_a_model_that_nothing_is_is_warned_of(tmp_path, capsys):
     assert capsys.readouterr().err == "--set #1: warning: no charger is a `waybox`\n"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_an_interruption_says_that_the_same_command_goes_on(tmp_path):
-    words = [sys.executable, "-m", "harness", "explore", "waybox", "--plans", "100000", "--out", str(tmp_path), "-j", "1"]
-    kept = tmp_path / "explore.sqlite-wal"
-    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
-        try:
-            while not (kept.exists() and kept.stat().st_size > 100_000):
-                assert running.poll() is None
-            running.send_signal(signal.SIGINT)
-            _, error = running.communicate(timeout=60)
-        finally:
-            running.kill()
-    assert (running.returncode, error) == (2, "harness: interrupted; what was tried is kept, and the same command goes on from there\n")
+def test_an_interruption_says_that_the_same_command_goes_on(tmp_path, capsys, monkeypatch):
+    add = Store.add
+
+    def interrupted(store: Store, trials: list[Trial]) -> None:
+        add(store, trials)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    words = ["explore", "waybox", "--plans", "20", "--out", str(tmp_path), "-j", "1"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "add", interrupted)
+        assert main(words) == 2
+    assert capsys.readouterr().err == "harness: interrupted; what was tried is kept, and the same command goes on from there\n"
+    assert explore("waybox", plans=20, jobs=1, out=tmp_path).made == 20 - BATCH
 
 
 def test_a_dask_cluster_finds_what_one_process_does(whole, tmp_path):

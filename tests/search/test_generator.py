@@ -86,3 +86,10 @@ def test_a_crowd_keeps_its_own_sessions():
     crowd = replace(single, chargers=(replace(single.chargers[0], count=5),))
     assert generate(crowd, 1).chargers == crowd.chargers
     assert generate(crowd, 1).seed == 1
+
+
+def test_a_car_needs_no_more_than_it_can_take():
+    single = base("waybox")
+    small = replace(single, vehicles={name: replace(car, usable_wh=600) for name, car in single.vehicles.items()})
+    needs = {stay.needs_wh for seed in range(20) for entry in generate(small, seed).chargers for stay in entry.sessions}
+    assert needs == {600}

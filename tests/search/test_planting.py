@@ -38,6 +38,16 @@ def test_a_wrong_behaviour_that_there_is_not_is_refused():
         mutants("waybox", names=["hold-never-ends"])
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_base_that_fails_with_nothing_planted_is_refused(tmp_path, capsys, jobs):
+    words = ["mutants", "juicebox-40", "sends-stop-twice", "skips-random-delay", "--plans", "100", "-j", jobs, "--out", str(tmp_path)]
+    assert main([*words, "--set", "models.juicebox-40.power_up.resumes=false"]) == 4
+    error = capsys.readouterr().err
+    assert error.startswith("juicebox-40: `")
+    assert "` fails without anything planted (seed " in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize("given", [{"plans": -1}, {"plans": 0}, {"jobs": -1}])
 def test_a_number_that_cannot_be_is_refused(given):
     with pytest.raises(ScenarioError, match=f"^{next(iter(given))}: not such a number"):
@@ -138,13 +148,17 @@ def test_two_workers_find_what_one_does(tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_each_line_is_there_once_it_is_known_and_an_interruption_loses_none(tmp_path):
-    words = ["mutants", "juicebox-40", "no-backoff", "sends-stop-twice", "--plans", "1000000", "--out", str(tmp_path), "-j", "2"]
+    # The other concerns nothing here: it is never found.
+    words = ["mutants", "juicebox-40", "no-backoff", "skips-random-delay", "--plans", "1000000", "--out", str(tmp_path), "-j", "2"]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = [sys.executable, "-m", "harness", *words]
-    running = subprocess.Popen(command, env=buffered, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert running.stdout.readline().startswith("no-backoff ")
-    running.send_signal(signal.SIGINT)
-    out, error = running.communicate(timeout=60)
+    with subprocess.Popen(command, env=buffered, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout.readline().startswith("no-backoff ")
+            running.send_signal(signal.SIGINT)
+            out, error = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert (running.returncode, out) == (2, "")
     assert error == "harness: interrupted; what is known is kept, and the same command goes on from there\n"
     assert "1 of 2 found, half of them within 1 plan; 0 survived; 1 not looked for yet" in (tmp_path / "mutants.md").read_text()
@@ -160,6 +174,14 @@ def test_every_name_that_is_planted_is_explained(capsys):
     assert "hold-lost-at-server-loss: a known wrong behaviour of chargers" in capsys.readouterr().out
     assert main(["list", "mutants"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(MUTANTS)
+
+
+def test_names_may_come_after_options(tmp_path, capsys):
+    words = ["mutants", "juicebox-40", "no-backoff", "--plans", "3", "--out", str(tmp_path), "-j", "1", "sends-stop-twice"]
+    assert main(words) == 1
+    assert "1 of 2 found" in capsys.readouterr().out
+    assert main([*words, "--nothing", "no-backoff"]) == 4
+    assert "mutants takes no `--nothing`" in capsys.readouterr().err
 
 
 def test_without_arguments_only_the_base_is_missed(capsys):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from harness import scenario
-from harness.search.shrink import Shrunk, shrink
+from harness import exploring, scenario
+from harness.scenario.writing import in_effect
+from harness.search.finding import described, made_small
+from harness.search.shrink import Shrunk, _cut, _fewer_steps, shrink
+from harness.search.space import Space, source
+from harness.search.trial import failing, judged
+from harness.values import Settings
 
 TEXT = """
 harness: 1
@@ -71,3 +78,90 @@ def test_a_fault_of_one_part_of_the_server_becomes_one_of_all_of_it(shard):
     assert shrunk is not None
     assert [step.to.shard for step in shrunk.scenario.plan] == [None]
     assert len(shrunk.scenario.chargers) == 1
+
+
+# The file.
+
+OWN = """
+harness: 1
+title: A car that gets full
+start: 2026-03-12 08:00
+zone: America/Los_Angeles
+duration: {duration}
+server: juicenet
+network: home-wifi
+supply: {{voltage: 240 V, phases: 1}}
+defaults: {{model: juicebox-40, car: leaf-40, tariff: pge-ev2-a, tou: off, settings: {{amperage: 8 A}}}}
+chargers:
+  anna: {{session: {{plug_in: +1 h, needs: 5 kWh, leave: +20 h}}}}
+  ben: {{session: {{plug_in: +1 h, needs: 5 kWh, leave: +20 h}}}}
+plan:
+  - {{id: cut, at: +30 min, do: network.cut, to: ben, for: 1 min}}
+expect: {{checks: {{never-full: {{says: x, {whom}, never: {{state: SuspendedEV}}}}}}}}
+"""
+
+
+def made(folder: Path, *, duration: str = "10 h", whom: str = "charger: anna") -> exploring.Shrinking:
+    (folder / "full.yaml").write_text(OWN.format(duration=duration, whom=whom))
+    return exploring.shrink(folder / "full.yaml", out=folder / "out" / "small.yaml")
+
+
+@pytest.mark.parametrize("duration", ["10 h", "30 h"])
+def test_what_is_taken_away_does_not_come_back_from_the_defaults(tmp_path, duration):
+    small = made(tmp_path, duration=duration)
+    found = scenario.load(small.file)
+    assert [(entry.name, entry.settings) for entry in found.chargers] == [("anna", Settings())]
+    assert list(failing(judged(found))) == [small.check]
+
+
+def test_a_charger_that_a_check_names_stays(tmp_path):
+    small = made(tmp_path, whom="chargers: [anna, ben]")
+    assert "never-full" in failing(judged(scenario.load(small.file)))
+
+
+def test_models_that_a_file_names_are_found_from_where_the_small_one_is(tmp_path):
+    (tmp_path / "mine.yaml").write_text("harness: 1\nkind: charger\nname: mine\ntitle: Mine\nextends: juicebox-40\n")
+    text = OWN.format(duration="10 h", whom="charger: anna").replace("model: juicebox-40", "model: ./mine.yaml")
+    (tmp_path / "own.yaml").write_text(text)
+    small = exploring.shrink(tmp_path / "own.yaml", out=tmp_path / "below" / "out" / "small.yaml")
+    assert list(failing(judged(scenario.load(small.file)))) == ["never-full"]
+
+
+def test_a_file_that_says_another_scenario_is_never_told_of(tmp_path):
+    base = scenario.loads(OWN.format(duration="10 h", whom="charger: anna"), "full")
+    shrunk = shrink(base, "never-full")
+    with pytest.raises(AssertionError, match="says another scenario than the one in which never-full fails"):
+        described(shrunk, "Made small.", tmp_path, lambda found, comment: OWN.format(duration="10 h", whom="charger: anna"))
+
+
+# What is proposed.
+
+
+def test_a_run_that_is_cut_is_the_run_that_is_read_with_that_duration():
+    short, long = (scenario.loads(OWN.format(duration=duration, whom="charger: anna"), "full") for duration in ("10 h", "3 d"))
+    assert len(long.local_days) > len(short.local_days)
+    assert in_effect(_cut(long, short.duration_ms)) == in_effect(short)
+
+
+def test_a_step_goes_only_with_those_that_are_told_relative_to_it():
+    plan = "  - {id: a, at: +1 h, do: server.crash, for: 1 h}\n  - {id: b, at: a.end, do: server.crash, for: 1 h}\n"
+    base = scenario.loads(TEXT.format(model="juicebox-40", quirk="", server="juicenet") + plan, "failing")
+    left = [{step.id for step in proposal.plan} for proposal in _fewer_steps(base)]
+    assert {"a", "b"} in left
+    assert not [ids for ids in left if "b" in ids and "a" not in ids]
+
+
+def test_a_plan_is_made_small_on_an_ordinary_day_without_tight_limits(tmp_path):
+    plans = Space(source("juicebox-40", ["models.juicebox-40.quirks=[no-backoff]"]))
+    tight = (seed for seed in range(1000) if (there := plans.circumstance(seed)).start and there.queue_limit and there.capacity_a)
+    seed = next(seed for seed in tight if "reconnect-backs-off" in failing(judged(plans.plan((seed,)))))
+    text = made_small(plans, (seed,), "reconnect-backs-off", tmp_path).text
+    assert "start: 2026-03-12 08:00\n" in text
+    assert "circuits:" not in text
+    assert "limit" not in text
+
+
+def test_a_check_that_only_warns_is_no_failure():
+    text = OWN.format(duration="10 h", whom="charger: anna")
+    assert list(failing(judged(scenario.loads(text, "full")))) == ["never-full"]
+    assert failing(judged(scenario.loads(text.replace("says: x,", "says: x, severity: warn,"), "full"))) == {}

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import harness
 from harness import scenario
 from harness.cli import main
 from harness.search import axes
-from harness.search.grid import worst
+from harness.search.grid import Cell, Grid, alike, worst
 from harness.search.pool import PoolError, in_order, pool
 from harness.search.store import CampaignError
 from harness.search.sweep import Runs, Task, planned, work
@@ -184,6 +185,16 @@ def test_runs_that_failed_a_check_are_counted_where_asked_for(tmp_path):
     )
 
 
+def test_cells_with_the_same_figures_are_alike():
+    axis = axes.given("--x", "a=1,2,3")
+    cells = tuple(Cell(values=values) for values in ((3.0, 4.0), (3.0, 4.0), (1.0, 2.0)))
+    grid = Grid(
+        name="g", title="", metric="m", unit="", says="", worse="higher", difference=False, x=axis, y=axes.given("--y", "b=1"),
+        seeds=(1, 2), rows=(cells,),
+    )  # fmt: skip
+    assert alike(grid, (0, 0)) == [(0, 1)]
+
+
 def test_cells_whose_outage_outlasts_the_run_are_marked_and_the_run_that_would_be_long_enough_is_told(street, tmp_path):
     found = harness.sweep(street, starts="18:00,12:00", durations="1 h,4 h", seeds=1, jobs=1, out=tmp_path / "out").grid
     assert [[cell.outlasts for cell in row] for row in found.rows] == [[False, False], [False, True]]
@@ -326,7 +337,7 @@ def test_a_file_that_cannot_be_written_is_told_in_a_sentence(street, tmp_path):
     plan = planned(street, starts="15:30", durations="30 min", seeds=1)
     with Runs(tmp_path / "kept.sqlite") as runs:
         runs._connection.execute("PRAGMA query_only = ON")
-        with pytest.raises(CampaignError, match=r"kept\.sqlite: what was run cannot be kept \("):
+        with pytest.raises(CampaignError, match=r"kept\.sqlite: the file cannot be read or written \("):
             runs.add(work(Task(cell="c", scenario=plan.cells[0], seeds=(1,), judged=False)))
 
 
@@ -345,6 +356,17 @@ def test_what_is_no_campaign_is_refused(street, tmp_path):
     note.write_text("not a database, and longer than the head of one would be: " + "x" * 100)
     with pytest.raises(CampaignError, match=r"^campaign: .*this is no campaign of the harness"):
         harness.sweep(street, **GRID, campaign=note)
+
+
+@pytest.mark.parametrize("option", ["campaign", "merge"])
+def test_a_database_of_others_is_left_as_it_is(street, tmp_path, option):
+    mine = tmp_path / "mine.sqlite"
+    with closing(sqlite3.connect(mine)) as connection:
+        connection.execute("CREATE TABLE runs (distance REAL)")
+    before = mine.read_bytes()
+    with pytest.raises(CampaignError, match=rf"^{option}: .*this is no campaign of the harness"):
+        harness.sweep(street, **GRID, **{option: [mine] if option == "merge" else mine}, out=tmp_path / "out")
+    assert mine.read_bytes() == before
 
 
 def test_a_file_without_a_run_of_the_sweep_is_not_merged(street, tmp_path):
@@ -398,6 +420,8 @@ def test_an_interrupted_command_says_that_it_goes_on(street, tmp_path, capsys, m
         (["--starts", "17:00..18:00/0 s"], "--starts: the steps of the range are too short"),
         (["--starts", "day 3 07:00"], "--starts: the run is over after 1 d: found a start 1 d 16 h after its beginning"),
         (["--durations", "0 min"], "--durations: not a duration: found `0 min`, expected"),
+        (["--durations", "99999999999h"], "--durations: not a duration: found `99999999999h`, expected"),
+        (["--durations", "1h..99999999999h/99999999998h"], "above zero and at most "),
         (["--durations", "2 hours"], "did you mean `2 h`?"),
         (["--durations", "1 h,,2 h"], "--durations: a value is missing"),
         (["--x", "chargers.homes.count"], "--x: not an axis: found `chargers.homes.count`, expected `PATH=V1,V2,…`"),
@@ -408,6 +432,7 @@ def test_an_interrupted_command_says_that_it_goes_on(street, tmp_path, capsys, m
         (["--metric", "drivers"], "--metric: no metric is called `drivers`"),
         (["--seeds", "0"], "argument --seeds: found '0', expected a number from 1 to 10000"),
         (["--shard", "3/2"], "--shard: not a share: found `3/2`, expected which of how many, such as `1/3`"),
+        (["--shard", f"{'1' * 5000}/3"], "--shard: not a share: found `1"),
         (["--merge", "nowhere.sqlite"], "harness: no such file: nowhere.sqlite"),
     ],
 )
