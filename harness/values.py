@@ -120,8 +120,10 @@ class ServerLoss(Value, frozen=True, kw_only=True):
         doc("A car plugged in now: charges; waits for the server; is refused; or charges if its tag is on the local list."),
     ] = "charges"
     limit: Annotated[
-        Literal["wire-rating", "offline-amperage", "amperage"],
-        doc("Which limit applies: the wire rating; the stored offline amperage; or still the amperage chosen in the app."),
+        Literal["wire-rating", "offline-amperage", "amperage", "lowest"],
+        doc(
+            "Which limit applies: the wire rating; the stored offline amperage; still the amperage chosen in the app; or the lowest of all."
+        ),
     ] = "wire-rating"
     cached_tags: Annotated[
         bool, doc("With `new_car: local-list`: of a tag that is not on the list, the server's last answer decides (authorisation cache).")

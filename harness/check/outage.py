@@ -81,8 +81,9 @@ def starved(ev: Evidence) -> bool:
     """The limit that applies offline, set before the loss or as its registration was put off, is less than the car charges with."""
     profile = ev.profile
     kind = profile.model.server_loss.limit
-    limit_ma = ev.amperage_ack if kind == "amperage" or ev.configured() else profile.offline_ma if kind == "offline-amperage" else 0
-    return 0 < limit_ma < profile.minimum_ma
+    chosen = ev.amperage_ack if kind in ("amperage", "lowest") or ev.configured() else 0
+    stored = profile.offline_ma if kind in ("offline-amperage", "lowest") and not ev.configured() else 0
+    return 0 < chosen < profile.minimum_ma or 0 < stored < profile.minimum_ma
 
 
 def troubled(ev: Evidence) -> bool:

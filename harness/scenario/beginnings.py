@@ -88,7 +88,7 @@ memory:                     # what clears each cell: departure, server-loss, net
 
 server_loss:
   new_car: charges          # a car plugged in without a server: charges, waits, refused or local-list
-  limit: wire-rating        # which limit applies then: wire-rating, offline-amperage or amperage
+  limit: wire-rating        # which limit applies then: wire-rating, offline-amperage, amperage or lowest
 
 power_up:
   boot: 30 s

@@ -31,7 +31,9 @@ _NEVER_TRIGGERED: dict[str, tuple[Holds, str]] = {
     "tou-suspended": (_tou("hold", "pause", "schedule"), "it takes time-of-use charging, and `tou: none` knows none"),
     "override-needed-after-recovery": (_tou("hold", "pause", "schedule"), "it takes time-of-use charging, and `tou: none` knows none"),
     "override-kept": (_tou("hold", "pause", "schedule"), "it takes time-of-use charging, and `tou: none` knows none"),
-    "offline-limit-applies": (lambda model: model.server_loss.limit == "offline-amperage", "it takes `limit: offline-amperage`"),
+    "offline-limit-applies": (
+        lambda model: model.server_loss.limit in ("offline-amperage", "lowest"), "it takes `limit: offline-amperage` or `lowest`"
+    ),
     "random-delay-applied": (lambda model: model.power_up.random_delay_ms > 0, "it takes a `random_delay`"),
     "offline-flag": (lambda model: model.protocol == "ocpp2.0.1", "only OCPP 2.0.1 has the flag"),
     "no-sequence-gap": (lambda model: model.protocol == "ocpp2.0.1", "only OCPP 2.0.1 numbers its messages so"),
@@ -83,7 +85,7 @@ def _about_tags(model: ChargerModel) -> Iterator[tuple[Where, str]]:
 
 def contradictions(model: ChargerModel, offline_amperage_ma: int | None) -> Iterator[tuple[Where, str]]:
     """All contradictions of a model: where, and what it is. ``offline_amperage_ma`` is what is stored in the charger."""
-    if model.server_loss.limit == "offline-amperage" and not offline_amperage_ma:
+    if model.server_loss.limit in ("offline-amperage", "lowest") and not offline_amperage_ma:
         yield ("server_loss", "limit"), "`limit: offline-amperage` without an `offline_amperage` under `ratings` limits nothing"
     orders, schedule = model.memory.hold, model.memory.schedule
     if model.tou in {"hold", "pause"} and schedule and not orders:

@@ -379,7 +379,7 @@ def offline_limit_ma(model: ChargerModel, settings: Settings) -> int:
     wire_ma = settings.wire_rating_ma if settings.wire_rating_ma is not None else ratings.wire_rating_ma
     limit_ma = min(ratings.unit_rating_ma, wire_ma)
     stored_ma = settings.offline_ma(ratings, 1)  # a car of one phase may draw the most
-    if model.server_loss.limit == "offline-amperage" and stored_ma:
+    if model.server_loss.limit in ("offline-amperage", "lowest") and stored_ma:
         limit_ma = min(limit_ma, stored_ma)
     return limit_ma
 

@@ -557,7 +557,7 @@ class Charger:
         if battery.full:
             return 0, "vehicle-full", "SuspendedEV", NEVER
         if self.hold_plug_in == self.plug_in and now < self.hold_until:
-            return 0, "tou-hold" if self.model.tou == "hold" else "tou-pause", "SuspendedEVSE", self.hold_until
+            return 0, "tou-hold" if self.hold_until < NEVER else "tou-pause", "SuspendedEVSE", self.hold_until
         until = NEVER
         if self.schedule is not None and self.clock_set and self.overridden != self.plug_in:
             held, until = self._scheduled(now)
@@ -603,10 +603,10 @@ class Charger:
         if self.share_ma and self.share_ma < ma:
             ma, reason = self.share_ma, "load-group"
         rule = self.model.server_loss.limit
-        if self.link.state == "online" or (self.link.pending and self.configured) or rule == "amperage":
-            if self.amperage_ma and self.amperage_ma < ma:
-                ma, reason = self.amperage_ma, "amperage"
-        elif rule == "offline-amperage" and self.offline_ma and self._offline_limits(ma):
+        there = self.link.state == "online" or (self.link.pending and self.configured)
+        if (there or rule in ("amperage", "lowest")) and self.amperage_ma and self.amperage_ma < ma:
+            ma, reason = self.amperage_ma, "amperage"
+        if not there and rule in ("offline-amperage", "lowest") and self.offline_ma and self._offline_limits(ma):
             ma, reason = self.offline_ma, "offline-amperage"
         return ma, reason
 

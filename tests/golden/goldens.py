@@ -63,7 +63,7 @@ def reports_of(name: str) -> dict[Path, bytes]:
 
 def smallest_of(mutant: str) -> dict[Path, bytes]:
     """The smallest scenario of the first failure of a planted wrong behaviour."""
-    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=200)).smallest
+    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=500)).smallest
     assert found is not None
     return {HERE / "smallest" / f"{mutant}.yaml": found.text.encode()}
 

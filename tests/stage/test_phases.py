@@ -81,3 +81,12 @@ def test_of_limits_by_phase_the_lowest_of_those_that_the_car_uses_applies(tmp_pa
     highest, results = run(tmp_path, text)
     assert set(highest.values()) == {highest_ma}
     assert (results["offline-limit-applies"].met, results["offline-limit-applies"].failed) == (3, 0)
+
+
+@pytest.mark.parametrize(("limit", "highest_ma"), [("lowest", 8_000), ("offline-amperage", 16_000)])
+def test_the_lowest_of_all_limits_may_apply_without_a_server(tmp_path, limit, highest_ma):
+    text = STREET.replace("ROTATION", "RST").replace("uk-smart, car: CAR", "easee, car: leaf-40, settings: {amperage: 8 A}")
+    text = text.replace("at: 18:00, do: server.crash, for: 1 h", "at: +0 s, do: server.gone")
+    text = text[: text.index("circuits:")] + text[text.index("plan:") : text.index("expect:")] + "expect:\n  contract: each-maker\n"
+    highest, _ = run(tmp_path, text, f"models.easee.server_loss.limit={limit}")
+    assert set(highest.values()) == {highest_ma}
