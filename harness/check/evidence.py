@@ -171,6 +171,8 @@ class Evidence(Struct, eq=False):
     authorised_at: int = -1
     refused: int = 0
     """The last plug-in of whose tag the server said, told of a transaction's start, that it is not accepted."""
+    barred: bool = False
+    """The charger keeps the server's answers about tags, and the last about this driver's was no."""
     list_lost: bool = False
     """The list of tags is no longer what was delivered."""
     swapped: bool = False
