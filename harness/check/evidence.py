@@ -169,6 +169,10 @@ class Evidence(Struct, eq=False):
     """How many times in a row a car was plugged in again as soon as its model wants it, to charge now."""
     full: bool = False
     authorised_at: int = -1
+    asked_at: int = -1
+    """When the charger sent the question about a tag that its server answered last."""
+    unanswered_at: int = -1
+    """When it sent the last one to which it got no answer in time."""
     refused: int = 0
     """The last plug-in of whose tag the server said, told of a transaction's start, that it is not accepted."""
     barred: bool = False

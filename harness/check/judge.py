@@ -340,7 +340,8 @@ class Judge:
             self._registration(ev, record)
         elif record.action == "authorise" and record.result in ("accepted", "rejected"):
             self._judged_tag(ev, record)
-            if ev.connected:
+            ev.asked_at = record.sent
+            if ev.connected and record.sent != ev.unanswered_at:
                 ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
             self._judged_tag(ev, record)

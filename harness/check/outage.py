@@ -448,9 +448,8 @@ class ReplugOverrides(Check):
         return Duty(self, rule, t, level=ev.ma > 0, base=draws_from(ev), bound_ms=rule.bound_ms, draws=True, until_at=window[1])
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if ev.flags & (ev_.RESTART | ev_.COMMANDED):
-            return "cancel"
-        return charge_ending(ev, t)
+        ending = charge_ending(ev, t)
+        return "cancel" if not ending and ev.flags & (ev_.RESTART | ev_.COMMANDED) else ending
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         by = moment(duty.deadline)

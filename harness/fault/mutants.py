@@ -65,8 +65,6 @@ MUTANTS = {
                path="memory.schedule", removes="power-cycle"),
         Mutant(name="schedule-forgotten-at-power-up", says="A power cycle clears the stored schedule.", of="charger",
                path="memory.schedule", adds="power-cycle"),
-        Mutant(name="replug-not-noticed", says="Plugging in again orders nothing.", of="charger",
-               path="override_by_replug.times", value="9"),
         Mutant(name="new-car-refused-offline", says="Without its server the charger takes no new car.", of="charger",
                path="server_loss.new_car", value="refused"),
         Mutant(name="not-resumed-after-power-up", says="A charge that a power cut ended is not resumed.", of="charger",

@@ -1282,7 +1282,12 @@ def test_only_who_is_plugged_in_again_soon_enough_overrides(at, says):
 
 @pytest.mark.parametrize(
     ("again", "says"),
-    [([], ""), ([("17:00:20", "17:00:25")], "1 failed"), ([("17:00:20", "17:00:31")], ""), ([("17:00:20", "17:00:31"), ("17:01", "17:01:05")], "")],
+    [
+        ([], ""),
+        ([("17:00:20", "17:00:25")], "1 failed"),
+        ([("17:00:20", "17:00:31")], ""),
+        ([("17:00:20", "17:00:31"), ("17:01", "17:01:05")], ""),
+    ],
 )
 def test_where_the_model_wants_it_twice_it_takes_two_in_a_row(again, says):
     line = replugged("17:00:05", times=2)
@@ -1314,7 +1319,7 @@ def test_before_the_loss_must_have_been_noticed_the_plug_need_not_help(draws_at,
     ("happens", "says"),
     [
         (lambda line: line.at("18:00").full(), "1 met"),
-        (lambda line: line.at("18:00").recovers().idle(), "1 met"),
+        (lambda line: line.at("18:00").recovers().command("schedule").idle(), "1 met"),
         (lambda line: line.at("18:00").off(), "1 met"),
         (lambda line: line.at("18:00").restart(), "1 cancelled"),
         (lambda line: line.at("18:00").command("schedule").idle(), "1 cancelled"),
