@@ -367,8 +367,8 @@ class Evidence(Struct, eq=False):
         return self.replugs >= rule.times
 
     def works(self, t: int) -> bool:
-        """Mains is there, and the boot is over."""
-        return self.mains and t >= self.up_from
+        """Mains is there, and the boot is over; in the millisecond in which it ends, once that is recorded."""
+        return self.mains and (t > self.up_from or (t == self.up_from and bool(self.flags & UP)))
 
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule, or was told so by the plug."""

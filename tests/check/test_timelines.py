@@ -1125,7 +1125,7 @@ def test_a_pause_that_a_backup_knew_is_not_for_the_car_that_came_since():
 # New sessions, unknown tags, the plug.
 
 
-def came_in_an_outage(at: str, name: str, model: ChargerModel = TAGGED, settings: Settings | None = None, **given) -> Timeline:
+def came_in_an_outage(at: str | int, name: str, model: ChargerModel = TAGGED, settings: Settings | None = None, **given) -> Timeline:
     """A server lost at ten, which is noticed by 10:05:10, and a car that comes with a tag that is on no list."""
     given = {"tag": "card", "tag_listed": False, **given}
     line = Timeline(scenario(model, clauses={name: Clause()}, settings=settings, **given))
@@ -1134,7 +1134,7 @@ def came_in_an_outage(at: str, name: str, model: ChargerModel = TAGGED, settings
     return line
 
 
-def refused(at: str = "11:00", **given) -> Timeline:
+def refused(at: str | int = "11:00", **given) -> Timeline:
     return came_in_an_outage(at, "new-session-refused-offline", **given)
 
 
@@ -1250,7 +1250,7 @@ def test_a_tag_that_the_server_refused_is_known_to_a_charger_that_keeps_its_answ
     assert line.judged() == says
 
 
-def replugged(at: str = "17:00:10", *, times: int = 1, until: str = "20:00", lost: str = "16:00", **given) -> Timeline:
+def replugged(at: str | int = "17:00:10", *, times: int = 1, until: str = "20:00", lost: str = "16:00", **given) -> Timeline:
     """A car held by the stored schedule from 15:30 on, unplugged at 17:00 and plugged in again."""
     model = replace(PLUG, override_by_replug=Replug(times=times, within_ms=10_000))
     line = Timeline(scenario(model, clauses=dict.fromkeys(("replug-overrides", "schedule-runs-offline"), Clause()), **given))
