@@ -1405,6 +1405,17 @@ def test_from_the_return_on_the_delay_is_as_long_as_any(delay_s, says):
     assert line.judged() == {"random-delay-at-return": "1 met", "random-delay-applied": says}
 
 
+def test_a_start_after_a_restart_that_ended_a_pause_counts_for_nothing():
+    """By what was delivered the pause stands yet: from when the start was permitted nobody knows."""
+    line = Timeline(scenario(UK, names=("anna", "ben"), tou=False, clauses={"random-delay-applied": Clause()}))
+    for name in ("anna", "ben"):
+        line.at("10:00", name).plug_in()
+        line.at("10:01", name).command("pause")
+        line.at("11:00", name).restart()
+        line.at("11:03", name).draws()
+    assert line.judged() == {}
+
+
 # Settings and limits.
 
 
