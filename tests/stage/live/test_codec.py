@@ -16,7 +16,7 @@ from harness.stage.live.codec import Calendar, ChargerEnd, RemoteStart, ServerEn
 from harness.stage.live.frames import OCPP16, OCPP201, FrameError
 from harness.stage.plan import Cast
 from harness.world.charger import Charger
-from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command, Request
+from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command, CommandName, Request
 
 START = "2026-03-12T14:50:00-07:00"
 NOW = 3_600_000
