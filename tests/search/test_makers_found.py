@@ -40,7 +40,8 @@ FOUND_BY = {
     },
     "ocpp201": {
         "schedule-cleared-by-server-loss": "schedule-runs-offline", "schedule-forgotten-at-power-up": "schedule-survives-power-cycle",
-        "numbers-readings-once": "no-sequence-gap", "registers-only-once": "nothing-before-acceptance", "loses-start": "transactions-accounted",
+        "numbers-readings-once": "no-sequence-gap", "registers-only-once": "nothing-before-acceptance",
+        "loses-start": "transactions-accounted",
     },
     "uk-smart": {
         "skips-random-delay": "random-delay-applied", "schedule-cleared-by-server-loss": "schedule-runs-offline",
