@@ -14,7 +14,10 @@ from harness.search.generator import HOUR_MS, MINUTE_MS, Dice, generate
 from harness.stage.simulated import run
 from harness.values import Chargers, Moment, Scenario, Session, Step, TagRefused
 
-MODELS = ("juicebox-40", "juicebox-v09u", "waybox", "ocpp16-strict", "ocpp201", "uk-smart")
+MODELS = (
+    "juicebox-40", "juicebox-v09u", "waybox", "ocpp16-strict", "ocpp201", "uk-smart", "emporia", "evnex", "easee", "flexecharge",
+    "wallbox-managed", "zappi", "pod-point", "evc-net-edge", "chargepoint-home",
+)  # fmt: skip
 
 BASE = """
 harness: 1
@@ -171,7 +174,10 @@ def with_tags(plan: Scenario) -> Scenario:
     dice = Dice(plan.seed + 2_000_000)
     models = {}
     for name, model in plan.models.items():
-        rules = replace(model.server_loss, cached_tags=dice.chance(50), unknown_tag=dice.of(("waits", "charges")))
+        cached, unknown = dice.chance(50), dice.of(("waits", "charges"))
+        if "unknown-tag-charges-offline" in model.contract:
+            unknown = "charges"  # so much its maker promises
+        rules = replace(model.server_loss, cached_tags=cached, unknown_tag=unknown)
         refused = TagRefused(transaction=dice.of(("stops", "suspends")), energy_wh=dice.of((0, 500, 3_000)))
         memory = replace(model.memory, authorisation_cache=dice.of(((), ("power-cycle",), ("memory-loss",))))
         models[name] = replace(model, server_loss=rules, tag_refused=refused, memory=memory)

@@ -238,7 +238,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "pause-kept-offline": Explanation(
         "a pause ordered by the server stands at the loss on a car that wants energy",
         "no current flows until it is lifted, the car leaves, mains is lost or the server is back; met only if that was later than a "
-        "charger that lifts its pause would have begun",
+        "charger that lifts its pause would have begun, by its stored schedule where it has one; a restart cancels",
         "the pause's delivery, the current",
         "none",
         "help.emporiaenergy.com 9084244: paused stays paused",
@@ -252,7 +252,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "support.flexecharge.com 17147060541980: new sessions are refused",
     ),
     "unknown-tag-charges-offline": Explanation(
-        "a car is plugged in during an outage, once the loss must have been noticed, by a driver whose tag is not on the charger's list",
+        "a car is plugged in during an outage, once the loss must have been noticed, by a driver whose tag is not on the charger's list "
+        "and was not refused by the server before, as far as the charger keeps its answers",
         "it draws, and keeps drawing until it is full, unplugged or without mains, or the server is back",
         "plug-in, the list that was delivered, the current",
         "answer timeout + start delay (and random delay)",

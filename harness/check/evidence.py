@@ -168,8 +168,14 @@ class Evidence(Struct, eq=False):
     """How many times in a row a car was plugged in again as soon as its model wants it, to charge now."""
     full: bool = False
     authorised_at: int = -1
+    asked_at: int = -1
+    """When the charger sent the question about a tag that its server answered last."""
+    unanswered_at: int = -1
+    """When it sent the last one to which it got no answer in time."""
     refused: int = 0
     """The last plug-in of whose tag the server said, told of a transaction's start, that it is not accepted."""
+    barred: bool = False
+    """The charger keeps the server's answers about tags, and the last about this driver's was no."""
     list_lost: bool = False
     """The list of tags is no longer what was delivered."""
     swapped: bool = False
@@ -360,8 +366,8 @@ class Evidence(Struct, eq=False):
         return self.replugs >= rule.times
 
     def works(self, t: int) -> bool:
-        """Mains is there, and the boot is over."""
-        return self.mains and t >= self.up_from
+        """Mains is there, and the boot is over; in the millisecond in which it ends, once that is recorded."""
+        return self.mains and (t > self.up_from or (t == self.up_from and bool(self.flags & UP)))
 
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule, or was told so by the plug."""

@@ -338,9 +338,13 @@ class Judge:
     def _message(self, ev: Evidence, record: Message) -> None:
         if record.action == "registration":
             self._registration(ev, record)
-        elif record.action == "authorise" and ev.connected and record.result in ("accepted", "rejected"):
-            ev.authorised_at = record.t if record.result == "accepted" else -1
+        elif record.action == "authorise" and record.result in ("accepted", "rejected"):
+            self._judged_tag(ev, record)
+            ev.asked_at = record.sent
+            if ev.connected and record.sent != ev.unanswered_at:
+                ev.authorised_at = record.t if record.result == "accepted" else -1
         elif record.action == "transaction-start":
+            self._judged_tag(ev, record)
             ev.announced = max(ev.announced, record.plug_in)
             if record.result == "accepted" and record.plug_in == ev.refused:
                 ev.refused = 0
@@ -357,6 +361,11 @@ class Judge:
         if ev.own is not None:
             ev.log.append(record)
             ev.own.happened("message", record.action)
+
+    @staticmethod
+    def _judged_tag(ev: Evidence, record: Message) -> None:
+        """The server says of a tag whether it accepts it."""
+        ev.barred = record.result == "rejected" and ev.profile.model.server_loss.cached_tags
 
     @staticmethod
     def _registration(ev: Evidence, record: Message) -> None:

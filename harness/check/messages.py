@@ -240,7 +240,11 @@ def transaction(ev: Evidence, record: Transaction) -> None:
 
 
 def failed(ev: Evidence, record: Failed) -> None:
-    """A transmission got no good answer."""
+    """A transmission got no good answer. What the server said of a tag then counts for nothing: what the charger knows itself decides."""
+    if record.action == "authorise":
+        ev.unanswered_at = record.sent
+        if ev.asked_at == record.sent and ev.connected:
+            ev.authorised_at = ev.plugged_at if ev.profile.listed and not ev.list_lost else -1
     if record.action in TRANSACTION_EVENTS and record.why != "link-lost":
         traffic = traffic_of(ev)
         if traffic.failures is None:
@@ -273,12 +277,14 @@ def _tried_to_the_end(ev: Evidence, traffic: Traffic, key: Told) -> bool:
 
 
 def _no_room(ev: Evidence, traffic: Traffic, key: Told, t: int) -> bool:
-    """It is the newest, and what waits fills the queue: with it one whose answer may be under way, and readings that are sent now."""
+    """It is the newest, and what waits fills the queue: with it one whose answer may be under way, and readings that are sent now; in the
+    instant of a recovery those of the whole outage."""
     if key[1] != max(traffic.transactions, default=0) or key not in traffic.waiting:
         return False
     queue = ev.profile.model.queue
     every_ms = queue.meter_interval_ms if queue.meter_values else 0
-    readings = (t - min(traffic.waiting.values())) // every_ms + 1 if every_ms else 0
+    first = min((*traffic.waiting.values(), ev.since if t == ev.recovered_at else t))
+    readings = (t - first) // every_ms + 1 if every_ms else 0
     return len(traffic.waiting) + readings >= queue.limit
 
 

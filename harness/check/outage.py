@@ -119,6 +119,17 @@ def offline(ev: Evidence, t: int) -> bool:
     return ev.outage and ev.works(t) and t >= ev.lost_by + ev.profile.noticing_ms
 
 
+def too_little(ev: Evidence) -> bool:
+    """Its limit or its share is less than the car charges with: whatever else lets it, it draws nothing."""
+    return starved(ev) or 0 < ev.share_ma < ev.profile.minimum_ma
+
+
+def would_draw_by(ev: Evidence, base: int) -> int:
+    """When a charger that, wrongly, lets the car charge from ``base`` on draws at the latest: not before its stored schedule does."""
+    window = ev.window(base, ev.scheduled) if ev.scheduled is not None and not ev.overridden() else None
+    return (base if window is None else window[1]) + ev.profile.start_ms
+
+
 def charge_ending(ev: Evidence, t: int) -> Ending:
     """When a demand to draw during an outage is over."""
     if ev.flags & LEAVES or ev.full:
@@ -349,7 +360,7 @@ class PauseKeptOffline(Check):
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         pause = ev.held_by
-        if pause is None or pause.command != "pause" or not ev.held(t) or not ev.wants():
+        if pause is None or pause.command != "pause" or not ev.held(t) or not ev.wants() or too_little(ev):
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
@@ -357,16 +368,18 @@ class PauseKeptOffline(Check):
         return not ev.ma
 
     def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
-        duty.shows = t > ev.lost_by + ev.profile.noticing_ms + ev.profile.start_ms  # one that lifts it draws by then
+        if not ev.flags & (LEAVES | ev_.RESTART):
+            duty.from_ms = would_draw_by(ev, ev.lost_by + ev.profile.noticing_ms)
+        duty.shows = t > duty.from_ms  # one that lifts it draws by then
         return super().step(ev, t, duty)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & (LEAVES | ev_.RELEASED):
             return "end"
-        return "cancel" if not ev.wants() or ev.flags & ev_.RESTART else ""
+        return "cancel" if not ev.wants() or too_little(ev) or ev.flags & ev_.RESTART else ""
 
     def text(self, ev: Evidence, duty: Duty) -> str:
-        return f"paused before the loss at {moment(duty.began)}, the car should not charge; it drew {ev.ma / 1000:g} A"
+        return f"paused before the loss at {moment(duty.began)}, the car should not charge; it drew {ev.was_ma / 1000:g} A"
 
 
 class NewSessionRefusedOffline(Check):
@@ -376,7 +389,7 @@ class NewSessionRefusedOffline(Check):
     sees = ev_.PLUGGED
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
-        if not offline(ev, t) or not ev.in_service:
+        if not offline(ev, t) or not ev.in_service or too_little(ev):
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
@@ -384,16 +397,18 @@ class NewSessionRefusedOffline(Check):
         return not ev.ma
 
     def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
-        duty.shows = t > draws_from(ev) + ev.profile.start_ms  # one that takes it draws by then
+        if not ev.flags & (LEAVES | ev_.RESTART):
+            duty.from_ms = would_draw_by(ev, draws_from(ev))
+        duty.shows = t > duty.from_ms  # one that takes it draws by then
         return super().step(ev, t, duty)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & (LEAVES | ev_.RESTART):
             return "end"
-        return "" if ev.in_service else "cancel"
+        return "cancel" if not ev.in_service or too_little(ev) else ""
 
     def text(self, ev: Evidence, duty: Duty) -> str:
-        return f"plugged in at {moment(duty.began)}, in an outage, the car should wait for the server; it drew {ev.ma / 1000:g} A"
+        return f"plugged in at {moment(duty.began)}, in an outage, the car should wait for the server; it drew {ev.was_ma / 1000:g} A"
 
 
 class UnknownTagChargesOffline(Check):
@@ -410,8 +425,7 @@ class UnknownTagChargesOffline(Check):
     @staticmethod
     def may(ev: Evidence, t: int) -> bool:
         """Nothing but its tag keeps the car from charging."""
-        small = 0 < ev.share_ma < ev.profile.minimum_ma
-        return ev.in_service and ev.mains and not small and not starved(ev) and not ev.held_from_before(t)
+        return ev.in_service and ev.mains and not ev.barred and not too_little(ev) and not ev.held_from_before(t)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & LEAVES or ev.full:
@@ -435,9 +449,8 @@ class ReplugOverrides(Check):
         return Duty(self, rule, t, level=ev.ma > 0, base=draws_from(ev), bound_ms=rule.bound_ms, draws=True, until_at=window[1])
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
-        if ev.flags & (ev_.RESTART | ev_.COMMANDED):
-            return "cancel"
-        return charge_ending(ev, t)
+        ending = charge_ending(ev, t)
+        return "cancel" if not ending and ev.flags & (ev_.RESTART | ev_.COMMANDED) else ending
 
     def text(self, ev: Evidence, duty: Duty) -> str:
         by = moment(duty.deadline)

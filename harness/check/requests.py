@@ -15,6 +15,11 @@ from harness.check.words import moment
 from harness.journal.records import Action, AnyRecord, Command
 
 
+def subject(asked: Action) -> str:
+    """What a request is about: a later one about the same takes its place. An override and a pause undo each other."""
+    return "override" if asked.action == "pause" else asked.action
+
+
 def forgotten(ev: Evidence, asked: Action) -> bool:
     """A restart of the server, or a backup that came back, made it forget what it had taken in."""
     if ev.forgot_at <= asked.t:
@@ -84,12 +89,12 @@ class Requests:
     def recovered(self, ev: Evidence, t: int, *, blip: bool) -> list[Duty]:
         """The outage is over: what the server took in must now come into effect."""
         duties = []
-        last = {request.asked.action: request for request in self.seen if request.pending}
+        last = {subject(request.asked): request for request in self.seen if request.pending}
         for request in self.seen:
             if request.closed:
                 continue
-            replaced = request.pending and last[request.asked.action] is not request
-            of_another = request.plug_in not in (0, ev.plug_in)
+            replaced = request.pending and last[subject(request.asked)] is not request
+            of_another = request.plug_in != 0 and (request.plug_in != ev.plug_in or not ev.connected)
             lost = request.pending and (of_another or forgotten(ev, request.asked))
             if (blip and request.asked.t >= ev.since) or replaced or lost:
                 request.closed = True
@@ -141,7 +146,7 @@ class _Effect(Check):
         """Whether the charger has acknowledged, since the request, what it comes to."""
         if asked.action == "set-amperage":
             return ev.amperage_ma == asked.ma
-        if asked.action == "pause":
+        if asked.action == "pause" or (asked.action == "set-tou" and ev.paused_at >= 0 and not ev.profile.schedules):
             return ev.held(ev.t)
         if ev.profile.schedules:
             return ev.released_at > asked.t if asked.action == "override" else (ev.scheduled is not None) == ev.tou_on

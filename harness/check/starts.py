@@ -35,6 +35,8 @@ def started(ev: Evidence, record: Current) -> None:
     longest_ms = profile.model.power_up.random_delay_ms
     if not longest_ms or ev.flags & RELEASED or ev.released_at >= 0 or ev.override_at >= 0:
         return  # its owner may override the delay
+    if ev.held(record.t):
+        return  # an injected restart made it forget the hold, or it does not obey: from when it was permitted nobody knows
     if ev.scheduled is not None and (ev.window(record.t, ev.scheduled) is not None or ev.touched & CLOCK_FAULTS):
         return  # by its clock it was permitted at a time that nobody else knows
     rule = ev.panel.rules["random-delay-applied"]
@@ -42,9 +44,8 @@ def started(ev: Evidence, record: Current) -> None:
         rule.memo = Starts()
     starts: Starts = rule.memo
     closed_at = max((closes for _, closes in ev.scheduled or () if closes <= record.t), default=-1)
-    held_until = min(ev.held_until, record.t)
-    returned_at = ev.link_at if profile.model.power_up.delay_at_return and ev.link_online else -1
-    surely = max(ev.plugged_at, ev.up_from, ev.authorised_at, closed_at, held_until, returned_at)
+    returned_at = max(ev.link_at, ev.recovered_at) if profile.model.power_up.delay_at_return and ev.link_online else -1
+    surely = max(ev.plugged_at, ev.up_from, ev.authorised_at, closed_at, ev.held_until, returned_at)
     permitted = max(surely, ev.ordered_at, ev.service_at)  # these may have permitted it, or may have changed nothing
     delayed_ms = record.t - surely - profile.model.power_up.start_delay_ms
     slack_ms = profile.model.link.answer_timeout_ms + 2 * profile.latency_ms + (profile.noticing_ms if ev.outage else 0)

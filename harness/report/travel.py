@@ -5,7 +5,7 @@ from __future__ import annotations
 TRAVELS: dict[str, dict[str, str]] = {
     "ocpp1.6": {
         "hold": "SetChargingProfile: a TxProfile of 0 A with a duration, once the plug-in's StartTransaction is answered",
-        "pause": "the same without a duration",
+        "pause": "the same without a duration; where a schedule is stored, in place of an override and as high",
         "release, override": "ClearChargingProfile of TxProfiles; where a stored schedule holds the car, a TxProfile that outranks it",
         "amperage": "ChangeConfiguration of ChargeAmperage, in A",
         "share of a load group": "SetChargingProfile: a ChargePointMaxProfile",
@@ -13,7 +13,7 @@ TRAVELS: dict[str, dict[str, str]] = {
     },
     "ocpp2.0.1": {
         "hold": "SetChargingProfile: a TxProfile of 0 A with a duration, once the plug-in's transaction is known",
-        "pause": "the same without a duration",
+        "pause": "the same without a duration; where a schedule is stored, in place of an override and as high",
         "release, override": "ClearChargingProfile of TxProfiles; where a stored schedule holds the car, a TxProfile that outranks it",
         "amperage": "SetVariables of ChargingStation ChargeAmperage, in A",
         "share of a load group": "SetChargingProfile: a ChargingStationMaxProfile",

@@ -45,12 +45,17 @@ _TRIGGERED_BY: dict[str, tuple[frozenset[str], ...]] = {
     "hold-lifted-after-loss": (_OUTAGES,),
     "offline-limit-applies": (_OUTAGES,),
     "unscheduled-after-power-cut": (_OUTAGES, _POWER_CUTS),
+    "pause-kept-offline": (_OUTAGES,),
+    "new-session-refused-offline": (_OUTAGES,),
+    "unknown-tag-charges-offline": (_OUTAGES,),
+    "replug-overrides": (_OUTAGES, frozenset({"driver.replug", "driver.plug-in"})),
+    "random-delay-at-return": (_OUTAGES | {"network.reset"},),
 }
 """Check → the kinds of step that it takes, one of each group."""
 
 _NEEDS_TOU = frozenset(
     {"hold-ends-on-time", "tou-suspended", "unplug-clears-schedule", "override-needed-after-recovery", "override-kept",
-     "schedule-runs-offline", "schedule-survives-power-cycle", "hold-lifted-after-loss", "unscheduled-after-power-cut"}
+     "schedule-runs-offline", "schedule-survives-power-cycle", "unscheduled-after-power-cut", "replug-overrides"}
 )  # fmt: skip
 
 
@@ -312,6 +317,8 @@ class _ScenarioLint:
     def _warn_checks(self) -> None:
         """A check that the scenario names and that nothing in it can put to the test."""
         steps = {step.do for step in self.scenario.plan}
+        holds = any(entry.tou for entry in self.scenario.chargers) or "driver.set-tou" in steps
+        models = self.scenario.models.values()
         expect = self.scenario.expect
         for check in expect.checks:
             self._warn_own(check)
@@ -321,10 +328,14 @@ class _ScenarioLint:
             node = self._named_at(name)
             if missing:
                 self.problems.warn(node, f"nothing in the plan can trigger `{name}`: it takes {listed(sorted(missing[0]), most=4)}")
-            elif name in _NEEDS_TOU and not any(entry.tou for entry in self.scenario.chargers) and "driver.set-tou" not in steps:
+            elif name in ("hold-lifted-after-loss", "pause-kept-offline") and not (holds or "driver.pause" in steps):
+                self.problems.warn(node, f"nothing can trigger `{name}`: there is neither time-of-use charging nor `driver.pause`")
+            elif name in _NEEDS_TOU and not holds:
                 self.problems.warn(node, f"nothing can trigger `{name}`: no charger has time-of-use charging (`tou`)")
-            elif name == "random-delay-applied" and not any(m.power_up.random_delay_ms for m in self.scenario.models.values()):
+            elif name == "random-delay-applied" and not any(model.power_up.random_delay_ms for model in models):
                 self.problems.warn(node, f"nothing can trigger `{name}`: no model has a `random_delay`")
+            elif name == "replug-overrides" and not any(model.override_by_replug for model in models):
+                self.problems.warn(node, f"nothing can trigger `{name}`: no model has an `override_by_replug`")
             elif name == "load-group-within-capacity" and not self.scenario.circuits:
                 self.problems.warn(node, f"nothing can trigger `{name}`: there are no `circuits`")
 

@@ -525,7 +525,7 @@ class Stage(Wire):
                 port.driver.leaves()
                 charger.unplugged(now)
             elif kind == "replug":
-                self._unplug_for(port, cast("int", given["pause_ms"]), cast("int", given["repeats"]))
+                self._unplug_for(port, port.driver.connected, cast("int", given["pause_ms"]), cast("int", given["repeats"]))
             elif kind == "swipe":
                 tag = str(given.get("tag") or charger.kit.tag)
                 number = self._number()
@@ -537,11 +537,11 @@ class Stage(Wire):
         if in_vain == len(places):
             self.director.no_effect(step)
 
-    def _unplug_for(self, port: Port, pause_ms: int, times: int) -> None:
-        """The driver unplugs the car for a moment, and again after as long, so many times."""
-        session, battery = port.driver.connected, port.charger.battery
-        if session is None or battery is None:
-            return  # meanwhile the car is gone
+    def _unplug_for(self, port: Port, session: Session | None, pause_ms: int, times: int) -> None:
+        """The driver of this session unplugs the car for a moment, and again after as long, so many times."""
+        battery = port.charger.battery
+        if session is None or battery is None or port.driver.connected is not session:
+            return  # meanwhile the car is gone, or another is there
         now = self.clock.now
         port.driver.leaves()
         port.charger.unplugged(now)
@@ -557,7 +557,7 @@ class Stage(Wire):
         port.charger.plugged_in(now, rest.needs_wh, rest.leave_ms)
         self.after(port, now)
         if times:
-            self.director.at(now + pause_ms, self._unplug_for, port, pause_ms, times)
+            self.director.at(now + pause_ms, self._unplug_for, port, rest, pause_ms, times)
 
     def _deed(self, port: Port, kind: str, step: Step) -> Deed:
         given = step.arguments

@@ -916,10 +916,14 @@ class Charger:
                 if answer.result == "rejected" and self.tx_plug_in and request.tx == self.tx:
                     self._tag_refused(now)
             self._send_queued(now)
-        if self.returned and link.online:
+        self._heard(now)
+
+    def _heard(self, now: int) -> None:
+        """The server has said something: with the first word after a return a charge that goes on may begin anew."""
+        if self.returned and self.link.online:
             self.returned = False
             if "skips-delay-at-return" not in self.quirks:
-                self._ready_at = NEVER  # the charge that goes on begins anew
+                self._ready_at = NEVER
                 self._link_changed(now)
 
     def _remember(self, tag: str, answer: Answer) -> None:
@@ -962,6 +966,7 @@ class Charger:
         )  # fmt: skip
         if accepted:
             self._evaluate(now)
+        self._heard(now)
         return accepted
 
     def _obey(self, now: int, order: Order) -> None:

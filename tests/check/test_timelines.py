@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from timeline import JUICEBOX, OCPP201, UK, V09U, WAYBOX, Timeline, ms, scenario
+from timeline import JUICEBOX, OCPP201, PLUG, POD, TAGGED, UK, V09U, WAYBOX, Timeline, ms, scenario
 
 from harness.journal import records as r
-from harness.values import Backoff, Circuit, Clause, Settings
+from harness.values import Backoff, ChargerModel, Circuit, Clause, Replug, ServerLoss, Settings
 
 OUTAGE = (
     "charging-continues", "can-always-charge", "hold-ends-on-time", "tou-suspended", "unplug-clears-schedule",
@@ -872,6 +872,548 @@ def test_each_start_is_delayed_at_random():
     assert uk_start(620) == {"random-delay-applied": "1 failed"}
     assert uk_start(0) == {"random-delay-applied": "1 pending"}  # one may be chance
     assert uk_start(0, "anna", "ben") == {"random-delay-applied": "1 failed"}  # two are not
+
+
+# A pause that the driver asks for.
+
+
+def paused(*names: str, model: ChargerModel = V09U, settings: Settings | None = None, since: str = "19:00") -> Timeline:
+    """A car that drew from 14:00 on and was paused at ``since``."""
+    line = Timeline(scenario(model, clauses=dict.fromkeys(names or ("pause-kept-offline",), Clause()), settings=settings))
+    line.at("14:00").plug_in()
+    line.at("14:00:05").draws()
+    line.at(since).action("pause").command("pause").idle()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lambda line: line.at("19:35:15").unplug(), "1 cancelled"),  # the loss is noticed by 19:35:10; who lifts a pause draws 5 s later
+        (lambda line: line.at("19:35:16").unplug(), "1 met"),
+        (lambda line: line.at("19:35:16").off(), "1 met"),
+        (lambda line: line.at("19:33").recovers(), "1 cancelled"),
+        (lambda line: line.at("19:40").recovers().release().draws(), "1 met"),
+        (lambda line: line.at("19:40").draws(), "1 failed"),
+        (lambda line: line.at("19:30:01").draws(), "1 failed"),
+        (lambda line: line.at("19:31").release().draws(), "1 cancelled"),  # the word was under way at the loss
+        (lambda line: line.at("19:36").release().draws(), "1 met"),
+        (lambda line: line.at("19:40").restart(), "1 cancelled"),  # what a restart makes of a pause is the model's to say
+        (lambda line: line.at("19:40").fault("station.unavailable"), "1 cancelled"),
+        (lambda line: line.at("19:31").draws().recovers(blip=True), "1 cancelled"),
+    ],
+)
+def test_a_pause_is_kept_offline(happens, says):
+    line = paused()
+    line.at("19:30").crash()
+    happens(line)
+    assert line.judged() == {"pause-kept-offline": says}
+
+
+def test_who_lifts_a_pause_is_told_what_it_drew():
+    line = paused()
+    line.at("19:30").crash()
+    line.at("19:40").draws(16)
+    line.at("19:50").idle()
+    witness = line.results()["pause-kept-offline"].witness
+    assert (witness.t, witness.rule) == (ms("19:40"), "paused before the loss at +19:30:00, the car should not charge; it drew 16 A")
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        (lambda line: line.at("19:30").crash(), {"pause-kept-offline": "1 met"}),
+        (lambda line: line.at("19:20").release() and line.at("19:30").crash(), {}),
+        (lambda line: line.at("19:20").full() and line.at("19:30").crash(), {}),
+        (lambda line: line.at("19:20").unplug().plug_in() and line.at("19:30").crash(), {}),  # a pause is for one stay
+        (lambda line: line.at("19:20").release().hold("24:00") and line.at("19:30").crash(), {}),  # an order with an end of its own
+        (lambda line: line.at("18:59:59").crash(), {}),  # it was sent before the loss and came after it: none stood at the loss
+        (lambda line: line.at("19:00").crash(), {"pause-kept-offline": "1 met"}),
+    ],
+)
+def test_a_pause_that_stands_at_the_loss_is_to_be_kept(before, says):
+    line = paused()
+    before(line)
+    line.at("22:00").unplug()
+    assert line.judged() == says
+
+
+def test_who_could_not_charge_anyway_shows_no_pause():
+    little = paused(model=replace(V09U, server_loss=ServerLoss(limit="amperage")), settings=Settings(amperage_ma=5_000))
+    little.at("19:30").crash()
+    little.at("22:00").unplug()
+    assert little.judged() == {}
+
+
+@pytest.mark.parametrize(("leaves", "says"), [("23:00", "1 cancelled"), ("1 00:00:05", "1 cancelled"), ("1 00:00:06", "1 met")])
+def test_where_a_schedule_holds_the_car_as_well_a_pause_shows_when_its_window_has_closed(leaves, says):
+    line = paused(model=WAYBOX)
+    line.at("19:30").crash()
+    line.at(leaves).unplug()
+    assert line.judged() == {"pause-kept-offline": says}
+
+
+def test_where_the_driver_had_overridden_the_schedule_a_pause_shows_in_its_window_too():
+    line = paused(model=WAYBOX)
+    line.at("19:10").override().release()
+    line.at("19:10:05").draws()
+    line.at("19:20").action("pause").command("pause").idle()
+    line.at("19:30").crash()
+    line.at("19:40").unplug()
+    assert line.judged() == {"pause-kept-offline": "1 met"}
+
+
+def test_under_a_pause_nothing_is_owed_to_a_car():
+    line = paused("can-always-charge", "charging-continues", "tou-suspended", "schedule-runs-offline", model=WAYBOX, since="14:20")
+    line.at("14:30").crash()
+    line.at("1 06:00").unplug()
+    said = line.judged()
+    assert "failed" not in " ".join(said.values())
+
+
+def test_a_pause_while_the_server_is_down_is_refused_visibly():
+    line = held_evening("tou-suspended")
+    line.at("19:30").crash()
+    line.at("20:00").action("pause", "refused", number=7)
+    line.at("21:00").back()
+    line.at("21:00:10").recovers().hold("24:00")
+    assert line.judged() == {"tou-suspended": "1 met"}
+    line.at("21:10").command("pause", origin=7)
+    assert line.judged() == {"tou-suspended": "1 failed"}
+    taken = held_evening("tou-suspended")
+    taken.at("19:30").crash()
+    taken.at("20:00").action("pause")
+    taken.at("23:00").unplug()
+    assert taken.judged() == {"tou-suspended": "1 failed"}
+
+
+def test_a_pause_in_doubt_happens_at_most_once():
+    line = held_evening("tou-suspended")
+    line.at("19:30").fault("server.hang", world=True).lost("server.hang")
+    line.at("20:00").action("pause", "doubt", number=3)
+    line.at("21:00").fault("server.hang", "end", world=True).action("pause", number=3)
+    line.at("21:00:01").recovers().command("pause", origin=3)
+    assert line.judged() == {"tou-suspended": "1 met"}
+    line.at("21:10").action("pause", number=3)
+    assert line.judged() == {"tou-suspended": "1 failed"}
+
+
+@pytest.mark.parametrize(
+    ("in_the_cut", "at_the_return", "says"),
+    [
+        (["pause"], "pause", "1 met"),
+        (["pause"], "release", "1 failed"),
+        (["pause", "override"], "release", "1 met, 1 cancelled"),  # the later of two takes the place of the other
+        (["override", "pause"], "pause", "1 met, 1 cancelled"),
+        (["override", "pause"], "release", "1 failed, 1 cancelled"),
+        (["pause", "pause"], "pause", "1 met, 1 cancelled"),
+        (["pause", "set-tou"], "pause", "2 met"),  # without time-of-use charging a pause stands as well
+    ],
+)
+def test_a_pause_that_the_server_took_in_while_only_the_path_was_cut(in_the_cut, at_the_return, says):
+    line = Timeline(clauses={"tou-suspended": Clause()})
+    line.at("08:00").plug_in().message("transaction-start", tx=1)
+    line.at("08:00:05").draws()
+    line.at("09:00").cut()
+    for place, action in enumerate(in_the_cut):
+        line.at(ms("09:10") + place).action(action, on=False)
+    line.at("10:00").heals()
+    line.at("10:00:10").recovers().command(at_the_return)
+    line.at("11:00").full()
+    assert line.judged() == {"tou-suspended": says}
+
+
+@pytest.mark.parametrize("action", ["pause", "override"])
+@pytest.mark.parametrize("next_car", [False, True])
+def test_what_was_asked_for_a_car_that_has_gone_is_owed_to_none(action, next_car):
+    line = Timeline(clauses={"tou-suspended": Clause()})
+    line.at("08:00").plug_in().message("transaction-start", tx=1)
+    line.at("09:00").cut()
+    line.at("09:10").action(action)
+    line.at("09:20").unplug()
+    if next_car:
+        line.at("09:30").plug_in()
+    line.at("10:00").heals()
+    line.at("10:00:10").recovers()
+    assert line.judged() == {"tou-suspended": "1 cancelled"}
+
+
+def test_a_restored_backup_forgets_a_pause_that_the_charger_could_not_be_told_of():
+    line = held_evening("tou-suspended")
+    line.at("19:30").cut()
+    line.at("20:00").action("pause")
+    line.at("20:30").back(state="restored", back_to=ms("19:00"))
+    line.at("21:00").heals()
+    line.at("21:00:10").recovers()
+    assert line.judged() == {"tou-suspended": "1 cancelled"}
+
+
+CONVERGES = pytest.mark.parametrize(
+    ("told", "held", "says"),
+    [
+        (["pause"], True, "1 met"),
+        (["pause"], False, "1 failed"),
+        (["pause", "override"], False, "1 met"),
+        (["pause", "override"], True, "1 failed"),
+        (["override", "pause"], True, "1 met"),
+        ([], True, "1 failed"),
+        ([], False, "1 met"),
+    ],
+)
+
+
+@CONVERGES
+@pytest.mark.parametrize("model", [JUICEBOX, V09U, WAYBOX, replace(JUICEBOX, tou="none")], ids=lambda model: model.tou)
+def test_server_and_charger_agree_on_a_pause_outside_all_windows(model, told, held, says):
+    line = Timeline(scenario(model, clauses={"settings-converge": Clause()}, tou=model.tou != "none"))
+    line.at("08:00").plug_in().message("transaction-start", tx=1)
+    for place, action in enumerate(told):
+        line.at(ms("09:00") + place).action(action)
+    line.at("09:01").command("pause" if held else "release")
+    line.at("09:10").settled()
+    assert line.judged() == {"settings-converge": says}
+
+
+def test_a_pause_outlives_a_restart_of_the_server_and_an_override_does_not():
+    for asked, command, says in (("pause", "pause", "1 met"), ("override", "pause", "1 met"), ("override", "release", "1 failed")):
+        line = Timeline(
+            scenario(V09U, clauses={"settings-converge": Clause()}, server=replace(scenario().server, forgets_at_restart=("override",)))
+        )
+        line.at("18:00").plug_in().message("transaction-start", tx=1)
+        line.at("19:00").action(asked)
+        line.at("20:00").crash()
+        line.at("20:10").back()
+        line.at("20:10:10").recovers().command(command)
+        line.at("20:15").settled()
+        assert line.judged() == {"settings-converge": says}
+
+
+@pytest.mark.parametrize(
+    ("back_to", "command", "says"),
+    [
+        ("08:30", "release", "1 met"), ("08:30", "pause", "1 failed"),  # of the pause at nine it knows nothing
+        ("09:30", "pause", "1 met"), ("09:30", "release", "1 failed"),  # of the override at ten it knows nothing
+        ("10:30", "release", "1 met"), ("10:30", "pause", "1 failed"),
+    ],
+)  # fmt: skip
+def test_of_a_pause_a_restored_server_knows_what_the_backup_knew(back_to, command, says):
+    line = Timeline(scenario(V09U, clauses={"settings-converge": Clause()}))
+    line.at("08:00").plug_in().message("transaction-start", tx=1)
+    line.at("09:00").action("pause").command("pause")
+    line.at("10:00").override().release()
+    line.at("11:00").crash("server.restore-backup")
+    line.at("11:10").back("server.restore-backup", state="restored", back_to=ms(back_to))
+    line.at("11:10:10").recovers().command(command).add(r.Return(t=ms("11:10:10"), who="anna", by="connection"))
+    line.at("11:15").settled()
+    assert line.judged() == {"settings-converge": says}
+
+
+def test_a_pause_that_a_backup_knew_is_not_for_the_car_that_came_since():
+    line = Timeline(scenario(V09U, clauses={"settings-converge": Clause()}))
+    line.at("08:00").plug_in().message("transaction-start", tx=1)
+    line.at("09:00").action("pause").command("pause")
+    line.at("10:00").override().release()
+    line.at("10:10").unplug()
+    line.at("10:20").plug_in().message("transaction-start", tx=2)
+    line.at("11:00").crash("server.restore-backup")
+    line.at("11:10").back("server.restore-backup", state="restored", back_to=ms("09:30"))
+    line.at("11:10:10").recovers().release().add(r.Return(t=ms("11:10:10"), who="anna", by="connection"))
+    line.at("11:15").settled()
+    assert line.judged() == {"settings-converge": "1 met"}
+
+
+# New sessions, unknown tags, the plug.
+
+
+def came_in_an_outage(at: str | int, name: str, model: ChargerModel = TAGGED, settings: Settings | None = None, **given) -> Timeline:
+    """A server lost at ten, which is noticed by 10:05:10, and a car that comes with a tag that is on no list."""
+    given = {"tag": "card", "tag_listed": False, **given}
+    line = Timeline(scenario(model, clauses={name: Clause()}, settings=settings, **given))
+    line.at("10:00").crash()
+    line.at(at).plug_in(tag="card")
+    return line
+
+
+def refused(at: str | int = "11:00", **given) -> Timeline:
+    return came_in_an_outage(at, "new-session-refused-offline", **given)
+
+
+@pytest.mark.parametrize(("at", "says"), [("10:05:09", {}), ("10:05:10", {"new-session-refused-offline": "1 met"})])
+def test_a_car_that_comes_before_the_loss_is_noticed_may_be_taken(at, says):
+    line = refused(at)
+    line.at("12:00").unplug()
+    assert line.judged() == says
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lambda line: line.at("11:00:15").unplug(), "1 cancelled"),  # whoever takes it draws 10 s and 5 s after
+        (lambda line: line.at("11:00:16").unplug(), "1 met"),
+        (lambda line: line.at("11:30").off(), "1 met"),
+        (lambda line: line.at("11:30").restart(), "1 met"),
+        (lambda line: line.at("11:30").recovers().draws(), "1 met"),
+        (lambda line: line.at("11:30").draws(), "1 failed"),
+        (lambda line: line.at("11:29:59").draws() and line.at("11:30").recovers(), "1 failed"),
+        (lambda line: line.at("11:30").fault("station.unavailable"), "1 cancelled"),
+        (lambda line: line.at("11:00:10").recovers(), "1 cancelled"),
+    ],
+)
+def test_a_new_session_is_refused_offline(happens, says):
+    line = refused()
+    happens(line)
+    assert line.judged() == {"new-session-refused-offline": says}
+
+
+@pytest.mark.parametrize(("at", "says"), [("10:31:29", {}), ("10:31:30", {"new-session-refused-offline": "1 met"})])
+def test_who_comes_in_the_boot_is_no_new_session(at, says):
+    line = refused(at)
+    line.at("10:30").off()
+    line.at("10:31").on()
+    line.at("12:00").unplug()
+    assert line.judged() == says
+
+
+def test_who_could_not_charge_anyway_shows_no_refusal():
+    closed = refused()
+    closed.at("10:30").fault("station.unavailable")
+    little = refused(settings=Settings(amperage_ma=5_000))
+    shared = refused(circuits=(Circuit(name="street", members=("anna",), capacity_ma=20_000),))
+    shared.at("09:00").command("share", ma=5_000)
+    for line in (closed, little, shared):
+        line.at("12:00").unplug()
+        assert line.judged() == {}
+
+
+@pytest.mark.parametrize(("leaves", "says"), [("23:00", "1 cancelled"), ("1 00:00:06", "1 met")])
+def test_a_refusal_that_a_schedule_hides_shows_when_its_window_has_closed(leaves, says):
+    line = refused("16:00", model=WAYBOX)
+    line.at(leaves).unplug()
+    assert line.judged() == {"new-session-refused-offline": says}
+
+
+def unknown_tag(at: str = "11:00", **given) -> Timeline:
+    return came_in_an_outage(at, "unknown-tag-charges-offline", **given)
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lambda line: line.at("11:00:15").draws() and line.at("12:00").full(), "1 met"),
+        (lambda line: line.at("11:00:16").draws() and line.at("12:00").full(), "1 failed"),
+        (lambda line: line.at("12:00").unplug(), "1 failed"),
+        (lambda line: line.at("11:00:15").draws() and line.at("12:00").idle() and line.at("13:00").unplug(), "1 failed"),
+        (lambda line: line.at("11:00:15").draws() and line.at("12:00").recovers().idle(), "1 met"),
+        (lambda line: line.at("11:00:14").unplug(), "1 cancelled"),
+        (lambda line: line.at("11:00:14").recovers(), "1 cancelled"),
+        (lambda line: line.at("11:00:10").restart(), "1 cancelled"),
+        (lambda line: line.at("11:00:10").off(), "1 cancelled"),
+        (lambda line: line.at("11:00:10").fault("station.unavailable"), "1 cancelled"),
+    ],
+)
+def test_an_unknown_tag_charges_offline(happens, says):
+    line = unknown_tag()
+    happens(line)
+    assert line.judged() == {"unknown-tag-charges-offline": says}
+
+
+@pytest.mark.parametrize(("at", "says"), [("10:05:09", {}), ("10:05:10", {"unknown-tag-charges-offline": "1 failed"})])
+def test_of_a_car_that_comes_before_the_loss_is_noticed_the_server_may_be_asked(at, says):
+    line = unknown_tag(at)
+    line.at("12:00").unplug()
+    assert line.judged() == says
+
+
+def test_a_tag_that_is_known_or_cannot_help_is_owed_nothing():
+    listed = unknown_tag(tag_listed=True)
+    nameless = unknown_tag(tag="")
+    little = unknown_tag(settings=Settings(amperage_ma=5_000))
+    for line in (listed, nameless, little):
+        line.at("12:00").unplug()
+        assert line.judged() == {}
+
+
+@pytest.mark.parametrize("told_by", ["authorise", "transaction-start"])
+@pytest.mark.parametrize(
+    ("cached", "results", "says"),
+    [
+        (True, ["rejected"], {}), (False, ["rejected"], {"unknown-tag-charges-offline": "1 failed"}),
+        (True, ["rejected", "accepted"], {"unknown-tag-charges-offline": "1 failed"}),
+    ],
+)  # fmt: skip
+def test_a_tag_that_the_server_refused_is_known_to_a_charger_that_keeps_its_answers(told_by, cached, results, says):
+    line = unknown_tag(model=replace(TAGGED, server_loss=ServerLoss(limit="amperage", unknown_tag="charges", cached_tags=cached)))
+    for place, result in enumerate(results):
+        told = r.Message(t=ms("07:00") + place, who="anna", action=told_by, sent=ms("07:00"), result=result)
+        line.at("07:00").add(told)
+    line.at("12:00").unplug()
+    assert line.judged() == says
+
+
+def replugged(at: str | int = "17:00:10", *, times: int = 1, until: str = "20:00", lost: str = "16:00", **given) -> Timeline:
+    """A car held by the stored schedule from 15:30 on, unplugged at 17:00 and plugged in again."""
+    model = replace(PLUG, override_by_replug=Replug(times=times, within_ms=10_000))
+    line = Timeline(scenario(model, clauses=dict.fromkeys(("replug-overrides", "schedule-runs-offline"), Clause()), **given))
+    line.at("15:30").plug_in().idle()
+    line.at(lost).crash()
+    line.at("17:00").unplug()
+    line.at(at).plug_in()
+    line.at(until).unplug()
+    return line
+
+
+def overrides(line: Timeline) -> str:
+    return line.judged().get("replug-overrides", "")
+
+
+@pytest.mark.parametrize(
+    ("draws_at", "says"), [("17:00:15", "1 met"), ("17:00:16", "1 failed"), ("19:59", "1 failed"), ("17:00:10", "1 met")]
+)
+def test_a_car_that_is_plugged_in_again_charges_in_spite_of_its_schedule(draws_at, says):
+    line = replugged()
+    line.at(draws_at).draws()
+    assert line.judged() == {"replug-overrides": says, "schedule-runs-offline": "1 met"}  # as long as the first stay lasted
+
+
+@pytest.mark.parametrize(("at", "says"), [("17:00:10", "1 failed"), (ms("17:00:10") + 1, "")])
+def test_only_who_is_plugged_in_again_soon_enough_overrides(at, says):
+    assert overrides(replugged(at)) == says
+
+
+@pytest.mark.parametrize(
+    ("again", "says"),
+    [
+        ([], ""),
+        ([("17:00:20", "17:00:25")], "1 failed"),
+        ([("17:00:20", "17:00:31")], ""),
+        ([("17:00:20", "17:00:31"), ("17:01", "17:01:05")], ""),
+    ],
+)
+def test_where_the_model_wants_it_twice_it_takes_two_in_a_row(again, says):
+    line = replugged("17:00:05", times=2)
+    for out, back in again:
+        line.at(out).unplug()
+        line.at(back).plug_in()
+    assert overrides(line) == says
+
+
+def test_a_plug_in_the_dark_or_in_the_boot_orders_nothing():
+    dark = replugged()
+    dark.at("16:59").off()
+    dark.at("17:00:05").on()
+    assert overrides(dark) == ""
+    booting = replugged()
+    booting.at("17:00:03").off()
+    booting.at("17:00:05").on()
+    assert overrides(booting) == ""
+
+
+@pytest.mark.parametrize(("draws_at", "says"), [("17:04:25", "1 met"), ("17:04:26", "1 failed")])
+def test_before_the_loss_must_have_been_noticed_the_plug_need_not_help(draws_at, says):
+    line = replugged(lost="16:59:10")
+    line.at(draws_at).draws()
+    assert overrides(line) == says
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lambda line: line.at("18:00").full(), "1 met"),
+        (lambda line: line.at("18:00").recovers().command("schedule").idle(), "1 met"),
+        (lambda line: line.at("18:00").off(), "1 met"),
+        (lambda line: line.at("18:00").restart(), "1 cancelled"),
+        (lambda line: line.at("18:00").command("schedule").idle(), "1 cancelled"),
+        (lambda line: line.at("18:00").idle(), "1 failed"),
+    ],
+)
+def test_how_the_order_of_the_plug_ends(happens, says):
+    line = replugged()
+    line.at("17:00:15").draws()
+    happens(line)
+    assert overrides(line) == says
+
+
+@pytest.mark.parametrize(("draws_at", "says"), [("23:59:59", "1 met"), ("1 00:00:01", "1 cancelled")])
+def test_at_the_end_of_its_window_nothing_is_left_to_override(draws_at, says):
+    line = replugged("23:59:57", until="1 02:00")
+    line.records = [record for record in line.records if record.t != ms("17:00")]
+    line.at("23:59:50").add(r.Stay(t=ms("23:59:50"), who="anna", plug_in=1, ended="unplugged", wh=0, needs_wh=30_000, full=False))
+    line.at(draws_at).draws()
+    assert overrides(line) == says
+
+
+def test_the_plug_of_another_model_or_outside_a_window_or_of_one_that_may_draw_too_little_orders_nothing_to_be_shown():
+    assert overrides(replugged(settings=Settings(amperage_ma=5_000))) == "1 failed"  # this one forgets its amperage without a server
+    model = replace(PLUG, server_loss=ServerLoss(limit="amperage"))
+    little = Timeline(scenario(model, clauses={"replug-overrides": Clause()}, settings=Settings(amperage_ma=5_000)))
+    other = Timeline(scenario(WAYBOX, clauses={"replug-overrides": Clause()}))
+    morning = Timeline(scenario(PLUG, clauses={"replug-overrides": Clause()}))
+    for line, hour in ((little, "17"), (other, "17"), (morning, "10")):
+        line.at("08:00").plug_in()
+        line.at("09:00").crash()
+        line.at(f"{hour}:00").unplug()
+        line.at(f"{hour}:00:05").plug_in()
+        line.at(f"{hour}:50").unplug()
+        assert line.judged() == {}
+
+
+# The delay at the return.
+
+
+def returns(*, blip: bool = False) -> Timeline:
+    """A car that drew when the server was lost at eleven; it is back at 12:00:20."""
+    line = Timeline(scenario(POD, tou=False, clauses=dict.fromkeys(("random-delay-at-return", "random-delay-applied"), Clause())))
+    line.at("10:00").plug_in()
+    line.at("10:05:05").draws()
+    line.at("11:00").crash()
+    line.at("11:05:10").offline()
+    line.at("12:00").back()
+    line.at("12:00:10").online()
+    line.at("12:00:20").recovers(blip=blip)
+    return line
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lambda line: line.at("12:00:20").idle(), {"random-delay-at-return": "1 met", "random-delay-applied": "1 met"}),
+        (lambda line: line.at(ms("12:00:20") + 1).idle(), {"random-delay-at-return": "1 failed", "random-delay-applied": "1 met"}),
+        (lambda line: line.at("13:00").unplug(), {"random-delay-at-return": "1 failed", "random-delay-applied": "1 met"}),
+        (lambda line: line.at("12:00:20").unplug(), {"random-delay-applied": "1 met"}),
+        (lambda line: line.at("12:00:20").full(), {"random-delay-applied": "1 met"}),
+        (lambda line: line.at("12:00:15").idle(), {"random-delay-applied": "1 met"}),  # none was charging when the server was back
+    ],
+)
+def test_a_charge_stops_when_the_server_is_back(happens, says):
+    line = returns()
+    happens(line)
+    assert line.judged() == says
+
+
+def test_a_blip_is_no_return():
+    line = returns(blip=True)
+    line.at("13:00").unplug()
+    assert line.judged() == {"random-delay-applied": "1 met"}
+
+
+@pytest.mark.parametrize(("delay_s", "says"), [(300, "2 met"), (620, "1 met, 1 failed"), (0, "1 met, 1 pending")])
+def test_from_the_return_on_the_delay_is_as_long_as_any(delay_s, says):
+    line = returns()
+    line.at("12:00:20").idle()
+    line.at(ms("12:00:20") + (delay_s + 5) * 1000).draws()
+    line.at("14:00").unplug()
+    assert line.judged() == {"random-delay-at-return": "1 met", "random-delay-applied": says}
+
+
+def test_a_start_after_a_restart_that_ended_a_pause_counts_for_nothing():
+    """By what was delivered the pause stands yet: from when the start was permitted nobody knows."""
+    line = Timeline(scenario(UK, names=("anna", "ben"), tou=False, clauses={"random-delay-applied": Clause()}))
+    for name in ("anna", "ben"):
+        line.at("10:00", name).plug_in()
+        line.at("10:01", name).command("pause")
+        line.at("11:00", name).restart()
+        line.at("11:03", name).draws()
+    assert line.judged() == {}
 
 
 # Settings and limits.

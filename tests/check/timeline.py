@@ -36,6 +36,7 @@ from harness.values import (
     PowerUp,
     Queue,
     Ratings,
+    Replug,
     Scenario,
     ServerLoss,
     ServerModel,
@@ -70,6 +71,9 @@ V09U = replace(
     server_loss=ServerLoss(limit="offline-amperage"),
 )  # fmt: skip
 UK = replace(WAYBOX, name="uk", power_up=PowerUp(boot_ms=30_000, start_delay_ms=5_000, random_delay_ms=600_000))
+POD = replace(UK, name="pod", power_up=replace(UK.power_up, delay_at_return=True))
+PLUG = replace(WAYBOX, name="plug", override_by_replug=Replug(within_ms=10_000))
+TAGGED = replace(JUICEBOX, name="tagged", tou="none", authorisation="required", server_loss=ServerLoss(limit="amperage"))
 OCPP201 = replace(JUICEBOX, name="ocpp201", protocol="ocpp2.0.1", tou="schedule", authorisation="required")
 
 SERVER = ServerModel(name="server", title="Server", accepts_per_s=100, accept_queue=1000, answers_per_s=1000)

@@ -155,6 +155,20 @@ def test_drivers_have_the_published_quantiles(name, arrival_min, stay_min, energ
         ("ocpp16-strict", "authorisation_list", set(), {"power-cycle"}),
         ("ocpp201", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
         ("uk-smart", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("emporia", "hold", {"departure"}, {"server-loss", "network-reboot"}),  # paused stays paused
+        ("emporia", "schedule", set(), {"server-loss", "network-reboot"}),
+        ("evnex", "schedule", {"power-cycle"}, {"server-loss"}),  # full speed after a power cut
+        ("evnex", "amperage", {"power-cycle"}, {"server-loss"}),
+        ("easee", "amperage", {"network-reboot", "power-cycle"}, {"server-loss"}),  # dynamic limits are gone at a restart
+        ("easee", "offline_amperage", set(), {"network-reboot", "power-cycle", "server-loss"}),
+        ("wallbox-managed", "hold", {"server-loss"}, set()),  # it starts by itself
+        ("zappi", "hold", {"departure"}, {"server-loss", "network-reboot"}),  # what the cloud said last stands
+        ("flexecharge", "hold", {"departure", "power-cycle"}, {"server-loss"}),
+        ("evc-net-edge", "hold", {"departure", "power-cycle"}, {"server-loss"}),
+        ("evc-net-edge", "authorisation_list", set(), {"power-cycle"}),
+        ("pod-point", "schedule", set(), {"power-cycle", "server-loss", "network-reboot"}),
+        ("chargepoint-home", "schedule", set(), {"server-loss", "network-reboot"}),
+        ("chargepoint-home", "override", {"departure"}, {"server-loss"}),
     ],
 )
 def test_memory_cells_are_cleared_by_what_the_source_says(name, cell, clears, spares):
@@ -166,3 +180,79 @@ def test_memory_cells_are_cleared_by_what_the_source_says(name, cell, clears, sp
 def test_juicenet_alone_forgets_overrides_at_a_restart():
     assert whole("server", "juicenet")[1].forgets_at_restart == ("override",)
     assert whole("server", "csms")[1].forgets_at_restart == ()
+
+
+# What the sources say of nine more makers.
+
+ADDRESSES = {
+    "emporia": ("help.emporiaenergy.com 9084244", "help.emporiaenergy.com 12601628"),
+    "evnex": ("community.evnex.io t/115",),
+    "easee": ("developer.easee.com current-limits-and-control",),
+    "flexecharge": ("support.flexecharge.com 17147060541980",),
+    "wallbox-managed": ("chargehq.net kb wallbox-offline-charging-fix",),
+    "zappi": ("support.myenergi.com",),
+    "pod-point": ("pod-point.com smart-charge-point-regulations",),
+    "evc-net-edge": ("edgedocs.evc-net.com",),
+    "chargepoint-home": ("chargepoint.com how-schedule-charging-chargepoint-home",),
+}
+"""Where what is known of a maker was published."""
+
+
+def sources_in(name: str) -> list[str]:
+    """The sources that a model's own file names, of its clauses and of its other statements."""
+    tree = read_file(file_of("charger", name), name)
+    said = [clause for part in ("contract", "claims") for _, clause in tree.at(part).entries.values()]
+    return [clause.at("source").text for clause in said if "source" in clause.entries]
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_maker_s_sources_are_where_it_was_published(name):
+    sources = sources_in(name)
+    assert [source for source in sources if not source.startswith(ADDRESSES[name])] == []
+    assert [address for address in ADDRESSES[name] if not any(source.startswith(address) for source in sources)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("emporia", "charging-continues"), ("emporia", "pause-kept-offline"), ("emporia", "schedule-runs-offline"),
+        ("emporia", "replug-overrides"), ("evnex", "unscheduled-after-power-cut"), ("easee", "offline-limit-applies"),
+        ("easee", "current-within-limits"), ("flexecharge", "charging-continues"), ("flexecharge", "new-session-refused-offline"),
+        ("wallbox-managed", "hold-lifted-after-loss"), ("wallbox-managed", "can-always-charge"), ("pod-point", "random-delay-at-return"),
+        ("evc-net-edge", "unknown-tag-charges-offline"), ("chargepoint-home", "replug-overrides"),
+    ],
+)  # fmt: skip
+def test_what_a_maker_says_itself_its_contract_promises_on_its_word(name, check):
+    clause = whole("charger", name)[1].contract[check]
+    assert clause.source.startswith(ADDRESSES[name])
+
+
+def test_of_zappi_nothing_that_it_promises_in_an_outage_is_its_maker_s_word():
+    """Its help says what the cloud sends, and what the box does not hold; what follows from that is taken to follow."""
+    contract = whole("charger", "zappi")[1].contract
+    assert [check for check, clause in contract.items() if clause.source] == []
+    assert {"charging-continues", "pause-kept-offline"} <= set(contract)
+
+
+@pytest.mark.parametrize(
+    ("name", "new_car", "limit", "tou", "authorisation"),
+    [
+        ("emporia", "charges", "amperage", "schedule", "none"), ("evnex", "charges", "amperage", "schedule", "none"),
+        ("easee", "charges", "offline-amperage", "none", "none"), ("flexecharge", "refused", "amperage", "none", "required"),
+        ("wallbox-managed", "charges", "amperage", "pause", "none"), ("zappi", "charges", "amperage", "pause", "none"),
+        ("pod-point", "charges", "amperage", "schedule", "none"), ("evc-net-edge", "local-list", "amperage", "none", "required"),
+        ("chargepoint-home", "charges", "amperage", "schedule", "none"),
+    ],
+)  # fmt: skip
+def test_what_each_does_without_its_server(name, new_car, limit, tou, authorisation):
+    model = whole("charger", name)[1]
+    assert (model.server_loss.new_car, model.server_loss.limit) == (new_car, limit)
+    assert (model.tou, model.authorisation) == (tou, authorisation)
+
+
+def test_what_single_makers_do_and_no_other():
+    models = {name: model for kind, name in MODELS if kind == "charger" for model in [whole(kind, name)[1]]}
+    assert {name for name, model in models.items() if model.override_by_replug} == {"emporia", "chargepoint-home"}
+    assert {name for name, model in models.items() if model.power_up.delay_at_return} == {"pod-point"}
+    assert {name for name, model in models.items() if model.server_loss.new_car == "refused"} == {"flexecharge"}
+    assert {name for name, model in models.items() if model.server_loss.unknown_tag == "charges"} == {"evc-net-edge"}

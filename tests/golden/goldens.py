@@ -40,7 +40,7 @@ INDEX = REPORTS / "README.md"
 SMALLEST = {
     "hold-survives-power-cycle": "juicebox-40", "keeps-hold-for-next-car": "juicebox-40", "replays-refused-commands": "juicebox-40",
     "frees-share-at-loss": "juicebox-40", "forgets-share-at-power-up": "juicebox-40", "lifts-pause-once": "juicebox-v09u",
-    "raises-to-offline-amperage": "juicebox-v09u", "keeps-old-utc-offset": "waybox", "availability-forgotten": "ocpp16-strict",
+    "raises-to-offline-amperage": "juicebox-v09u", "keeps-old-utc-offset": "waybox", "availability-forgotten": "uk-smart",
     "registers-only-once": "ocpp16-strict", "numbers-readings-once": "ocpp201", "loses-schedule-while-holding": "uk-smart",
 }  # fmt: skip
 """Planted wrong behaviours, and over which charger model each is looked for."""
@@ -63,7 +63,7 @@ def reports_of(name: str) -> dict[Path, bytes]:
 
 def smallest_of(mutant: str) -> dict[Path, bytes]:
     """The smallest scenario of the first failure of a planted wrong behaviour."""
-    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=500)).smallest
+    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=300)).smallest
     assert found is not None
     return {HERE / "smallest" / f"{mutant}.yaml": found.text.encode()}
 

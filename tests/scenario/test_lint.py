@@ -97,6 +97,25 @@ def test_steps_that_find_their_car(warnings):
             "nothing in the plan can trigger `unplug-clears-schedule`: it takes `station.power-cut`",
         ),
         ("expect: {exercised: [random-delay-applied]}\n", "no model has a `random_delay`"),
+        *(
+            (f"expect: {{exercised: [{check}]}}\n", f"nothing in the plan can trigger `{check}`: it takes `network.black-hole`")
+            for check in (
+                "pause-kept-offline",
+                "new-session-refused-offline",
+                "unknown-tag-charges-offline",
+                "replug-overrides",
+                "random-delay-at-return",
+            )
+        ),
+        (
+            "plan:\n  - {at: 20:00, do: server.hang, for: 1 h}\nexpect: {exercised: [replug-overrides]}\n",
+            "nothing in the plan can trigger `replug-overrides`: it takes `driver.plug-in`, `driver.replug`",
+        ),
+        (
+            "plan:\n  - {at: 20:00, do: server.hang, for: 1 h}\n  - {at: 20:10, do: driver.replug, to: anna}\n"
+            "expect: {exercised: [replug-overrides]}\n",
+            "no model has an `override_by_replug`",
+        ),
         ("expect: {exercised: [load-group-within-capacity]}\n", "there are no `circuits`"),
         ("models:\n  mine: {extends: waybox}\n", "no charger is a `mine`"),
         ("  ben: {}\n", "no car ever comes to `ben`"),

@@ -95,8 +95,8 @@ def test_errors_in_overrides_name_the_override():
     [
         (
             "models.juicebox40.memory.hold=[departure]",
-            "--set #1: no such charger model: found `juicebox40`, expected one of `juicebox-40`, `juicebox-v09u`, "
-            "`ocpp16-strict`, `ocpp201`, `uk-smart`, `waybox`; "
+            "--set #1: no such charger model: found `juicebox40`, expected one of `chargepoint-home`, `easee`, `emporia`, `evc-net-edge`, "
+            "`evnex`, `flexecharge`, `juicebox-40`, `juicebox-v09u`, `ocpp16-strict`, `ocpp201`, `pod-point`, `uk-smart` and 3 more; "
             "a new one begins with `models.juicebox40.extends=NAME`; did you mean `juicebox-40`?",
         ),
         (

@@ -392,6 +392,48 @@ def test_a_random_delay_stands_before_each_start_and_is_drawn_anew():
     assert [record.reason for record in bench.of(Current)][:3] == ["random-delay", "starting", "vehicle"]
 
 
+def returned(*quirks: str) -> tuple[Bench, int]:
+    """A charger that delays at its return, with a car that charges, whose connection has just opened again. Also when."""
+    model = replace(model_like("power_up", random_delay_ms=600_000, delay_at_return=True), quirks=quirks)
+    bench = Bench(replace(model, link=replace(model.link, transport="websocket")))
+    bench.charger.plugged_in(0, 30_000, LEAVE)
+    bench.until(600_000 + START_DELAY_MS)
+    offline(bench, HOUR)
+    at = bench.charger.link.next_at
+    bench.charger.attempt(at)
+    bench.charger.connected(at + 40)
+    assert bench.charger.link.online
+    assert bench.charger.ma > 0  # the server has not said a word yet
+    return bench, at + 40
+
+
+def word(bench: Bench, now: int, kind: str) -> None:
+    """The server says something: it answers what the charger sent, or commands."""
+    if kind == "command":
+        bench.charger.command(now, Command("share", now, ma=30_000))
+    else:
+        (keepalive,) = [request for request in bench.requests() if request.action == "keepalive"]
+        bench.charger.answer(now, keepalive, ACCEPTED)
+
+
+@pytest.mark.parametrize("kind", ["answer", "command"])
+def test_with_the_server_s_first_word_a_charge_begins_anew_where_the_model_says_so(kind):
+    bench, now = returned()
+    word(bench, now + 80, kind)
+    assert (bench.charger.ma, bench.reason) == (0, "random-delay")
+    bench.until(now + 80 + 600_000 + START_DELAY_MS)
+    assert bench.charger.ma > 0
+    word(bench, now + HOUR, "command")  # later ones change nothing
+    assert bench.charger.ma > 0
+
+
+@pytest.mark.parametrize("kind", ["answer", "command"])
+def test_the_wrong_charger_goes_on_when_the_server_is_back(kind):
+    bench, now = returned("skips-delay-at-return")
+    word(bench, now + 80, kind)
+    assert bench.charger.ma > 0
+
+
 def test_an_override_cuts_the_random_delay_short():
     bench = delayed()
     charger = bench.charger

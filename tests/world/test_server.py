@@ -332,10 +332,142 @@ def test_an_override_releases_this_plug_in_and_no_other():
     assert [order.name for order in acknowledge(office, later + HOUR)] == ["hold"]
 
 
-def test_without_a_car_an_override_is_none():
+@pytest.mark.parametrize("action", ["override", "pause"])
+def test_without_a_car_an_override_or_a_pause_is_none(action):
     office = Office()
-    office.server.asked(IN_WINDOW, 0, Deed("override", 1))
+    office.server.asked(IN_WINDOW, 0, Deed(action, 1))
     assert ([record.outcome for record in office.of(Action)], office.sent()) == (["none"], [])
+
+
+BEFORE = 30 * MINUTE
+"""Before the hold window opens."""
+every_kind = pytest.mark.parametrize("tou", ["hold", "pause", "schedule", "none"])
+
+
+def asked(office: Office, *actions: str, at: int) -> list[tuple[str, int, int]]:
+    """What the server tells a charger whose driver asks for one thing after the other: (command, plug-in, origin)."""
+    for number, action in enumerate(actions, start=1):
+        office.server.asked(at + number, 0, Deed(action, number))  # type: ignore[arg-type]
+    return [(order.name, order.plug_in, order.origin) for order in acknowledge(office, at + 10)]
+
+
+def with_early_car(tou: str, **changes: Any) -> Office:
+    """A car that came before the window opened, all acknowledged."""
+    office = Office(tou=tou, **changes)
+    office.server.handle(BEFORE, 0, start(BEFORE))
+    acknowledge(office, BEFORE)
+    return office
+
+
+def told_at_the_return(office: Office, now: int, plug_in: int = 1) -> list[str]:
+    """What the driver's wishes and time-of-use charging come to at a registration, schedules left out."""
+    office.server.handle(now, 0, request("registration", now, plug_in))
+    return [order.name for order in acknowledge(office, now) if order.name != "schedule"]
+
+
+@every_kind
+def test_a_pause_is_told_at_once_names_its_plug_in_and_is_told_again_at_each_return(tou):
+    office = with_early_car(tou)
+    assert asked(office, "pause", at=HOUR) == [("pause", 1, 1)]
+    assert [(record.action, record.outcome, record.plug_in) for record in office.of(Action)] == [("pause", "accepted", 1)]
+    assert told_at_the_return(office, HOUR + MINUTE) == ["pause"]
+
+
+@every_kind
+def test_of_a_pause_and_an_override_the_later_counts(tou):
+    office = with_early_car(tou)
+    assert [name for name, *_ in asked(office, "pause", "override", at=HOUR)] == ["pause", "release"]
+    assert told_at_the_return(office, HOUR + MINUTE) == ["release"]
+    assert [name for name, *_ in asked(office, "pause", at=HOUR + 2 * MINUTE)] == ["pause"]
+    assert told_at_the_return(office, HOUR + 3 * MINUTE) == ["pause"]
+
+
+@every_kind
+def test_a_pause_that_is_not_acknowledged_is_said_again(tou):
+    office = with_early_car(tou)
+    office.server.asked(HOUR, 0, Deed("pause", 1))
+    assert office.sent() == [(0, "pause")]
+    assert (0, "pause") in keepalive(office, HOUR + KEEPALIVE_MS)
+
+
+@every_kind
+def test_a_pause_outlives_a_restart_of_the_server_and_an_override_before_it_is_gone(tou):
+    office = with_early_car(tou, forgets_at_restart=("override",))
+    asked(office, "override", "pause", at=HOUR)
+    office.server.restarted(HOUR + MINUTE, None)
+    assert told_at_the_return(office, HOUR + 2 * MINUTE) == ["pause"]
+    again = with_early_car(tou, forgets_at_restart=("override",))
+    asked(again, "pause", "override", at=HOUR)
+    again.server.restarted(HOUR + MINUTE, None)
+    # Neither stands any more; without a window only a charger that is paused by its server is told anything.
+    assert "pause" not in told_at_the_return(again, HOUR + 2 * MINUTE)
+    assert (again.server.accounts[0].override, again.server.accounts[0].paused) == (0, 0)
+
+
+@every_kind
+@pytest.mark.parametrize(
+    ("backup_at", "then"), [(0, []), (2, ["pause"]), (4, ["release"])], ids=["before the pause", "after it", "after the override"]
+)
+def test_a_restored_backup_knows_of_a_pause_what_it_knew(tou, backup_at, then):
+    office = with_early_car(tou, forgets_at_restart=())
+    for place, act in enumerate((None, "pause", None, "override", None)):
+        if place == backup_at:
+            office.server.take_snapshot(HOUR + place, "backup")
+        if act is not None:
+            office.server.asked(HOUR + place, 0, Deed(act, place))  # type: ignore[arg-type]
+    acknowledge(office, HOUR + 10)
+    office.server.restarted(HOUR + MINUTE, None, restored="backup")
+    told = told_at_the_return(office, HOUR + 2 * MINUTE)
+    assert told == (then or (["release"] if tou == "pause" else []))
+
+
+@pytest.mark.parametrize("tou", ["hold", "pause"])
+@pytest.mark.parametrize("edge", WINDOW)
+def test_a_window_that_opens_or_closes_says_nothing_to_a_car_that_is_paused(tou, edge):
+    office = with_early_car(tou)
+    asked(office, "pause", at=HOUR)
+    office.server.wake(edge)
+    assert office.sent() == []
+    office.server.resumed(edge + HOUR, 0, edge - HOUR)
+    assert office.sent() == []
+    assert told_at_the_return(office, edge + 2 * HOUR) == ["pause"]
+
+
+@every_kind
+def test_the_next_car_is_not_paused(tou):
+    office = with_early_car(tou)
+    asked(office, "pause", at=HOUR)
+    office.server.handle(HOUR + MINUTE, 0, end_of(start(BEFORE), HOUR + MINUTE))
+    office.server.handle(HOUR + 2 * MINUTE, 0, start(HOUR + 2 * MINUTE, plug_in=2, tx=2))
+    acknowledge(office, HOUR + 2 * MINUTE)
+    assert "pause" not in told_at_the_return(office, HOUR + 3 * MINUTE, 2)
+
+
+@every_kind
+def test_nor_is_one_that_came_while_the_charger_was_away(tou):
+    office = with_early_car(tou)
+    asked(office, "pause", at=HOUR)
+    assert "pause" not in told_at_the_return(office, HOUR + 3 * MINUTE, 2)
+
+
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize("tou", ["hold", "pause"])
+def test_a_pause_stands_whether_time_of_use_charging_is_on_or_off(tou, on):
+    office = with_early_car(tou)
+    asked(office, "pause", at=HOUR)
+    office.server.asked(HOUR + MINUTE, 0, Deed("set-tou", 2, on=on))
+    assert [order.name for order in acknowledge(office, HOUR + MINUTE)] == ["pause"]
+
+
+def test_a_refused_pause_leaves_nothing_behind():
+    office = with_car()
+    office.server.refused(IN_WINDOW, 0, Deed("pause", 4))
+    assert [(record.action, record.outcome) for record in office.of(Action)] == [("pause", "refused")]
+    assert office.server.accounts[0].paused == 0
+    wrong = with_car(quirks=("replays-refused-commands",))
+    wrong.server.refused(IN_WINDOW, 0, Deed("pause", 4))
+    wrong.server.restarted(IN_WINDOW + HOUR, None)
+    assert wrong.server.accounts[0].paused == 1
 
 
 @pytest.mark.parametrize(("forgets", "then"), [(("override",), "hold"), ((), "release")])

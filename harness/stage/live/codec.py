@@ -135,6 +135,8 @@ class ChargerEnd:
         """The server's request by which the next transaction begins, unless the server does not accept its tag."""
         self.tag = charger.kit.tag
         """What the driver shows; empty: nothing."""
+        self._stands: Profile | None = None
+        """The TxProfile that was set last and has no end: one of its transaction on a lower level has no effect."""
 
     def calls(self, request: Request, now: int) -> list[tuple[str, Payload]]:
         """The CALLs, each an action and its payload, that a request is that the charger makes ``now``."""
@@ -195,6 +197,8 @@ class ChargerEnd:
         """What it means that profiles are cleared."""
         if purpose == "TxDefaultProfile":
             return Command("schedule", now, on=False)
+        if purpose == "TxProfile":
+            self._stands = None
         return Command("release", now, plug_in=self.charger.plug_in) if purpose == "TxProfile" else None
 
     def set(self, profile: Profile, now: int) -> Command | None:
@@ -210,8 +214,12 @@ class ChargerEnd:
             return order
         if profile.purpose != "TxProfile":
             return None
+        stands = self._stands
+        if stands is not None and stands.transaction == profile.transaction and profile.level < stands.level:
+            profile = stands
+        self._stands = profile if profile.duration_ms is None else None
         plug_in = self.plug_in_of(profile.transaction)
-        if periods[0][1]:
+        if profile.periods[0][1]:
             return Command("release", now, plug_in=plug_in)
         if profile.duration_ms is None:
             return Command("pause", now, plug_in=plug_in)
@@ -270,9 +278,11 @@ class ServerEnd:
         id_ = self.latest.get(order.plug_in)
         if id_ is None:
             return None
-        if name == "release":
-            return self.profile(Profile(OVERRIDE, "TxProfile", [(0, self._unit_ma)], id_, level=1))
-        return self.profile(Profile(HOLD, "TxProfile", [(0, 0)], id_, duration_ms=order.duration_ms if name == "hold" else None))
+        # Where a stored schedule is to be overridden, the last word of the driver is one profile, which takes the place of the one before.
+        profile_id, level = (OVERRIDE, 1) if overrides_schedule else (HOLD, 0)
+        limit = self._unit_ma if name == "release" else 0
+        lasts_ms = order.duration_ms if name == "hold" else None
+        return self.profile(Profile(profile_id, "TxProfile", [(0, limit)], id_, duration_ms=lasts_ms, level=level))
 
     def _windows(self, order: Command) -> tuple[str, Payload]:
         begins = min((opens for opens, _ in order.windows), default=0)

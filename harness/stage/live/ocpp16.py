@@ -9,7 +9,7 @@
 | transaction-start, transaction-end | StartTransaction, StopTransaction; −1 where no transaction id could be had (errata 3.18) |
 | meter-values | MeterValues: the energy register; the readings of an outage in one message, which tells the register at its end |
 | hold, pause | SetChargingProfile: a TxProfile of 0 A with a duration (pause: without), once the plug-in's StartTransaction is answered |
-| release | ClearChargingProfile of TxProfiles; where a stored schedule holds the car, a TxProfile that outranks it |
+| release | ClearChargingProfile of TxProfiles; where a schedule is stored, a TxProfile that outranks it, as then a pause is |
 | amperage | ChangeConfiguration of ``ChargeAmperage``, in A; 0: none |
 | share | SetChargingProfile: a ChargePointMaxProfile |
 | schedule | SetChargingProfile: a TxDefaultProfile, 0 A in its hold windows; off: ClearChargingProfile of TxDefaultProfiles |
@@ -153,7 +153,8 @@ class ChargerEnd(codec.ChargerEnd):
         profile = payload["csChargingProfiles"]
         periods, begins, duration_ms = periods_of(profile["chargingSchedule"], self.calendar)
         purpose, transaction = profile["chargingProfilePurpose"], profile.get("transactionId")
-        return self.set(Profile(profile["chargingProfileId"], purpose, periods, transaction, begins, duration_ms), now)
+        set_ = Profile(profile["chargingProfileId"], purpose, periods, transaction, begins, duration_ms, profile["stackLevel"])
+        return self.set(set_, now)
 
     def reply(self, action: str, payload: Payload, *, accepted: bool) -> Payload:
         """All commands are answered by a status."""

@@ -9,7 +9,7 @@
 | transaction-start, transaction-end | TransactionEvent Started, Ended |
 | meter-values | TransactionEvent Updated: the energy register; those of an outage in one event, which tells the register at its end |
 | hold, pause | SetChargingProfile: a TxProfile of 0 A with a duration (pause: without), once the plug-in's transaction is known |
-| release | ClearChargingProfile of TxProfiles; where a stored schedule holds the car, a TxProfile that outranks it |
+| release | ClearChargingProfile of TxProfiles; where a schedule is stored, a TxProfile that outranks it, as then a pause is |
 | amperage | SetVariables of ChargingStation ``ChargeAmperage``, in A; 0: none |
 | share | SetChargingProfile: a ChargingStationMaxProfile |
 | schedule | SetChargingProfile: a TxDefaultProfile, 0 A in its hold windows; off: ClearChargingProfile of TxDefaultProfiles |
@@ -230,7 +230,8 @@ class ChargerEnd(codec.ChargerEnd):
         profile = payload["chargingProfile"]
         periods, begins, duration_ms = periods_of(profile["chargingSchedule"][0], self.calendar)
         purpose, transaction = profile["chargingProfilePurpose"], profile.get("transactionId")
-        return self.set(Profile(profile["id"], purpose, periods, transaction, begins, duration_ms), now)
+        set_ = Profile(profile["id"], purpose, periods, transaction, begins, duration_ms, profile["stackLevel"])
+        return self.set(set_, now)
 
     def reply(self, action: str, payload: Payload, *, accepted: bool) -> Payload:
         """A status, for variables one each."""

@@ -16,7 +16,7 @@ from harness.stage.live.codec import Calendar, ChargerEnd, RemoteStart, ServerEn
 from harness.stage.live.frames import OCPP16, OCPP201, FrameError
 from harness.stage.plan import Cast
 from harness.world.charger import Charger
-from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command, Request
+from harness.world.messages import ACCEPTED, ERROR, REJECTED, Answer, Command, CommandName, Request
 
 START = "2026-03-12T14:50:00-07:00"
 NOW = 3_600_000
@@ -323,6 +323,76 @@ def test_other_commands_arrive_as_what_they_are(version, name, on, overrides_sch
     assert (arrived.name, arrived.on) == (name, on)
     if name != "schedule":
         assert arrived.plug_in == 1
+
+
+def profile_in(call: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    """The charging profile of a CALL, in either version."""
+    _, payload = call
+    return payload.get("csChargingProfiles") or payload["chargingProfile"]
+
+
+def asked_for(version: Version, *names: CommandName, overrides_schedule: bool) -> list[tuple[str, dict[str, Any]]]:
+    """What the server says when a driver asks for one thing after the other."""
+    _, at_server = version.started()
+    made = [at_server.command(Command(name, NOW, plug_in=1), overrides_schedule=overrides_schedule) for name in names]
+    assert all(made)
+    return made  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("first", ["pause", "release"])
+@in_each_version
+def test_a_pause_and_an_override_take_each_others_place_where_a_schedule_is_stored(version, first):
+    """A charger that keeps both would go by the one on the higher level, whichever was said last."""
+    then = "release" if first == "pause" else "pause"
+    one, other = (profile_in(call) for call in asked_for(version, first, then, overrides_schedule=True))
+    key = "id" if "id" in one else "chargingProfileId"
+    assert (one[key], one["stackLevel"]) == (other[key], other["stackLevel"])
+    assert one["stackLevel"] > 0  # above the schedule's
+
+
+@in_each_version
+def test_where_no_schedule_is_stored_a_release_clears_the_pause(version):
+    pause, release = asked_for(version, "pause", "release", overrides_schedule=False)
+    assert profile_in(pause)["stackLevel"] == 0
+    assert release[0] == "ClearChargingProfile"
+
+
+@pytest.mark.parametrize("overrides_schedule", [False, True])
+@pytest.mark.parametrize("names", [("pause", "release"), ("release", "pause"), ("pause", "release", "pause")])
+@in_each_version
+def test_the_charger_obeys_what_the_driver_asked_for_last(version, names, overrides_schedule):
+    at_charger, _ = version.started()
+    heard = [at_charger.command(*call, NOW) for call in asked_for(version, *names, overrides_schedule=overrides_schedule)]
+    assert [order and order.name for order in heard] == list(names)
+
+
+@pytest.mark.parametrize(
+    ("levels", "cleared", "obeyed"),
+    [((1, 0), False, "release"), ((1, 1), False, "pause"), ((0, 1), False, "pause"), ((1, 0), True, "pause")],
+)
+@in_each_version
+def test_of_two_profiles_of_a_transaction_a_charger_goes_by_the_one_on_the_higher_level(version, levels, cleared, obeyed):
+    """As another's server may send them: first one that lets the car charge, then one of 0 A."""
+    at_charger, at_server = version.started()
+    release, pause = asked_for(version, "release", "pause", overrides_schedule=True)
+    for call, level in zip((release, pause), levels, strict=True):
+        profile_in(call)["stackLevel"] = level
+    at_charger.command(*release, NOW)
+    if cleared:
+        at_charger.command(*at_server.clear("TxProfile"), NOW)
+    order = at_charger.command(*pause, NOW)
+    assert order is not None
+    assert (order.name, order.plug_in) == (obeyed, 1)
+
+
+@in_each_version
+def test_a_hold_with_an_end_outranks_nothing_that_comes_later(version):
+    """When it is over the charger has forgotten its level, too."""
+    at_charger, at_server = version.started()
+    held = at_server.command(Command("hold", NOW, plug_in=1, duration_ms=1000), overrides_schedule=True)
+    (pause,) = asked_for(version, "pause", overrides_schedule=False)
+    assert held is not None
+    assert [at_charger.command(*call, NOW).name for call in (held, pause)] == ["hold", "pause"]  # type: ignore[union-attr]
 
 
 @in_each_version

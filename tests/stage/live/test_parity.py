@@ -139,6 +139,31 @@ def test_with_no_time_skipped_it_is_the_same(who):
         agree(live, simulated, kind, who, late_ms=250 * fast)
 
 
+APP = [
+    "{at: 15:07, do: driver.override, to: anna}", "{at: 15:08, do: driver.pause, to: anna}", "{at: 15:09, do: driver.replug, to: ben}",
+    "{at: 15:10, do: driver.pause, to: [ben, carla]}", "{at: 15:11, do: driver.override, to: [anna, carla]}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("model", ["emporia", "ocpp201"])
+def test_what_drivers_ask_for_in_the_app_and_with_the_plug(model):
+    """Of chargers that store a schedule: their pauses and overrides are profiles that take each other's place."""
+    link = "link: {keepalive: 30 s, offline_after: 90 s, answer_timeout: 60 s}"
+    names = ("anna", "ben", "carla")
+    stay = "session: {plug_in: 15:06, needs: 18 kWh, leave: 15:26}"
+    chargers = ", ".join(f"{name}: {{model: box, tag: {name}, {stay}}}" for name in names)
+    overrides = [
+        "duration=7 min", "circuits={}", f"models={{box: {{extends: {model}, {link}}}}}", f"chargers={{{chargers}}}",
+        f"plan=[{', '.join(APP)}]",
+    ]  # fmt: skip
+    live, simulated = both("messages", harness.Live(speed=SPEED, skip_idle=True, direct=True), *overrides)
+    for who in names:
+        for kind in STORY:
+            agree(live, simulated, kind, who)
+    told = [record.command for record in of(live, r.Command, "anna") if record.command != "schedule"]
+    assert told == ["release", "pause", "release"]
+
+
 def test_a_run_without_a_twin_is_compared_with_one_without():
     limit = "expect={limits: {undelivered_energy: {max: 1 kWh, per: driver}}}"
     live = harness.Live(speed=SPEED, skip_idle=True, direct=True)

@@ -340,7 +340,14 @@ def test_an_address_that_is_taken(tmp_path, capsys):
     assert f"cannot listen on {address}: Address already in use" in capsys.readouterr().err
 
 
-def test_what_cannot_be_done_at_a_bench(tmp_path):
+@pytest.mark.parametrize(
+    ("do", "why"),
+    [
+        ("station.clock-lost", r"station\.clock-lost cannot be done to a real charger"),
+        ("driver.replug", r"driver\.replug is too quick to be asked of a person: use driver\.unplug and driver\.plug-in"),
+    ],
+)
+def test_what_cannot_be_done_at_a_bench(do, why):
     live = harness.Live(bench=Bench(), direct=True)
-    with pytest.raises(harness.ScenarioError, match=r"station\.clock-lost cannot be done to a real charger"):
-        harness.run(SCENARIO, live=live, overrides=["plan=[{at: +1 s, do: station.clock-lost, to: anna}]"])
+    with pytest.raises(harness.ScenarioError, match=why):
+        harness.run(SCENARIO, live=live, overrides=[f"plan=[{{at: +1 s, do: {do}, to: anna}}]"])
