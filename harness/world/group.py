@@ -58,7 +58,7 @@ class Group:
         """What each member ought to have: those with a car share what the others' floor leaves."""
         if not self.active or self.floored:
             return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
-        evens = {phase: self._even(phase) for phase in {phase for member in self.active for phase in self.phases[member]}}
+        evens = {phase: self._even(phase) for phase in dict.fromkeys(phase for member in self.members for phase in self.phases[member])}
         return {
             member: max(FLOOR_MA, min(self.limits[member], *(evens[phase] for phase in self.phases[member])))
             if member in self.active else FLOOR_MA
@@ -70,7 +70,7 @@ class Group:
         there = [member for member in self.members if phase in self.phases[member]]
         active = [self.forgetful.get(member, 0) for member in there if member in self.active]
         spare = self.capacity_ma - sum(max(FLOOR_MA, self.forgetful.get(member, 0)) for member in there if member not in self.active)
-        even = max(FLOOR_MA, spare // len(active) // 1000 * 1000)
+        even = max(FLOOR_MA, spare // max(1, len(active)) // 1000 * 1000)
         while even > FLOOR_MA and sum(max(even, draws) for draws in active) > spare:
             even -= 1000
         return even

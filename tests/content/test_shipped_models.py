@@ -238,7 +238,7 @@ def test_of_zappi_nothing_that_it_promises_in_an_outage_is_its_maker_s_word():
     ("name", "new_car", "limit", "tou", "authorisation"),
     [
         ("emporia", "charges", "amperage", "schedule", "none"), ("evnex", "charges", "amperage", "schedule", "none"),
-        ("easee", "charges", "offline-amperage", "none", "none"), ("flexecharge", "refused", "amperage", "none", "required"),
+        ("easee", "charges", "lowest", "none", "none"), ("flexecharge", "refused", "amperage", "none", "required"),
         ("wallbox-managed", "charges", "amperage", "pause", "none"), ("zappi", "charges", "amperage", "pause", "none"),
         ("pod-point", "charges", "amperage", "schedule", "none"), ("evc-net-edge", "local-list", "amperage", "none", "required"),
         ("chargepoint-home", "charges", "amperage", "schedule", "none"),
