@@ -176,7 +176,8 @@ def _key(grid: Grid, scale: _Scale) -> str:
     key = tag("p", tag("span", say(f"Mean {metric_words(grid)}:")) + "".join(keys), class_="scale")
     if not grid.difference:
         return key
-    gains = " Blue: better." if scale.gains else ""
+    why = ": in an outage cars charge that would have waited for cheaper hours" if grid.metric == "undelivered_energy" else ""
+    gains = f" Blue: better than without them{why}." if scale.gains else ""
     return key + tag("p", f"Red: worse than without the faults.{gains}", class_="hint")
 
 
