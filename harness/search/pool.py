@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from multiprocessing import RawValue
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, TypeVar
 
 Task = TypeVar("Task")
@@ -69,13 +69,27 @@ class _Processes(ProcessPoolExecutor):
     die of it, and what is raised in the midst of starting may be lost."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        if not _INTERRUPTIONS:
+        with _held_back():
             return super().submit(fn, *args, **kwargs)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
-        try:
-            return super().submit(fn, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Interruptions that come meanwhile are taken up afterwards. It is their handlers that wait: which thread the system gives a signal to
+    is not ours to say, but handlers are called in the main thread only."""
+    caught: list[int] = []
+    before: dict[int, Any] = {}
+    if current_thread() is main_thread():
+        before = {number: handler for number in _INTERRUPTIONS if (handler := signal.getsignal(number)) is not None}
+    for number in before:
+        signal.signal(number, lambda number, _: caught.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in caught:
+            signal.raise_signal(number)
 
 
 def _begin(over: Any) -> None:
@@ -85,7 +99,6 @@ def _begin(over: Any) -> None:
     if _INTERRUPTIONS:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # so the executor ends those that are left when one is lost
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
     Thread(target=_end_with, args=(os.getppid(), over), daemon=True).start()
 
 
