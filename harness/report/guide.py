@@ -24,7 +24,7 @@ class Word:
     """Whose word something is: a source's, or an assumption's."""
 
     about: str
-    """The checks of a contract, or the statement of a model."""
+    """The checks of a contract, or the path of a model's statement."""
     text: str
     assumed: bool
 
@@ -100,21 +100,33 @@ class Guide:
         return int(any(row.failed for row in self.rows))
 
 
+TITLE = "What does this charger do when its cloud is gone?"
 ABOUT = (
     "Each answer was measured in a run of a model of the charger, made with this version; none is written by hand. A model is a file"
     " that says how a charger behaves: it is not the device, and your firmware may do otherwise."
 )
+SETTING = (
+    "The server is lost at 08:30 and is back at 15:00. Energy is cheap from 10:00 to 14:00 and dear before and after; a car that keeps to"
+    " hours is to charge in the cheap ones only. Cars are there from 07:00, and one comes at 08:45. At 09:00 a station's plug is pulled"
+    " for 20 s, at 09:15 a car's."
+)
 READ = (
+    ("the outage", SETTING.removesuffix(".")),
     ("source", "a maker's help, a standard, a law or somebody who looked at the device says so; it is named"),
     ("assumption", "no source was found that says so; the model assumes it, and says why"),
     (NOBODY, "no clause of the model's contract speaks of it; the answer follows from what the model says, which is named"),
-    ("✓ held, ✗ failed, ? not exercised", "what the checks of the contract found at the cars that show the answer"),
+    ("✓ held, ✗ failed, ? not exercised", "what the contract's checks found at the cars that show the answer, whether that is yes or no"),
 )
 """How to read it: a word, and what it means."""
-SETTING = (
-    "The server is lost at 08:30 and is back at 15:00. Energy is cheap from 10:00 to 14:00 and dear before and after. Where hours count,"
-    " the car is to charge in the cheap ones only."
-)
+_PATHS = {
+    "link.backoff": "how it tries again", "link.offline_after": "when it notices the loss", 
+    "memory.amperage": "what clears the app's limit",
+    "memory.hold": "what ends a hold or pause", "memory.schedule": "what clears the schedule", "override_by_replug": "an override by plug",
+    "power_up.delay_at_return": "a delay at the return", "power_up.resumes": "after a power cut",
+    "server_loss.limit": "the limit without a server",
+    "server_loss.new_car": "a car that comes", "server_loss.unknown_tag": "unknown cards", "tou": "how hours reach it",
+}  # fmt: skip
+"""A model's statement → what it is about, in an owner's words."""
 
 
 def backing_text(cell: Cell) -> str:
@@ -124,12 +136,22 @@ def backing_text(cell: Cell) -> str:
         found = [f"failed {times(backing.failed)}"] if backing.failed else []
         found += [f"held {times(backing.met)}"] if backing.met else []
         parts.append(f"{backing.check} {', '.join(found) or 'not exercised'}")
-    return "; ".join(parts) or "not exercised: no check of the contract speaks of it"
+    return "; ".join(parts) or "not exercised, as no clause of the contract speaks of it"
 
 
 def word_text(word: Word) -> str:
     """The word as text, an assumption said to be one."""
     return f"assumption: {word.text}" if word.assumed else word.text
+
+
+def promise_text(word: Word) -> str:
+    """What a clause of a contract is introduced with."""
+    return f"{'taken as promised' if word.assumed else 'promised'} ({word.about})"
+
+
+def statement_text(word: Word) -> str:
+    """What a statement of a model is introduced with: ``the model, on unknown cards (server_loss.unknown_tag)``."""
+    return f"the model, on {_PATHS[word.about]} ({word.about})" if word.about in _PATHS else "the model"
 
 
 def scenario_file(name: str) -> str:
@@ -153,7 +175,7 @@ def lines(made: Guide) -> Iterator[Line]:
         yield ((row.name, "title"), (f"  {row.title}", ""))
         for cell in row.cells:
             told = f"{cell.question.brief:{wide}}  {cell.answer:{most}}"
-            yield ((f"  {SIGNS[cell.mark]} ", cell.mark), (told, ""), (f"  {cell.basis}", "quiet"))
+            yield ((f"  {told}  ", ""), (f"{SIGNS[cell.mark]} ", cell.mark), (cell.basis, "quiet"))
         yield ()
 
 
@@ -163,13 +185,13 @@ def render(made: Guide) -> str:
 
 
 def _page(made: Guide) -> Iterator[str]:
-    yield from ("# What does this charger do when its cloud is gone?", "", ABOUT, "", SETTING, "")
+    yield from (f"# {TITLE}", "", ABOUT, "")
     yield from (f"- **{word}**: {means}." for word, means in READ)
     yield ""
     yield f"| charger | {' | '.join(question.brief for question in QUESTIONS)} |"
     yield f"|---|{'---|' * len(QUESTIONS)}"
     for row in made.rows:
-        told = (f"{SIGNS[cell.mark]} {markdown(cell.answer)} ({cell.basis})" for cell in row.cells)
+        told = (f"{markdown(cell.answer)} ({SIGNS[cell.mark]} {cell.basis})" for cell in row.cells)
         yield f"| [{markdown(row.title)}](#{row.anchor}) | {' | '.join(told)} |"
     for row in made.rows:
         yield from ("", f'<a id="{row.anchor}"></a>', "", f"## {markdown(row.title)}", "")
@@ -198,8 +220,8 @@ def _row(made: Guide, row: Row) -> Iterator[str]:
 def _words(cell: Cell) -> Iterator[str]:
     if not cell.promises:
         yield NOBODY
-    yield from (f"{word.about}: {markdown(word_text(word))}" for word in cell.promises)
-    yield from (f"the model's `{word.about}`: {markdown(word_text(word))}" for word in cell.statements)
+    yield from (f"{promise_text(word)}: {markdown(word_text(word))}" for word in cell.promises)
+    yield from (f"{statement_text(word)}: {markdown(word_text(word))}" for word in cell.statements)
 
 
 def _linked(made: Guide, scenario: str) -> str:

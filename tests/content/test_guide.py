@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from harness import guiding, shipped
+from harness import guiding, scenario, shipped
 from harness.cli import main
 from harness.report import guide as report
 from harness.report.answers import QUESTIONS
+from harness.report.clock import Clock
 from harness.report.guide import NOBODY, Cell, Guide, Row
 from harness.report.html import guide as page
 from harness.scenario import ScenarioError
+from harness.values import hold_windows
 
 CHARGERS = shipped.model_names("charger")
 HOSTILE = "<script>alert(1)</script> | **b** [x](javascript:alert(1)) @all </dd>"
@@ -146,6 +148,26 @@ def test_the_command_writes_both_and_says_what_failed(tmp_path, capsys):
     assert b'href="../scenarios' not in written
     assert main(["guide", "evnex", "--out", str(tmp_path / "out")]) == 0
     assert "## Evnex charger" in (tmp_path / "out" / "guide.md").read_text(encoding="utf-8")
+
+
+def test_what_it_says_of_the_outage_is_what_the_scenario_does():
+    compared = scenario.load(guiding.SCENARIO)
+    clock = Clock(compared)
+    steps = {step.id: step for step in compared.plan}
+    crash, pulled = steps["outage"], steps["pulled-plugs"]
+    tariff = compared.tariffs[compared.chargers[0].tariff]
+    (opens, _), *_ = [
+        window for window in hold_windows(tariff, ("super-off-peak",), compared.duration_ms) if window[0] > crash.at.offset_ms
+    ]
+    closes = next(end for _, end in hold_windows(tariff, ("super-off-peak",), compared.duration_ms) if end > crash.at.offset_ms)
+    comes = {entry.sessions[0].plug_in_ms for entry in compared.chargers}
+    times = [
+        crash.at.offset_ms, crash.at.offset_ms + crash.for_ms, closes, opens, min(comes), max(comes), pulled.at.offset_ms,
+        steps["replugs"].at.offset_ms,
+    ]  # fmt: skip
+    assert re.findall(r"\d\d:\d\d", report.SETTING) == [clock.brief(t)[-5:] for t in times]
+    assert pulled.for_ms == 20_000
+    assert len(comes) == 2
 
 
 def test_an_unknown_charger_is_refused_with_the_nearest_one(tmp_path, capsys):

@@ -9,20 +9,21 @@ from harness.report.guide import (
     ABOUT,
     NOBODY,
     READ,
-    SETTING,
     SIGNS,
+    TITLE,
     Cell,
     Guide,
     Row,
     Word,
     backing_text,
+    promise_text,
     scenario_file,
+    statement_text,
     word_text,
 )
 from harness.report.html.document import document
 from harness.report.html.text import listed, name, say, tag
 
-TITLE = "What does this charger do when its cloud is gone?"
 _MOST = 600
 _CHOOSE, _READ, _ALL, _MADE = "choose.", "read.", "all.", "made."
 """Ids of parts of the page; a model's name, which is its card's id, has no dot."""
@@ -35,19 +36,25 @@ def render(made: Guide) -> bytes:
     parts += [_card(made, row) for row in made.rows]
     parts.append(tag("section", tag("h2", "All side by side") + _table(made), id=_ALL))
     command = tag("pre", tag("code", say(made.command, 2000)), tabindex="0")
-    origin = tag("h2", "How this was made") + tag("p", say(SETTING)) + command + tag("p", f"harness {say(made.harness)}", class_="hint")
+    origin = tag("h2", "How this was made") + command + tag("p", f"harness {say(made.harness)}", class_="hint")
     parts.append(tag("section", origin, id=_MADE))
     return document(TITLE, "".join(parts), style="guide.css")
 
 
 def _choice(made: Guide) -> str:
-    """Links to the cards, by maker."""
-    links = (
-        tag("a", f"{name(row.name)}<small>{say(row.title)}</small>", href=f"#{row.anchor}", class_="failed" if row.failed else None)
-        for row in made.rows
+    """Links to the cards: those that a maker's name leads to, and the others."""
+    groups = (
+        ("By its maker", [row for row in made.rows if row.maker]),
+        ("By who runs it, by a standard or by law", [row for row in made.rows if not row.maker]),
     )
+    lists = "".join(tag("h3", title) + listed(map(_link, rows)) for title, rows in groups if rows)
     beyond = tag("p", tag("a", "All side by side", href=f"#{_ALL}") + " · " + tag("a", "How to read an answer", href=f"#{_READ}"))
-    return tag("nav", tag("h2", "Which charger is it?") + listed(links) + beyond, id=_CHOOSE, aria_label="Which charger is it?")
+    return tag("nav", tag("h2", "Which charger is it?") + lists + beyond, id=_CHOOSE, aria_label="Which charger is it?")
+
+
+def _link(row: Row) -> str:
+    small = f"<small>{name(row.name)}{' · ' if row.maker else ''}{name(row.maker)}</small>"
+    return tag("a", say(row.title) + small, href=f"#{row.anchor}", class_="failed" if row.failed else None)
 
 
 def _reading() -> str:
@@ -75,20 +82,27 @@ def _card(made: Guide, row: Row) -> str:
 def _answer(made: Guide, row: Row, cell: Cell) -> str:
     """A question with its answer, what was checked, whose word it is, and what shows it."""
     badge = tag("span", say(cell.basis), class_=f"badge {_badge(cell)}")
-    told = tag("p", f"{_mark(cell)} <b>{say(cell.answer)}</b> {badge}", class_="answer")
+    told = tag("p", f"<b>{say(cell.answer)}</b> {badge}", class_="answer")
     words = "".join(_words(cell))
     cars = say(", ".join(cell.cars), _MOST)
-    shown = tag("p", f"Checked: {say(backing_text(cell), _MOST)}. Shown by {cars} in {_linked(made, made.scenario)}.", class_="hint")
+    shown = tag(
+        "p", f"Checked: {_mark(cell)} {say(backing_text(cell), _MOST)}. Shown by {cars} in {_linked(made, made.scenario)}.", class_="hint"
+    )
     return tag("div", tag("dt", say(cell.question.asks)) + tag("dd", told + words + shown), id=f"{row.anchor}.{cell.question.key}")
 
 
 def _words(cell: Cell) -> Iterator[str]:
     if not cell.promises:
-        yield tag("p", f"{say(NOBODY[0].upper() + NOBODY[1:])}.", class_="word")
+        yield tag("p", f"{_begun(NOBODY)}.", class_="word")
     for word in cell.promises:
-        yield tag("p", f"Promised ({say(word.about, _MOST)}): {_said(word)}", class_="word")
+        yield tag("p", f"{_begun(promise_text(word))}: {_said(word)}", class_="word")
     for word in cell.statements:
-        yield tag("p", f"The model’s {say(word.about)}: {_said(word)}", class_="word")
+        yield tag("p", f"{_begun(statement_text(word))}: {_said(word)}", class_="word")
+
+
+def _begun(text: str) -> str:
+    """The text as a sentence's begin."""
+    return say(text[0].upper() + text[1:], _MOST)
 
 
 def _said(word: Word) -> str:
@@ -102,6 +116,8 @@ def _mark(cell: Cell) -> str:
 
 
 def _badge(cell: Cell) -> str:
+    if cell.mark == "fail":
+        return "fail"
     return {"source": "pass", "nobody's promise": "nobody"}.get(cell.basis, "unknown")
 
 
@@ -125,4 +141,6 @@ def _table(made: Guide) -> str:
 
 
 def _short(cell: Cell) -> str:
-    return tag("td", f"{_mark(cell)} {say(cell.answer)}<br><small>{say(cell.basis)}</small>")
+    return tag(
+        "td", f"{say(cell.answer)}<br><small>{_mark(cell)} {say(cell.basis)}</small>", class_="broken" if cell.mark == "fail" else None
+    )
