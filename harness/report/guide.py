@@ -119,7 +119,7 @@ READ = (
 )
 """How to read it: a word, and what it means."""
 _PATHS = {
-    "link.backoff": "how it tries again", "link.offline_after": "when it notices the loss", 
+    "link.backoff": "how it tries again", "link.offline_after": "when it notices the loss",
     "memory.amperage": "what clears the app's limit",
     "memory.hold": "what ends a hold or pause", "memory.schedule": "what clears the schedule", "override_by_replug": "an override by plug",
     "power_up.delay_at_return": "a delay at the return", "power_up.resumes": "after a power cut",
