@@ -41,7 +41,8 @@ def _goes_on(cars: Cars) -> str:
     before = car.ma(car.lost_ms)
     if not before:
         return "not shown: it did not charge before"
-    stopped = car.first(car.lost_ms, car.over_ms, draws=False)
+    leaves = car.over_ms if car.unplugged_ms == NEVER else min(car.over_ms, car.unplugged_ms)
+    stopped = car.first(car.lost_ms, leaves, draws=False)
     if stopped is not None:
         return "yes, until full" if stopped == car.full_ms else f"no: stops after {_lasting(stopped - car.lost_ms)}"
     noticed = car.ma(min(car.lost_ms + car.model.link.noticing_ms, car.over_ms - 1))
@@ -116,17 +117,18 @@ def _replug(cars: Cars) -> str:
 
 def _limit(cars: Cars) -> str:
     car = cars["limited"]
-    chosen = car.ma(car.lost_ms)
     alone = car.ma(car.dark_ms - 1)
     again = car.ma(min(car.powered_ms + SOON_MS, car.over_ms - 1))
     if again != alone:
         return f"{_amps(alone)}; after a power cut {_amps(again)}"
-    return f"{_amps(alone)}{', as set in the app' if alone == chosen else _which(car, alone)}"
+    return f"{_amps(alone)}{_which(car, alone)}"
 
 
 def _which(car: Car, ma: int) -> str:
-    """What has set a current that the driver has not, by the settings."""
+    """Which of the settings a current is."""
     settings, ratings = car.entry.settings, car.model.ratings
+    if ma == settings.amperage_ma:
+        return ", as set in the app"
     if ma == (settings.wire_rating_ma or ratings.wire_rating_ma):
         return ", all that the wiring bears"
     return ", its offline limit" if ma in {settings.offline_amperage_ma, ratings.offline_amperage_ma, *ratings.offline_amperages_ma} else ""
@@ -174,6 +176,13 @@ def _stored(car: Car) -> str:
     return "memory.schedule" if car.model.tou == "schedule" else "memory.hold"
 
 
+def _offline(car: Car) -> tuple[str, ...]:
+    """Where the limit without a server stands, where one applies."""
+    if car.model.server_loss.limit not in ("offline-amperage", "lowest"):
+        return ()
+    return ("ratings.offline_amperages" if car.model.ratings.offline_amperages_ma else "ratings.offline_amperage",)
+
+
 def _after_replug(car: Car) -> str:
     return "override_by_replug" if car.model.override_by_replug else _stored(car)
 
@@ -182,7 +191,7 @@ QUESTIONS = (
     Question(
         "charging", "car that charges", "Does a car that is charging go on?", ("charging",),
         ("charging-continues", "can-always-charge", "offline-limit-applies"),
-        lambda car: ("server_loss.limit",) if car.model.server_loss.limit in ("offline-amperage", "lowest") else (), _goes_on,
+        lambda car: ("server_loss.limit", *offline) if (offline := _offline(car)) else (), _goes_on,
     ),
     Question(
         "new-car", "car that comes", "Does a car that comes now charge?", ("arrives", "stranger"),
@@ -215,7 +224,7 @@ QUESTIONS = (
     Question(
         "current", "which current", "Which current limit applies, with 12 A chosen in the app and wiring for 26 A?", ("limited",),
         ("offline-limit-applies", "current-within-limits", "settings-remembered"),
-        lambda car: ("server_loss.limit", "memory.amperage"), _limit,
+        lambda car: ("server_loss.limit", *_offline(car), "memory.amperage"), _limit,
     ),
     Question(
         "return", "server back", "When the server is back: must the driver override again, is there a random delay?",

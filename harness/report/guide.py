@@ -123,7 +123,7 @@ _PATHS = {
     "memory.amperage": "what clears the app's limit",
     "memory.hold": "what ends a hold or pause", "memory.schedule": "what clears the schedule", "override_by_replug": "an override by plug",
     "power_up.delay_at_return": "a delay at the return", "power_up.resumes": "after a power cut",
-    "server_loss.limit": "the limit without a server",
+    "ratings.offline_amperage": "its figure", "ratings.offline_amperages": "its figures", "server_loss.limit": "the limit without a server",
     "server_loss.new_car": "a car that comes", "server_loss.unknown_tag": "unknown cards", "tou": "how hours reach it",
 }  # fmt: skip
 """A model's statement → what it is about, in an owner's words."""

@@ -73,10 +73,21 @@ def _card(made: Guide, row: Row) -> str:
     if row.failed:
         checks = say(", ".join(row.failed), _MOST)
         failed = tag("p", f'<b class="mark fail">{SIGNS["fail"]}</b> Its contract failed in this run: {checks}.', class_="broken")
+    gist = listed(_in_short(row, cell) for cell in row.cells)
     answers = "".join(_answer(made, row, cell) for cell in row.cells)
     back = tag("p", tag("a", "↑ another charger", href=f"#{_CHOOSE}"), class_="up")
     head = tag("h2", say(row.title)) + tag("p", "; ".join(facts), class_="hint")
-    return tag("article", head + failed + tag("dl", answers) + back, id=row.anchor)
+    return tag("article", head + failed + tag("div", gist, class_="gist") + tag("dl", answers) + back, id=row.anchor)
+
+
+def _in_short(row: Row, cell: Cell) -> str:
+    """A line that leads to the answer."""
+    link = tag("a", say(cell.question.brief), href=f"#{_place(row, cell)}")
+    return link + tag("span", f"<b>{say(cell.answer)}</b> <small>{say(cell.basis)}</small>")
+
+
+def _place(row: Row, cell: Cell) -> str:
+    return f"{row.anchor}.{cell.question.key}"
 
 
 def _answer(made: Guide, row: Row, cell: Cell) -> str:
@@ -88,7 +99,7 @@ def _answer(made: Guide, row: Row, cell: Cell) -> str:
     shown = tag(
         "p", f"Checked: {_mark(cell)} {say(backing_text(cell), _MOST)}. Shown by {cars} in {_linked(made, made.scenario)}.", class_="hint"
     )
-    return tag("div", tag("dt", say(cell.question.asks)) + tag("dd", told + words + shown), id=f"{row.anchor}.{cell.question.key}")
+    return tag("div", tag("dt", say(cell.question.asks)) + tag("dd", told + words + shown), id=_place(row, cell))
 
 
 def _words(cell: Cell) -> Iterator[str]:
