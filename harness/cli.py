@@ -32,6 +32,7 @@ from harness.options import (
     doctor_options,
     explore_options,
     gate_options,
+    guide_options,
     import_options,
     live_of,
     mutants_options,
@@ -165,6 +166,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     shrink_options(command("shrink", _shrink, "make a scenario that breaks a check as small as it gets while it still does"))
     mutants_options(command("mutants", _mutants, "plant known wrong behaviours in a base, and tell which of them random plans find"))
     sweep_options(command("sweep", _sweep, "tell when an outage would hurt most: a scenario over a grid of starts and durations"))
+    guide_options(command("guide", _guide, "make the field guide: what each charger does when its cloud is gone, measured in its model"))
     import_options(command("import", _import, "turn a log of OCPP frames into a journal, and judge what it shows"))
     timeline = command("timeline", _timeline, "tell what happened to chargers, event by event, from a saved journal")
     timeline.add_argument("journal", metavar="JOURNAL", help=_JOURNAL)
@@ -468,6 +470,17 @@ def _serve(arguments: argparse.Namespace) -> int:
             return INTERRUPTED
     _print_run(run)
     return run.exit_code
+
+
+def _guide(arguments: argparse.Namespace) -> int:
+    from harness.guiding import FILES, guide
+    from harness.report import guide as report
+
+    made = guide(arguments.models, out=arguments.out)
+    show(report.lines(made))
+    show([report.total(made)])
+    say(f"wrote {' and '.join(os.path.join(arguments.out, name) for name in FILES)}")
+    return made.exit_code
 
 
 def _timeline(arguments: argparse.Namespace) -> int:

@@ -43,6 +43,15 @@ def gate_options(gate: argparse.ArgumentParser) -> None:
     gate.add_argument("--junit", metavar="FILE", help="where all runs go as JUnit XML, each with its regressions")
 
 
+def guide_options(guide: argparse.ArgumentParser) -> None:
+    """Those of `harness guide`."""
+    guide.add_argument(
+        "models", nargs="*", metavar="MODEL", default=[],
+        help="a shipped charger model, by name, or the file of your own; all shipped ones by default",
+    )  # fmt: skip
+    guide.add_argument("--out", metavar="DIR", default="reports", help="where guide.html and guide.md go; reports by default")
+
+
 def explore_options(explore: argparse.ArgumentParser) -> None:
     """Those of `harness explore`."""
     explore.add_argument(

@@ -182,7 +182,7 @@ def test_each_shipped_charger_is_compared_with_the_same_cars():
         cars[model].add(entry.name.removeprefix(f"{model}-"))
     for name, found in cars.items():
         model = compared.models[name]
-        expected = {"charging", "arrives", "paused", "unplugged", "replugged"}
+        expected = {"charging", "arrives", "paused", "unplugged", "replugged", "limited"}
         expected |= {"held"} if model.tou != "none" else set()
         expected |= {"stranger"} if model.authorisation == "required" else set()
         assert found == expected, name

@@ -4,6 +4,7 @@
 them its ``postmortem.md``,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
 ``docs/decidable.md`` which run can decide which check. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
+``reports/guide.html`` and ``reports/guide.md`` are the field guide.
 ``tests/golden/smallest/`` gets what the first failures of some planted wrong behaviours are made small to. Look at what ``git diff``
 says before committing them: it is what a change did to every behaviour that the project shows.
 """
@@ -15,12 +16,14 @@ import re
 import textwrap
 from pathlib import Path
 
-from harness import pages, shipped
+from harness import guiding, pages, shipped
 from harness.api import run
 from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.decidable import KINDS, TABLE
 from harness.check.result import BEHAVIOURS
 from harness.report import document, markdown
+from harness.report import guide as guide_report
+from harness.report.html import guide as guide_page
 from harness.search.mutants import Task, look_for
 from harness.search.space import source
 
@@ -59,6 +62,12 @@ def reports_of(name: str) -> dict[Path, bytes]:
     if name == POSTMORTEM_OF:
         found[REPORTS / name / "postmortem.md"] = pages.postmortem(outcome, made.journal)
     return found
+
+
+def guide() -> dict[Path, bytes]:
+    """The field guide of all shipped charger models."""
+    made = guiding.made_of(shipped.model_names("charger"), REPORTS)
+    return {REPORTS / "guide.html": guide_page.render(made), REPORTS / "guide.md": guide_report.render(made).encode()}
 
 
 def smallest_of(mutant: str) -> dict[Path, bytes]:
@@ -123,7 +132,7 @@ def _told(name: str) -> str:
 
 def regenerate() -> None:
     """Write all of them, and say which changed."""
-    files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page()}
+    files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page(), **guide()}
     for name in shipped.scenario_names():
         files |= reports_of(name)
     for mutant in SMALLEST:

@@ -14,6 +14,7 @@ from goldens import (
     SMALLEST,
     checks_page,
     decidable_page,
+    guide,
     index,
     reports_of,
     smallest_of,
@@ -46,6 +47,11 @@ def test_no_report_is_left_of_a_scenario_that_is_gone():
 
 def test_the_gallery_lists_what_is_there():
     assert index() == INDEX.read_bytes(), ANEW
+
+
+def test_the_field_guide_is_what_the_models_do_today():
+    for path, content in guide().items():
+        assert content == path.read_bytes(), f"{path.name} differs; {ANEW}"
 
 
 def test_the_page_about_checks_says_what_they_say_of_themselves():

@@ -9,8 +9,10 @@ import pytest
 from small_scenario import GOOD, SMALL
 
 from harness import api, cli, scenario, shipped
+from harness.check.catalogue import NAMES
 from harness.journal import books
 from harness.journal.format import PLAIN_NAME
+from harness.report.answers import QUESTIONS
 from harness.scenario.forms import Record
 from harness.scenario.nodes import read_file
 from harness.scenario.target import BENCH, TARGET
@@ -133,6 +135,28 @@ def test_the_walk_from_manual_to_contract(tmp_path, monkeypatch, capsys, clauses
     for words, broken_checks in ((broken, [survives]), (FORGETS_AT_ONCE, ["schedule-runs-offline", survives])):
         assert cli.main(words) == 1
         assert [check["name"] for check in latest(tmp_path)["checks"] if check["verdict"] == "fail"] == broken_checks
+
+
+def test_a_maker_is_added_in_an_hour(tmp_path, monkeypatch, capsys):
+    """The model of the page has no fault, and its row is what the page says of it."""
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "guide.md").read_text(encoding="utf-8")
+    (model,) = blocks("guide.md")
+    Path("acme-home.yaml").write_text(model, encoding="utf-8")
+    assert [str(problem) for problem in scenario.lint("acme-home.yaml")] == []
+    command = re.search(r"^harness (guide acme-home.*)", page, re.M)[1]
+    assert cli.main(shlex.split(command)) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"which current +26 A, all that the wiring bears +✓ partly assumption", shown)
+    assert re.search(r"pull its plug +yes: then charges at once +✓ source", shown)
+    assert Path("acme-guide", "guide.html").is_file()
+
+
+def test_each_question_of_the_guide_is_one_to_ask_the_maker():
+    table = re.search(r"^\| ask \|.*?\n\n", (DOCS / "guide.md").read_text(encoding="utf-8"), re.M | re.S)[0]
+    assert len(table.strip().splitlines()) - 2 == len(QUESTIONS)
+    named = set(re.findall(r"[a-z]+(?:-[a-z]+)+", table)) & set(NAMES)
+    assert named <= {check for question in QUESTIONS for check in question.checks}
 
 
 def latest(folder):

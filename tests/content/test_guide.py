@@ -1,0 +1,191 @@
+"""The field guide: complete for each shipped charger, made from runs, on somebody's word, and escaped."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from harness import guiding, scenario, shipped
+from harness.cli import main
+from harness.report import guide as report
+from harness.report.answers import QUESTIONS
+from harness.report.clock import Clock
+from harness.report.guide import NOBODY, Cell, Guide, Row
+from harness.report.html import guide as page
+from harness.scenario import ScenarioError
+from harness.values import hold_windows
+
+CHARGERS = shipped.model_names("charger")
+HOSTILE = "<script>alert(1)</script> | **b** [x](javascript:alert(1)) @all </dd>"
+
+
+@cache
+def whole() -> Guide:
+    return guiding.made_of(CHARGERS, Path("reports"))
+
+
+def row_of(name: str) -> Row:
+    return next(row for row in whole().rows if row.name == name)
+
+
+def cell(row: Row, key: str) -> Cell:
+    return next(cell for cell in row.cells if cell.question.key == key)
+
+
+def own(folder: Path, name: str, text: str) -> str:
+    path = folder / f"{name}.yaml"
+    path.write_text(f"harness: 1\nkind: charger\nname: {name}\n{text}", encoding="utf-8")
+    return str(path)
+
+
+def made(reference: str) -> Row:
+    return guiding.made_of([reference], Path("reports")).rows[0]
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_each_shipped_charger_has_an_answer_to_each_question(name):
+    row = row_of(name)
+    assert [cell.question for cell in row.cells] == list(QUESTIONS)
+    assert row.failed == ()
+    for each in row.cells:
+        assert 1 <= len(each.answer.split()) <= 10
+        assert "not shown" not in each.answer
+        assert each.cars
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_no_answer_is_without_a_source_or_the_word_assumption(name):
+    for each in row_of(name).cells:
+        words = (*each.promises, *each.statements)
+        assert words
+        assert all(word.text and (not word.assumed or report.word_text(word).startswith("assumption: ")) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "answer"),
+    [
+        ("juicebox-40", "new-car", "yes, at once"),
+        ("juicebox-40", "power-cycle", "yes: then charges at once"),
+        ("juicebox-40", "return", "yes: held again in dear hours"),
+        ("juicebox-40", "current", "26 A, all that the wiring bears"),
+        ("juicebox-v09u", "charging", "yes, at 24 A"),
+        ("emporia", "pause", "no: stays paused"),
+        ("emporia", "replug", "yes: then charges at once"),
+        ("flexecharge", "new-car", "no: refused, whatever the card"),
+        ("flexecharge", "replug", "no: it ends the charge"),
+        ("evc-net-edge", "new-car", "yes, at once, whatever the card"),
+        ("evnex", "current", "12 A; after a power cut 26 A"),
+        ("ocpp16-strict", "new-car", "yes, in the cheap hours; unknown card: no"),
+        ("wallbox-managed", "cheap-hours", "no: charges at any price"),
+        ("waybox", "cheap-hours", "yes: stored schedule runs on"),
+        ("pod-point", "return", "no, but a delay of 2 min 39 s"),
+        ("zappi", "cheap-hours", "no: waits in cheap hours, too"),
+    ],
+)
+def test_an_answer_is_what_the_maker_says_of_it(name, key, answer):
+    assert cell(row_of(name), key).answer == answer
+
+
+def test_what_no_clause_speaks_of_is_nobodys_promise():
+    paused = cell(row_of("zappi"), "replug")
+    assert (paused.promises, paused.basis, paused.mark) == ((), "nobody's promise", "unknown")
+    assert NOBODY in report.render(whole())
+
+
+def test_an_assumption_in_the_model_makes_the_answer_none_of_a_source():
+    assert cell(row_of("juicebox-40"), "current").basis == "partly assumption"
+    assert cell(row_of("emporia"), "pause").basis == "source"
+
+
+WRONG = "extends: zappi\nmemory: {hold: [departure, server-loss, power-cycle, memory-loss]}\n"
+
+
+def test_a_charger_that_does_otherwise_has_another_answer_and_fails(tmp_path):
+    wrong = made(own(tmp_path, "mine", WRONG))
+    assert cell(wrong, "pause").answer.startswith("yes, ")
+    assert cell(wrong, "pause").mark == "fail"
+    assert cell(wrong, "cheap-hours").answer == "no: charges at any price"
+    assert wrong.failed == ("pause-kept-offline",)
+    right = made(own(tmp_path, "right", "extends: zappi\n"))
+    assert [each.answer for each in right.cells][:-1] == [each.answer for each in row_of("zappi").cells][:-1]
+
+
+def test_a_claim_of_an_extended_model_does_not_speak_of_another_value(tmp_path):
+    (word,) = cell(made(own(tmp_path, "mine", WRONG.replace("zappi", "emporia"))), "pause").statements
+    assert (word.assumed, word.text) == (True, report.UNSAID)
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_a_charger_has_the_same_row_alone_as_among_the_others(name):
+    assert made(name) == row_of(name)
+
+
+def test_hostile_words_of_an_own_model_are_text(tmp_path):
+    text = f'extends: zappi\ntitle: "{HOSTILE}"\nmaker: "{HOSTILE}"\ncontract: {{charging-continues: {{source: "{HOSTILE}"}}}}\n'
+    found = guiding.made_of([own(tmp_path, "mine", text)], tmp_path)
+    shown = page.render(found).decode()
+    assert "<script" not in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown
+    assert shown.count("</dd>") == shown.count("<dd>")
+    told = report.render(found)
+    assert "<script" not in told
+    assert not re.search(r"(?<!\\)\]\(javascript", told)
+    columns = {len(re.findall(r"(?<!\\)\|", line)) for line in told.splitlines() if line.startswith("| Does")}
+    assert columns == {6}
+
+
+def test_the_command_writes_both_and_says_what_failed(tmp_path, capsys):
+    assert main(["guide", own(tmp_path, "mine", WRONG), "evnex", "--out", str(tmp_path / "out")]) == 1
+    shown = capsys.readouterr().out
+    assert "mine: pause-kept-offline" in shown
+    assert "evnex  Evnex charger" in shown
+    written = (tmp_path / "out" / "guide.html").read_bytes()
+    assert b'<article id="mine">' in written
+    assert b'<article id="evnex">' in written
+    assert b'href="../scenarios' not in written
+    assert main(["guide", "evnex", "--out", str(tmp_path / "out")]) == 0
+    assert "## Evnex charger" in (tmp_path / "out" / "guide.md").read_text(encoding="utf-8")
+
+
+def test_what_it_says_of_the_outage_is_what_the_scenario_does():
+    compared = scenario.load(guiding.SCENARIO)
+    clock = Clock(compared)
+    steps = {step.id: step for step in compared.plan}
+    crash, pulled = steps["outage"], steps["pulled-plugs"]
+    tariff = compared.tariffs[compared.chargers[0].tariff]
+    (opens, _), *_ = [
+        window for window in hold_windows(tariff, ("super-off-peak",), compared.duration_ms) if window[0] > crash.at.offset_ms
+    ]
+    closes = next(end for _, end in hold_windows(tariff, ("super-off-peak",), compared.duration_ms) if end > crash.at.offset_ms)
+    comes = {entry.sessions[0].plug_in_ms for entry in compared.chargers}
+    times = [
+        crash.at.offset_ms, crash.at.offset_ms + crash.for_ms, closes, opens, min(comes), max(comes), pulled.at.offset_ms,
+        steps["replugs"].at.offset_ms,
+    ]  # fmt: skip
+    assert re.findall(r"\d\d:\d\d", report.SETTING) == [clock.brief(t)[-5:] for t in times]
+    assert pulled.for_ms == 20_000
+    assert len(comes) == 2
+
+
+def test_an_unknown_charger_is_refused_with_the_nearest_one(tmp_path, capsys):
+    assert main(["guide", "evnx", "--out", str(tmp_path)]) == 4
+    assert "evnex" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_own_file_that_is_wrong_is_refused_where_it_is(tmp_path):
+    with pytest.raises(ScenarioError, match=r"mine\.yaml:5"):
+        made(own(tmp_path, "mine", "extends: zappi\ntou: never\n"))
+
+
+def test_the_page_is_one_small_file_whose_parts_are_found(tmp_path):
+    shown = page.render(whole())
+    assert len(shown) < 300_000
+    ids = re.findall(r' id="([^"]+)"', shown.decode())
+    assert len(set(ids)) == len(ids)
+    assert set(re.findall(r'href="#([^"]+)"', shown.decode())) <= set(ids)
+    assert {"evnex", "zappi.pause"} <= set(ids)
+    assert page.render(guiding.made_of(CHARGERS, Path("reports"))) == shown
