@@ -352,7 +352,28 @@ class HoldLiftedAfterLoss(Check):
         return f"the loss is noticed by {moment(duty.base)}; the pause should be lifted and the car draw {span(duty.bound_ms)} later"
 
 
-class PauseKeptOffline(Check):
+class Idle(Check):
+    """No current flows."""
+
+    def level(self, ev: Evidence, duty: Duty) -> bool:
+        return not ev.ma
+
+
+class _IdleOffline(Idle):
+    """No current flows while the server is away. It shows something only once a charger that lets the car charge would have begun."""
+
+    def charges_from(self, ev: Evidence) -> int:
+        """From when such a charger lets it charge."""
+        raise NotImplementedError
+
+    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
+        if not ev.flags & (LEAVES | ev_.RESTART):
+            duty.from_ms = would_draw_by(ev, self.charges_from(ev))
+        duty.shows = t > duty.from_ms
+        return super().step(ev, t, duty)
+
+
+class PauseKeptOffline(_IdleOffline):
     """A pause stands at loss → no current until it is lifted, or the car or mains is gone, or the server is back."""
 
     name = "pause-kept-offline"
@@ -364,14 +385,8 @@ class PauseKeptOffline(Check):
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
-    def level(self, ev: Evidence, duty: Duty) -> bool:
-        return not ev.ma
-
-    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
-        if not ev.flags & (LEAVES | ev_.RESTART):
-            duty.from_ms = would_draw_by(ev, ev.lost_by + ev.profile.noticing_ms)
-        duty.shows = t > duty.from_ms  # one that lifts it draws by then
-        return super().step(ev, t, duty)
+    def charges_from(self, ev: Evidence) -> int:
+        return ev.lost_by + ev.profile.noticing_ms
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & (LEAVES | ev_.RELEASED):
@@ -382,7 +397,7 @@ class PauseKeptOffline(Check):
         return f"paused before the loss at {moment(duty.began)}, the car should not charge; it drew {ev.was_ma / 1000:g} A"
 
 
-class NewSessionRefusedOffline(Check):
+class NewSessionRefusedOffline(_IdleOffline):
     """A car is plugged in once the loss must have been noticed → it draws nothing until the server is back."""
 
     name = "new-session-refused-offline"
@@ -393,14 +408,8 @@ class NewSessionRefusedOffline(Check):
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
 
-    def level(self, ev: Evidence, duty: Duty) -> bool:
-        return not ev.ma
-
-    def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
-        if not ev.flags & (LEAVES | ev_.RESTART):
-            duty.from_ms = would_draw_by(ev, draws_from(ev))
-        duty.shows = t > duty.from_ms  # one that takes it draws by then
-        return super().step(ev, t, duty)
+    def charges_from(self, ev: Evidence) -> int:
+        return draws_from(ev)
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if ev.flags & (LEAVES | ev_.RESTART):
@@ -457,7 +466,7 @@ class ReplugOverrides(Check):
         return f"plugged in again at {moment(duty.began)} to charge now, the car should draw by {by}; it drew nothing then"
 
 
-class RandomDelayAtReturn(Check):
+class RandomDelayAtReturn(Idle):
     """A car draws when the server is back → it stops for a random delay."""
 
     name = "random-delay-at-return"
@@ -468,9 +477,6 @@ class RandomDelayAtReturn(Check):
         if not ev.link_online or ev.outage or ev.flags & ev_.BLIP or not ev.was_ma or not ev.wants():
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=rule.bound_ms, once=True)
-
-    def level(self, ev: Evidence, duty: Duty) -> bool:
-        return not ev.ma
 
     def ending(self, ev: Evidence, t: int, duty: Duty) -> Ending:
         if t > duty.began and (ev.flags & (ev_.UNPLUGGED | ev_.MAINS_OFF | ev_.RESTART) or ev.full):
@@ -541,7 +547,7 @@ class SettingsRemembered(Within):
         return "end" if again or ev.flags & (ev_.COMMANDED | ev_.UNPLUGGED | ev_.MAINS_OFF) or ev.full else ""
 
 
-class AvailabilityKept(Check):
+class AvailabilityKept(Idle):
     """Power-up of a station that is out of service, a car connected → no current until it is put back."""
 
     name = "availability-kept"
@@ -552,9 +558,6 @@ class AvailabilityKept(Check):
         if ev.in_service or ev.up_from <= ev.service_at or not ev.hungry():
             return None
         return Duty(self, rule, t, level=not ev.ma, base=t, bound_ms=0)
-
-    def level(self, ev: Evidence, duty: Duty) -> bool:
-        return not ev.ma
 
     def step(self, ev: Evidence, t: int, duty: Duty) -> Outcome:
         duty.shows = t > max(duty.began, ev.up_from) + ev.profile.start_ms  # a charger that has forgotten it draws by then

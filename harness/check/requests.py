@@ -24,9 +24,7 @@ def forgotten(ev: Evidence, asked: Action) -> bool:
     """A restart of the server, or a backup that came back, made it forget what it had taken in."""
     if ev.forgot_at <= asked.t:
         return False
-    cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, "override")
-    if asked.action == "pause":
-        return ev.restored_at > asked.t
+    cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, asked.action)
     return cell == "override" or cell in ev.profile.forgets or ev.restored_at > asked.t
 
 

@@ -99,18 +99,19 @@ def _pause(cars: Cars) -> str:
 
 def _plug(cars: Cars) -> str:
     car = cars["unplugged"]
-    first = car.first(car.powered_ms, car.over_ms)
-    soon = first is not None and first - car.powered_ms <= SOON_MS
-    if car.ma(car.dark_ms - 1):
-        return "not needed: charges before and after" if soon else "no: it ends the charge"
-    return "yes: then charges at once" if soon else "no: waits as before"
+    return _helped(car, car.dark_ms, car.powered_ms)
 
 
 def _replug(cars: Cars) -> str:
     car = cars["replugged"]
-    first = car.first(car.plugged_ms, car.over_ms)
-    soon = first is not None and first - car.plugged_ms <= SOON_MS
-    if car.ma(car.unplugged_ms - 1):
+    return _helped(car, car.unplugged_ms, car.plugged_ms)
+
+
+def _helped(car: Car, out_ms: int, in_ms: int) -> str:
+    """What it did for a car that a plug was pulled and put in again."""
+    first = car.first(in_ms, car.over_ms)
+    soon = first is not None and first - in_ms <= SOON_MS
+    if car.ma(out_ms - 1):
         return "not needed: charges before and after" if soon else "no: it ends the charge"
     return "yes: then charges at once" if soon else "no: waits as before"
 

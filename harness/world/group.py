@@ -12,7 +12,6 @@ same on each.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harness.values import LEAST_SHARE_MA as FLOOR_MA
@@ -23,7 +22,7 @@ class Group:
     """The server's books of one load group. Members are given by their indices."""
 
     __slots__ = (
-        "active", "at_most", "capacity_ma", "confirmed", "first", "floored", "forgetful", "limits", "members", "phases", "quirks",
+        "active", "at_most", "capacity_ma", "confirmed", "first", "floored", "forgetful", "limits", "members", "on", "phases", "quirks",
         "remembered", "share", "waits",
     )  # fmt: skip
 
@@ -35,6 +34,11 @@ class Group:
         whose model forgets its share."""
         self.members = tuple(phases)
         self.phases = dict(phases)
+        self.on: dict[int, list[int]] = {}
+        """Who stands on each phase."""
+        for member, its in phases.items():
+            for phase in its:
+                self.on.setdefault(phase, []).append(member)
         self.capacity_ma = circuit.capacity_ma
         self.limits = limits
         self.forgetful = forgetful
@@ -58,16 +62,15 @@ class Group:
         """What each member ought to have: those with a car share what the others' floor leaves."""
         if not self.active or self.floored:
             return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
-        evens = {phase: self._even(phase) for phase in dict.fromkeys(phase for member in self.members for phase in self.phases[member])}
+        evens = {phase: self._even(there) for phase, there in self.on.items()}
         return {
             member: max(FLOOR_MA, min(self.limits[member], *(evens[phase] for phase in self.phases[member])))
             if member in self.active else FLOOR_MA
             for member in self.members
         }  # fmt: skip
 
-    def _even(self, phase: int) -> int:
-        """What each member with a car may have on a phase, where they all have the same."""
-        there = [member for member in self.members if phase in self.phases[member]]
+    def _even(self, there: list[int]) -> int:
+        """What each member with a car may have on the phase of these, where they all have the same."""
         active = [self.forgetful.get(member, 0) for member in there if member in self.active]
         spare = self.capacity_ma - sum(max(FLOOR_MA, self.forgetful.get(member, 0)) for member in there if member not in self.active)
         even = max(FLOOR_MA, spare // max(1, len(active)) // 1000 * 1000)
@@ -86,9 +89,7 @@ class Group:
         unknown = len(self.confirmed) < len(self.members)
         if (pending or unknown) and "raises-share-before-lowering" not in self.quirks:
             return lowered
-        spare = Counter({phase: self.capacity_ma for phases in self.phases.values() for phase in phases})
-        for member, draws in self.at_most.items():
-            spare.subtract(dict.fromkeys(self.phases[member], draws))
+        spare = {phase: self.capacity_ma - sum(self.at_most[member] for member in there) for phase, there in self.on.items()}
         raised = []
         for member in self.members:
             if targets[member] <= self.remembered[member] or member in self.waits:
@@ -96,7 +97,8 @@ class Group:
             more = max(0, targets[member] - self.at_most[member])
             if more <= min(spare[phase] for phase in self.phases[member]) or "raises-share-before-lowering" in self.quirks:
                 raised.append((member, targets[member]))
-                spare.subtract(dict.fromkeys(self.phases[member], more))
+                for phase in self.phases[member]:
+                    spare[phase] -= more
         return lowered + raised
 
     def sent(self, member: int, share_ma: int) -> None:

@@ -84,6 +84,11 @@ class Account:
         """When the latest of the commands was sent that are acknowledged, shares apart."""
         self.entries: list[Entry] = []
 
+    @property
+    def ordered(self) -> bool:
+        """It waits for cheaper hours by the server's orders; what its driver asks for travels as one of them."""
+        return self.tou in ("hold", "pause")
+
 
 PATIENCE_MS = 5_000
 """A command is not sent again while its acknowledgement may still be under way (assumption)."""
@@ -241,7 +246,7 @@ class Server:
 
     def _applies(self, now: int, account: Account) -> Order | None:
         """The time-of-use command that applies to the connected car now; None: no hold applies."""
-        if account.tou not in ("hold", "pause") or not account.plug_in:
+        if not account.ordered or not account.plug_in:
             return None
         if account.paused == account.plug_in:
             return Order("pause", now, plug_in=account.plug_in)
@@ -295,7 +300,7 @@ class Server:
             account.group.acknowledged(index, order.ma)
             self._balance(now, account.group)
             return
-        of_driver = name in ("release", "pause") and account.tou not in ("hold", "pause")
+        of_driver = name in ("release", "pause") and not account.ordered
         topic = "amperage" if name == "amperage" else "override" if of_driver else "tou"
         if order.sent < account.obeyed:
             # Overtaken on its way by a newer command, and obeyed after it: what applies now is to be said again.
@@ -393,7 +398,7 @@ class Server:
         if account.group is not None:
             topics.add("share")
         for topic in _TOPICS:
-            if topic in topics and not (topic == "override" and account.tou in ("hold", "pause")):
+            if topic in topics and not (topic == "override" and account.ordered):
                 self._tell(now, account, topic)
         return topics
 
@@ -490,7 +495,7 @@ class Server:
                 return
             overrides = deed.action == "override"
             account.override, account.paused = (account.plug_in, 0) if overrides else (0, account.plug_in)
-            topic = "tou" if account.tou in ("hold", "pause") else "override"
+            topic = "tou" if account.ordered else "override"
         elif deed.action == "set-amperage":
             account.amperage_ma = deed.ma
             account.tells_amperage = True
