@@ -160,8 +160,10 @@ def small_day(times: int = 40) -> dict[str, float]:
 
 
 def plans(count: int = 150) -> dict[str, float]:
-    """Random plans as `harness explore` draws and judges them, of each shipped charger model in turn, once warm."""
+    """Random plans as `harness explore` draws and judges them, of each shipped charger model in turn, once warm: a campaign, too, reads all
+    its days at its beginning, for its digest."""
     spaces = [Space(source(model)) for model in model_names("charger")]
+    assert all(space.digest for space in spaces)
     for seed in range(-20, 0):
         for space in spaces:
             tried(space.plan((seed + 10_000,)), (seed,))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from harness import scenario
+from harness.fault import KINDS
 from harness.journal.records import AnyRecord
 from harness.search.generator import HOUR_MS, MINUTE_MS, Dice, generate
 from harness.stage.simulated import run
-from harness.values import Chargers, Moment, Scenario, Session, Step, TagRefused
+from harness.values import Chargers, Circuit, Moment, Scenario, Session, Step, TagRefused, Targets
 
 MODELS = (
     "juicebox-40", "juicebox-v09u", "waybox", "ocpp16-strict", "ocpp201", "uk-smart", "emporia", "evnex", "easee", "flexecharge",
@@ -166,6 +168,41 @@ def crowded(seed: int, *, roomy: bool = False) -> Scenario:
 
     chargers = tuple(replace(entry, sessions=(stay(),)) for entry in base_.chargers)
     return replace(base_, name=f"crowded-{seed}", seed=seed, chargers=chargers, plan=tuple(steps))
+
+
+def jostling(seed: int) -> Scenario:
+    """Chargers of one circuit, near and far from the server, whose cars come and go within a moment of one another; now and then a fault
+    begins in just that moment."""
+    dice = Dice(seed, "jostling")
+    calm = base(dice.of(MODELS), hours=14)
+    capacity_ma = 1000 * dice.of((50, 60, 75))
+    names = calm.names()
+    moments = [HOUR_MS * hour for hour in range(1, 9)]
+
+    def near(t: int) -> int:
+        return t + dice.below(dice.of((1, 50, 1_000)))
+
+    def stays() -> tuple[Session, ...]:
+        chosen = [t for t in moments if dice.chance(70)]
+        return tuple(
+            Session(plug_in_ms=near(comes), leave_ms=near(leaves) - 2_000, needs_wh=1000 * dice.between(1, 12))
+            for comes, leaves in pairwise(chosen)
+        )
+
+    def step(number: int) -> Step:
+        at, whom = Moment(offset_ms=near(dice.of(moments))), Targets(names=(dice.of(names),))
+        do = dice.of(("network.cut", "network.black-hole", "network.reset", "driver.override", "driver.unplug", "station.power-cut"))
+        return Step(id=f"s{number}", do=do, at=at, to=whom, for_ms=dice.between(10, 90_000) if KINDS[do].ends == "may" else None)
+
+    networks = {name: replace(calm.networks[calm.chargers[0].network], name=name, latency_ms=ms) for name, ms in FAR.items()}
+    chargers = tuple(replace(entry, sessions=stays(), network=dice.of(list(FAR))) for entry in calm.chargers)
+    return replace(
+        calm, name=f"jostling-{seed}", seed=seed, networks=networks, chargers=chargers, plan=tuple(map(step, range(dice.below(4)))),
+        circuits=(Circuit(name="house", members=tuple(names), capacity_ma=capacity_ma),),
+    )  # fmt: skip
+
+
+FAR = {"near": 1, "wired": 20, "far": 300}
 
 
 def with_tags(plan: Scenario) -> Scenario:

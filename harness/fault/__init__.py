@@ -53,6 +53,8 @@ class Kind:
     """How the live stage carries it."""
     outage: bool = False
     """It takes the server away from its targets."""
+    on_each_message: bool = False
+    """It acts on each message, routine ones too: while it acts, all of its targets' traffic happens and none is computed."""
     source: str = ""
 
     @property
@@ -82,8 +84,10 @@ _KINDS = (
     Kind("server.hang", "The server takes requests in and answers none; at its end it works through them.", "may", "server",
          live="embedded server", outage=True),
     Kind("server.slow", "The server answers late.", "may", "server",
-         (Argument("delay", "duration", "How much later each answer is sent.", required=True),), live="embedded server"),
-    Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server"),
+         (Argument("delay", "duration", "How much later each answer is sent.", required=True),), live="embedded server",
+         on_each_message=True),
+    Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server",
+         on_each_message=True),
     Kind("server.pending", "The server answers each registration Pending: the charger is not accepted, sends nothing else, and asks again"
          " later; meanwhile the server may configure it.", "may", "server",
          (Argument("interval", "duration", "After how long the charger is to ask again; it is told whole seconds, rounded up.",
@@ -104,7 +108,8 @@ _KINDS = (
     Kind("network.black-hole", "The path swallows everything in silence; when it heals, connections close.", "may", "chargers",
          live="Toxiproxy: timeout 0", outage=True),
     Kind("network.latency", "Each message travels longer.", "may", "chargers",
-         (Argument("delay", "duration", "How much longer, each way.", required=True),), live="Toxiproxy: latency"),
+         (Argument("delay", "duration", "How much longer, each way.", required=True),), live="Toxiproxy: latency",
+         on_each_message=True),
     Kind("network.reset", "Connections are reset once; the path stays.", "instant", "chargers", live="Toxiproxy: reset_peer"),
     Kind("message.lose-answer", "The message is processed and its answer is lost.", "must", "chargers", _MESSAGE,
          live="the end that we own"),

@@ -47,9 +47,11 @@ class Dice:
         """One of the items."""
         return items[self.below(len(items))]
 
-    def duration_ms(self) -> int:
-        """A duration on the scale of blips, pauses or outages, each as likely."""
-        low, high = self.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS), (20 * MINUTE_MS, 5 * HOUR_MS)))
+    def duration_ms(self, kind: Kind) -> int:
+        """A duration on the scale of blips, pauses or outages, each as likely. What acts on each message shows in minutes what it does, and
+        costs as much as a day of what does not: it lasts no hours."""
+        long_ms = (12 * MINUTE_MS, 25 * MINUTE_MS) if kind.on_each_message else (20 * MINUTE_MS, 5 * HOUR_MS)
+        low, high = self.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS), long_ms))
         return self.between(low, high)
 
 
@@ -104,7 +106,7 @@ def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
         offset_ms = min(max(0, step.at.offset_ms + dice.between(-far_ms, far_ms)), most_ms)
         step = replace(step, at=replace(step.at, offset_ms=offset_ms))
     elif step.for_ms is not None:
-        step = replace(step, for_ms=min(step.for_ms, dice.duration_ms()))
+        step = replace(step, for_ms=min(step.for_ms, dice.duration_ms(KINDS[step.do])))
     return [*steps[:place], step, *steps[place + 1 :]]
 
 
@@ -168,7 +170,7 @@ _STORIES = tuple(
         Story(("driver.override",), _CUTS, times=9),
         Story(("driver.override",), _OUTAGES),
         Story(("driver.pause",), _OUTAGES, times=2, held=False),
-        Story(_OUTAGES, ("driver.replug",)),
+        Story(_OUTAGES, ("driver.replug",), times=2),
         Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
         Story(("server.pending",), ("station.power-cut", "station.reboot-loop")),
         Story(_CUTS, ("server.restore-backup",), times=2, held=False),
@@ -228,7 +230,7 @@ def _draw(
     """One more step, and when it acts."""
     kind = dice.of(dice.of(kinds))
     start, at = _start(dice, steps[: len(spans)], spans, latest)
-    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(), latest - start))
+    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(kind), latest - start))
     times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
     step = Step(
         id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base),

@@ -10,7 +10,9 @@ decides which. On leaving steady or dead, what would have been under way is put 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any
 
 from harness.journal.records import Loss, Recovery
@@ -75,14 +77,23 @@ class Wire:
         return not (port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard])
 
     def _undisturbed(self, port: Port, until: int) -> bool:
-        """Whether nothing but latency lies between this charger and its server, and nothing else happens to either up to ``until``."""
-        if self.leg_by_leg or port.pending or self.next_change <= until or self.server.deadline <= until:
+        """Whether nothing but latency lies between this charger and its server, and nothing else happens to either up to ``until``; nor to
+        the other members of its load group, which may be told new shares by what it says."""
+        if self.leg_by_leg or self.next_change <= until or self.server.deadline <= until or not self._is_calm(port, until):
             return False
-        if port.driver.deadline <= until or port.charger.deadline <= until:
+        group = port.account.group
+        return group is None or all(
+            other is port or (self._is_calm(other, until) and other.charger.link.state == "online" and not other.charger.out)
+            for other in map(self.ports.__getitem__, group.members)
+        )  # fmt: skip
+
+    def _is_calm(self, port: Port, until: int) -> bool:
+        """The same of one charger and its part of the server alone."""
+        if port.pending or port.driver.deadline <= until or port.charger.deadline <= until:
             return False
         shard = port.account.shard
         return not (
-            port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
+            port.legs or port.extra_ms or port.cuts or port.holes or port.shut
             or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
@@ -290,6 +301,9 @@ class Wire:
         orders = self.server.take_out() if self.server.out else ()
         back = now + way_ms
         self._give_answer(port, back, request, answer, now)
+        if orders and port.account.group is not None:
+            self._carry_out(orders, now, port)
+            orders = ()
         for _, order in orders:
             self._give_order(port, back, order, now)
             self.server.acknowledged(back + way_ms, port.place, order)
@@ -525,19 +539,65 @@ class Wire:
     def send_orders(self, now: int) -> None:
         """Carry away what the server wants sent."""
         while self.server.out:
+            shared = []
             for place, order in self.server.take_out():
                 port = self.ports[place]
-                if port.charger.link.state == "online" and self._undisturbed(port, now + 2 * port.latency_ms):
+                if not (port.charger.link.state == "online" and self._undisturbed(port, now + 2 * port.latency_ms)):
+                    self._send_order(port, now, order)
+                elif port.account.group is not None:
+                    shared.append((place, order))
+                else:
                     arrives = now + port.latency_ms
                     self._give_order(port, arrives, order, now)
                     self.server.acknowledged(arrives + port.latency_ms, place, order)
                     self.after(port, arrives)
-                else:
-                    self._send_order(port, now, order)
+            if shared:
+                self._carry_out(shared, now)
         if self.server.deadline != self._server_armed:
             self._server_armed = self.server.deadline
             if self._server_armed < NEVER:
                 self.clock.at(max(self.clock.now, self._server_armed), SERVER, -1, self._server_due, self._server_armed)
+
+    def _carry_out(self, orders: Sequence[tuple[int, Command]], now: int, asker: Port | None = None) -> None:
+        """Commands to members of load groups with nothing but latency on their ways, their acknowledgements, and the commands that these
+        give rise to: in one go as far as nothing else comes between, and the rest leg by leg. ``asker``: whose request is behind them, and
+        who is looked after already."""
+        numbers = count()
+        under_way = [(now + self.ports[place].latency_ms, place, next(numbers), False, order) for place, order in orders]
+        heapify(under_way)
+        calm_until = min((self._calm_until(self.ports[place], asker) for place, _ in orders), default=-1)
+        if asker is not None and asker.charger.out:
+            calm_until = min(calm_until, now + asker.latency_ms)
+        told: dict[int, int] = {}
+        while under_way and under_way[0][0] <= calm_until and under_way[0][0] < min(self.next_change, self.server.deadline):
+            then, place, _, obeyed, order = heappop(under_way)
+            port = self.ports[place]
+            if obeyed:
+                self.server.acknowledged(then, place, order)
+                for other, further in self.server.take_out():
+                    heappush(under_way, (then + self.ports[other].latency_ms, other, next(numbers), False, further))
+            else:
+                self._give_order(port, then, order, order.sent)
+                heappush(under_way, (then + port.latency_ms, place, next(numbers), True, order))
+                told[place] = then
+                calm_until = min(calm_until, then if port.charger.out else port.charger.deadline - 1)
+        for then, place, _, obeyed, order in sorted(under_way):
+            port = self.ports[place]
+            if obeyed:
+                self._leg(port, then, self._acknowledged, port, order, port.epoch)
+            else:
+                self._leg(port, then, self._order_arrives, port, order, port.epoch, "")
+        for place, then in told.items():
+            if self.ports[place] is not asker:
+                self.after(self.ports[place], then)
+
+    def _calm_until(self, port: Port, asker: Port | None) -> int:
+        """Up to when no member of a charger's load group does anything by itself; −1 where one has said something already."""
+        assert port.account.group is not None
+        members = [self.ports[place] for place in port.account.group.members]
+        if any(member.pending or (member.charger.out and member is not asker) for member in members):
+            return -1
+        return min(min(member.charger.deadline, member.driver.deadline) for member in members) - 1
 
     def _server_due(self, due: int) -> None:
         if due == self._server_armed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, announced, base, crowded, drawn, lines, records_of, with_tags
+from random_plans import MODELS, announced, base, crowded, drawn, jostling, lines, records_of, with_tags
 
 from harness import scenario, shipped
 from harness.check.judge import Judge
@@ -62,6 +62,16 @@ def test_under_plans_in_which_much_happens_at_once(first):
         loaded = crowded(seed)
         agree(loaded)
         agree_leg_by_leg(loaded)
+
+
+JOSTLING = 64
+
+
+@pytest.mark.parametrize("first", range(0, JOSTLING, 16))
+def test_when_the_cars_of_one_circuit_come_and_go_within_a_moment(first):
+    """One share's acknowledgement gives rise to another's: all of it in one go, unless something comes between."""
+    for seed in range(first, first + 16):
+        agree_leg_by_leg(jostling(seed))
 
 
 ANNOUNCED = 8
