@@ -150,7 +150,7 @@ def _pause(cars: Cars) -> Answer:
     first = car.first(car.lost_ms, car.over_ms)
     if first is None:
         return Answer("no, it stays paused", (_PAUSED,))
-    return Answer(f"yes, {_lasting(first - car.lost_ms)} after the loss")
+    return Answer(f"yes, once it notices the loss: here after {_lasting(first - car.lost_ms)}")
 
 
 _YES = "yes, then it charges at once"
