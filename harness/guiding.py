@@ -103,7 +103,8 @@ class _Charger:
         if not told and not statements:
             statements = [Word("whole file", UNSAID, assumed=True)]
         names = tuple(car.entry.name for car in cars)
-        return Cell(question, question.answer(self._cars), backings, told, tuple(statements), names)
+        answer = question.answer(self._cars)
+        return Cell(question, answer.told, answer.advice, backings, told, tuple(statements), names)
 
     def _statement(self, path: str) -> Word:
         """Whose word one of the model's statements is. Where a model extends another, the other's claims are about other values."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,11 +13,12 @@ from harness.report.escape import markdown
 from harness.report.line import Line
 from harness.units import counted, times
 
-NOBODY = "measured in this model; nobody promises it"
+NOBODY = "nobody promises it; it follows from what is said of the charger"
 UNSAID = "no source: the model's file does not say whose word it is"
 SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?"}
+_NAME_MOST = 70
 
-Basis = Literal["source", "partly assumption", "assumption", "nobody's promise"]
+Basis = Literal["stated", "partly assumption", "assumption", "inferred"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class Word:
     """The checks of a contract, or the path of a model's statement."""
     text: str
     assumed: bool
+
+    @property
+    def who(self) -> str:
+        """Who says it: what stands before the first colon of a source, shortened where it is long; empty for an assumption."""
+        found = "" if self.assumed else self.text.partition(": ")[0]
+        return found if len(found) <= _NAME_MOST else f"{found[: _NAME_MOST - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class Cell:
 
     question: Question
     answer: str
+    advice: tuple[str, ...]
+    """What the owner can do about it."""
     backings: tuple[Backing, ...]
     promises: tuple[Word, ...]
     """The contract's clauses; none where nobody promises it."""
@@ -61,11 +71,22 @@ class Cell:
 
     @property
     def basis(self) -> Basis:
-        """Whether the contract's clauses and the model's statements have a source; nobody's promise where there are no clauses."""
-        if not self.promises:
-            return "nobody's promise"
+        """Whether the contract's clauses and the model's statements have a source. Without clauses nobody has stated the answer itself."""
         assumed = {word.assumed for word in (*self.promises, *self.statements)}
-        return "assumption" if assumed == {True} else "source" if assumed == {False} else "partly assumption"
+        if assumed == {True}:
+            return "assumption"
+        if not self.promises:
+            return "inferred"
+        return "stated" if assumed == {False} else "partly assumption"
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """Whose word it is, each text once, with all that it is about; sources first."""
+        about: dict[tuple[str, bool], list[str]] = {}
+        for word in (*self.promises, *self.statements):
+            about.setdefault((word.text, word.assumed), []).append(word.about)
+        found = [Word(", ".join(abouts), text, assumed) for (text, assumed), abouts in about.items()]
+        return tuple(sorted(found, key=lambda word: word.assumed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,27 @@ class Row:
     """The checks of its contract that failed, whether a question is about them or not."""
     story: str
     """The shipped scenario that is about this model alone; empty where there is none."""
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """What it is called, and which of that name it is, with its maker where the name is not the maker's. Who says so is left out."""
+        if not self.maker:  # what it is called is then how it is run
+            return self.title, ""
+        head, beyond = _TITLE.fullmatch(self.title).groups()  # type: ignore[union-attr]  # it matches any text
+        return head, ", ".join(filter(None, (beyond.strip(), "" if self.maker.lower() in head.lower() else self.maker)))
+
+    @property
+    def advice(self) -> dict[str, Basis]:
+        """What its owner can do, each sentence once, and how it is known: the last of the answers that say it is the one about it."""
+        return {sentence: cell.basis for cell in self.cells for sentence in cell.advice}
+
+    @property
+    def known_from(self) -> str:
+        """Who is behind the answers: ``Of 9 answers: 4 stated, 5 assumed. Sources: help.example.com.``."""
+        counts = {basis: sum(cell.basis == basis for cell in self.cells) for basis in _TOLD}
+        names = dict.fromkeys(word.who for cell in self.cells for word in cell.words if word.who)
+        told = ", ".join(f"{count} {_TOLD[basis]}" for basis, count in counts.items() if count)
+        return f"Of {counted(len(self.cells), 'answers')}: {told}." + (f" Sources: {'; '.join(names)}." if names else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +142,14 @@ class Guide:
         return int(any(row.failed for row in self.rows))
 
 
+_TITLE = re.compile(r"(.*?)((?: (?:under|with) .*?)?)(?:, as (?:its|the) .*)?", re.DOTALL)
+_TOLD: dict[Basis, str] = {
+    "stated": "stated", "partly assumption": "partly assumed", "inferred": "inferred", "assumption": "assumed",
+}  # fmt: skip
 TITLE = "What does this charger do when its cloud is gone?"
 ABOUT = (
-    "Each answer was measured in a run of a model of the charger, made with this version; none is written by hand. A model is a file"
-    " that says how a charger behaves: it is not the device, and your firmware may do otherwise."
+    "Pick your charger: its card says what happens, what you can do, and who says so. All answers come from a simulated outage of a model"
+    " of the charger, none from the device itself: your firmware may do otherwise."
 )
 SETTING = (
     "The server is lost at 08:30 and is back at 15:00. Energy is cheap from 10:00 to 14:00 and dear before and after; a car that keeps to"
@@ -111,13 +157,17 @@ SETTING = (
     " for 20 s, at 09:15 a car's."
 )
 READ = (
-    ("the outage", SETTING.removesuffix(".")),
-    ("source", "a maker's help, a standard, a law or somebody who looked at the device says so; it is named"),
+    ("stated", "a maker's help, a standard, a law or somebody who looked at the device says so; it is named"),
     ("assumption", "no source was found that says so; the model assumes it, and says why"),
-    (NOBODY, "no clause of the model's contract speaks of it; the answer follows from what the model says, which is named"),
-    ("✓ held, ✗ failed, ? not exercised", "what the contract's checks found at the cars that show the answer, whether that is yes or no"),
+    ("partly assumption", "a source says a part of it, and the rest is assumed; both are told apart"),
+    ("inferred", NOBODY),
+    ("✓ held, ✗ failed, ? not checked", "what the checks found at the cars that show the answer, whether that is yes or no"),
+    ("the outage", SETTING.removesuffix(".")),
 )
 """How to read it: a word, and what it means."""
+NOTHING = "Nothing: it charges on its own."
+_ALL, _READ = "all", "read"
+"""Anchors in the Markdown."""
 _PATHS = {
     "link.backoff": "how it tries again", "link.offline_after": "when it notices the loss",
     "memory.amperage": "what clears the app's limit",
@@ -130,28 +180,30 @@ _PATHS = {
 
 
 def backing_text(cell: Cell) -> str:
-    """``charging-continues held once, can-always-charge held once``, or ``not exercised``."""
+    """``charging-continues held once, can-always-charge held once``, or ``not checked``."""
     parts = []
     for backing in cell.backings:
         found = [f"failed {times(backing.failed)}"] if backing.failed else []
         found += [f"held {times(backing.met)}"] if backing.met else []
-        parts.append(f"{backing.check} {', '.join(found) or 'not exercised'}")
-    return "; ".join(parts) or "not exercised, as no clause of the contract speaks of it"
+        parts.append(f"{backing.check} {', '.join(found) or 'not put to the test'}")
+    return "; ".join(parts) or "not checked, as no promise speaks of it"
+
+
+def advice_texts(row: Row) -> list[str]:
+    """What its owner can do, with how sure that is where it is not simply stated."""
+    told = [sentence if basis == "stated" else f"{sentence.removesuffix('.')} ({basis})." for sentence, basis in row.advice.items()]
+    return told or [NOTHING]
 
 
 def word_text(word: Word) -> str:
     """The word as text, an assumption said to be one."""
-    return f"assumption: {word.text}" if word.assumed else word.text
+    return f"assumption: {word.text}" if word.assumed else f"stated: {word.text}"
 
 
-def promise_text(word: Word) -> str:
-    """What a clause of a contract is introduced with."""
-    return f"{'taken as promised' if word.assumed else 'promised'} ({word.about})"
-
-
-def statement_text(word: Word) -> str:
-    """What a statement of a model is introduced with: ``the model, on unknown cards (server_loss.unknown_tag)``."""
-    return f"the model, on {_PATHS[word.about]} ({word.about})" if word.about in _PATHS else "the model"
+def about_text(word: Word) -> str:
+    """What the word is about, and where it stands in the model's file: ``(unknown cards: server_loss.unknown_tag)``."""
+    told = dict.fromkeys(_PATHS[each] for each in word.about.split(", ") if each in _PATHS)
+    return f"({', '.join(told)}{': ' if told else ''}{word.about})"
 
 
 def scenario_file(name: str) -> str:
@@ -168,7 +220,7 @@ def total(made: Guide) -> Line:
 
 
 def lines(made: Guide) -> Iterator[Line]:
-    """What the terminal shows: for each model a line for each question."""
+    """What the terminal shows: for each model a line for each question, and what its owner can do."""
     wide = max(len(question.brief) for question in QUESTIONS)
     most = max((len(cell.answer) for row in made.rows for cell in row.cells), default=0)
     for row in made.rows:
@@ -176,6 +228,8 @@ def lines(made: Guide) -> Iterator[Line]:
         for cell in row.cells:
             told = f"{cell.question.brief:{wide}}  {cell.answer:{most}}"
             yield ((f"  {told}  ", ""), (f"{SIGNS[cell.mark]} ", cell.mark), (cell.basis, "quiet"))
+        for sentence in advice_texts(row):
+            yield ((f"  → {sentence}", ""),)
         yield ()
 
 
@@ -186,42 +240,58 @@ def render(made: Guide) -> str:
 
 def _page(made: Guide) -> Iterator[str]:
     yield from (f"# {TITLE}", "", ABOUT, "")
+    for _, rows in groups(made):
+        yield from (_chosen(*row.called, row.anchor) for row in rows)
+    yield from ("", f"[All side by side](#{_ALL}) · [How to read an answer](#{_READ})")
+    for row in made.rows:
+        yield from ("", f'<a id="{row.anchor}"></a>', "", f"## {markdown(row.title)}", "")
+        yield from _row(made, row)
+    yield from ("", f'<a id="{_READ}"></a>', "", "## How to read an answer", "")
     yield from (f"- **{word}**: {means}." for word, means in READ)
-    yield ""
+    yield from ("", f'<a id="{_ALL}"></a>', "", "## All side by side", "")
     yield f"| charger | {' | '.join(question.brief for question in QUESTIONS)} |"
     yield f"|---|{'---|' * len(QUESTIONS)}"
     for row in made.rows:
         told = (f"{markdown(cell.answer)} ({SIGNS[cell.mark]} {cell.basis})" for cell in row.cells)
         yield f"| [{markdown(row.title)}](#{row.anchor}) | {' | '.join(told)} |"
-    for row in made.rows:
-        yield from ("", f'<a id="{row.anchor}"></a>', "", f"## {markdown(row.title)}", "")
-        yield from _row(made, row)
     yield from ("", "## How this was made", "", "```sh", made.command, "```", "", f"harness {made.harness}")
 
 
+def _chosen(called: str, beyond: str, anchor: str) -> str:
+    return f"- [**{markdown(called)}**](#{anchor})" + (f" {markdown(beyond)}" if beyond else "")
+
+
+def groups(made: Guide) -> list[tuple[str, list[Row]]]:
+    """The chargers as an owner looks for them: those that a maker's name leads to, and the others; without a group that is empty."""
+    found = (
+        ("By its maker", [row for row in made.rows if row.maker]),
+        ("By who runs it, by a standard or by law", [row for row in made.rows if not row.maker]),
+    )
+    return [(title, rows) for title, rows in found if rows]
+
+
 def _row(made: Guide, row: Row) -> Iterator[str]:
-    told = f"Model `{row.name}`" + (f", made by {markdown(row.maker)}" if row.maker else "") + "."
-    if row.story:
-        told += f" A scenario of its own: {_linked(made, row.story)}."
-    yield told
     if row.failed:
-        yield f"\n**Failed in this run:** {', '.join(row.failed)}."
+        yield from (f"**Failed in this run:** {', '.join(row.failed)}.", "")
+    yield from ("**What you can do:**", "", *(f"- {markdown(sentence)}" for sentence in advice_texts(row)), "")
+    yield f"**Where this is known from:** {markdown(row.known_from)}"
     yield ""
-    yield "| question | answer, as measured | checked | whose word it is | shown by |"
-    yield "|---|---|---|---|---|"
+    yield "| question | answer | stated or assumed | whose word it is | checked | shown by |"
+    yield "|---|---|---|---|---|---|"
     for cell in row.cells:
         shown = f"{_linked(made, made.scenario)}: {', '.join(markdown(car) for car in cell.cars)}"
         yield (
-            f"| {cell.question.asks} | **{markdown(cell.answer)}** | {SIGNS[cell.mark]} {markdown(backing_text(cell))}"
-            f" | {'<br>'.join(_words(cell))} | {shown} |"
+            f"| {cell.question.asks} | **{markdown(cell.answer)}** | {cell.basis} | {'<br>'.join(_words(cell))}"
+            f" | {SIGNS[cell.mark]} {markdown(backing_text(cell))} | {shown} |"
         )
+    told = f"Model `{row.name}`" + (f", made by {markdown(row.maker)}" if row.maker else "") + "."
+    yield from ("", f"{told} A scenario of its own: {_linked(made, row.story)}." if row.story else told)
 
 
 def _words(cell: Cell) -> Iterator[str]:
     if not cell.promises:
         yield NOBODY
-    yield from (f"{promise_text(word)}: {markdown(word_text(word))}" for word in cell.promises)
-    yield from (f"{statement_text(word)}: {markdown(word_text(word))}" for word in cell.statements)
+    yield from (f"{markdown(word_text(word))} <sub>{markdown(about_text(word))}</sub>" for word in cell.words)
 
 
 def _linked(made: Guide, scenario: str) -> str:

@@ -29,7 +29,7 @@ from harness.report.outcome import (
     stage_text,
     surroundings,
 )  # fmt: skip
-from harness.report.stays import charged, crowd, got, left, more, outages
+from harness.report.stays import charged, crowd, given_up, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import tell
 from harness.units import counted, times, unit_for
@@ -127,6 +127,9 @@ def _chargers(outcome: Outcome) -> Iterator[str]:
         for cells in rows or [("no car came", "", "", "")]:
             yield f"| {_text(name)} | {' | '.join(map(_text, cells))} | {without} |"
             name = without = ""
+    lost = [f"{share.name}: {text}" for share in stays.shares if (text := given_up(share))]
+    if lost:
+        yield from ("", "Messages of transactions that were given up:", "", *(f"- {_text(each)}." for each in lost))
 
 
 def _metrics(outcome: Outcome) -> Iterator[str]:

@@ -76,7 +76,8 @@ class Outline:
         who = f"{len(self.chargers)} of {counted(len(scenario.names()), 'chargers')} lost {whose} server"
         often = f" {times(self.outages)}" if self.outages > len(self.chargers) else ""
         end = f", {self.unrecovered} to the end" if self.unrecovered else ""
-        return f"{what}: {who}{often}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
+        told = f"{what}: {who}{often}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
+        return " ".join([told, *self._struck_told(scenario, family="message.")])  # nothing else in the line shows what became of messages
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t
@@ -129,12 +130,12 @@ class Outline:
         if record.edge == edge and len(names) <= _STRUCK_NAMED and record.who not in names:
             names.append(record.who)
 
-    def _struck_told(self, scenario: Scenario) -> list[str]:
-        """What struck whom, and how often: a sentence for each kind of fault."""
+    def _struck_told(self, scenario: Scenario, family: str = "") -> list[str]:
+        """What struck whom, and how often: a sentence for each kind of fault, or for each of a family."""
         how_often = {step.id: step.times for step in scenario.plan}
         by_kind: dict[str, list[str]] = {}
         for step, (kind, names) in self.struck.items():
-            if kind in self.causes.values():
+            if kind in self.causes.values() or not kind.startswith(family):
                 continue  # told already: it is where the blips came from
             count = how_often.get(step)
             often = "" if count is None else f" {times(count)}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.journal.records import AnyRecord, Current, Loss, PlugIn, Reason, Recovery, Stay
+from harness.journal.records import AnyRecord, Current, Discard, Loss, PlugIn, Reason, Recovery, Stay
 from harness.report.clock import Clock
 from harness.report.words import REASONS
 from harness.units import counted, format_duration_ms, times, unit_for
@@ -19,6 +19,8 @@ _STAYS_KEPT = 10
 """Stays told one by one for a named charger; later ones only count in its sums."""
 _WORTH_A_WORD_MS = 60_000
 """A wait shorter than this before the first current is no wait that a driver notices."""
+_MESSAGES = {"transaction-start": "starts", "transaction-end": "ends", "meter-values": "readings"}
+_GIVEN_UP = {"queue-full": "its queue was full", "attempts": "all attempts had failed", "memory-cleared": "its memory was cleared"}
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class Share:
     """Of a named charger: when it first lost its server, blips apart."""
     back_ms: int = -1
     """And when it last heard from it again."""
+    given_up: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Why → which messages it gave up, and how many of them."""
 
 
 class Stays:
@@ -82,7 +86,9 @@ class Stays:
         self._open: dict[str, tuple[Visit, Reason | None, int]] = {}
         """Named charger → its car's stay, what stands in the way of current, and since when."""
         self._lost: dict[str, int] = {}
-        handlers: dict[type[AnyRecord], Callable[[Any], None]] = {Stay: self._stay, Loss: self._loss, Recovery: self._recovery}
+        handlers: dict[type[AnyRecord], Callable[[Any], None]] = {
+            Stay: self._stay, Loss: self._loss, Recovery: self._recovery, Discard: self._discard
+        }  # fmt: skip
         if any(not share.members for share in self.shares):
             handlers |= {PlugIn: self._plug_in, Current: self._current}
         self._handlers = handlers
@@ -155,6 +161,10 @@ class Stays:
             share.lost_ms = lost_ms if share.lost_ms < 0 else share.lost_ms
             share.back_ms = record.t
 
+    def _discard(self, record: Discard) -> None:
+        messages = self._of[record.who].given_up.setdefault(record.why, {})
+        messages[record.action] = messages.get(record.action, 0) + record.count
+
     def lost_since(self, share: Share) -> int:
         """When a named charger lost the server that it never heard from again; -1 where it did."""
         return self._lost.get(share.name, -1)
@@ -222,6 +232,14 @@ def crowd(share: Share) -> str:
     parts += [f"{share.short} left short"] if share.short else []
     parts += [f"{share.full} full"] if share.full else []
     return ", ".join(parts)
+
+
+def given_up(share: Share) -> str:
+    """Which messages of transactions it gave up, and why: ``8 starts and 8 ends, as its queue was full``; empty where there are none."""
+    return "; ".join(
+        f"{' and '.join(counted(count, _MESSAGES.get(action, action)) for action, count in messages.items())}, as {_GIVEN_UP[why]}"
+        for why, messages in share.given_up.items()
+    )
 
 
 def more(share: Share, told: int) -> str:

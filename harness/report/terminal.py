@@ -29,7 +29,7 @@ from harness.report.outcome import (
     stage_text,
     surroundings,
 )  # fmt: skip
-from harness.report.stays import Share, charged, crowd, got, left, more, outages
+from harness.report.stays import Share, charged, crowd, given_up, got, left, more, outages
 from harness.report.words import tell
 from harness.units import unit_for
 from harness.values import LiveRun
@@ -204,6 +204,7 @@ def _chargers(outcome: Outcome, width: int) -> Iterator[Line]:
         told = _told(share, clock)
         without = outages(share, outcome.stays, clock)
         told += [f"without its server: {without}"] if without != "never" else []
+        told += [f"gave up messages of transactions: {lost}"] if (lost := given_up(share)) else []
         lead: Line = ((f"  {names[share.name]}", "title"),)
         for text in told:
             yield from _beside(lead, text, column + 4, width, indent="  ")

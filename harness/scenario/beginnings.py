@@ -78,6 +78,7 @@ link:
   backoff: {{wait_minimum: 15 s, random_range: 15 s, repeat_times: 3}}
 
 memory:                     # what clears each cell: departure, server-loss, network-reboot, power-cycle, memory-loss
+  hold: [departure, power-cycle, memory-loss]    # the server's order not to charge: a pause in the app is one, too
   schedule: [memory-loss]
   override: [departure, power-cycle, memory-loss]
   amperage: [power-cycle, memory-loss]
@@ -85,6 +86,7 @@ memory:                     # what clears each cell: departure, server-loss, net
   group_share: [memory-loss]
   message_queue: [memory-loss]
   clock: [memory-loss]
+  availability: [memory-loss]                    # that it was taken out of service
 
 server_loss:
   new_car: charges          # a car plugged in without a server: charges, waits, refused or local-list

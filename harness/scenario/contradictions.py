@@ -34,6 +34,11 @@ _NEVER_TRIGGERED: dict[str, tuple[Holds, str]] = {
     "offline-limit-applies": (
         lambda model: model.server_loss.limit in ("offline-amperage", "lowest"), "it takes `limit: offline-amperage` or `lowest`"
     ),
+    "replug-overrides": (
+        lambda model: model.tou == "schedule" and model.override_by_replug is not None,
+        "it takes a stored schedule (`tou: schedule`) and an `override_by_replug`",
+    ),
+    "random-delay-at-return": (lambda model: model.power_up.delay_at_return, "it takes `delay_at_return: true` under `power_up`"),
     "random-delay-applied": (lambda model: model.power_up.random_delay_ms > 0, "it takes a `random_delay`"),
     "offline-flag": (lambda model: model.protocol == "ocpp2.0.1", "only OCPP 2.0.1 has the flag"),
     "no-sequence-gap": (lambda model: model.protocol == "ocpp2.0.1", "only OCPP 2.0.1 numbers its messages so"),

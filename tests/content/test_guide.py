@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from harness import guiding, scenario, shipped
 from harness.cli import main
 from harness.report import guide as report
-from harness.report.answers import QUESTIONS
+from harness.report.answers import DARK_MS, QUESTIONS
 from harness.report.clock import Clock
 from harness.report.guide import NOBODY, Cell, Guide, Row
 from harness.report.html import guide as page
@@ -51,7 +52,7 @@ def test_each_shipped_charger_has_an_answer_to_each_question(name):
     assert [cell.question for cell in row.cells] == list(QUESTIONS)
     assert row.failed == ()
     for each in row.cells:
-        assert 1 <= len(each.answer.split()) <= 10
+        assert 1 <= len(each.answer.split()) <= 12
         assert "not shown" not in each.answer
         assert each.cars
 
@@ -68,36 +69,88 @@ def test_no_answer_is_without_a_source_or_the_word_assumption(name):
     ("name", "key", "answer"),
     [
         ("juicebox-40", "new-car", "yes, at once"),
-        ("juicebox-40", "power-cycle", "yes: then charges at once"),
-        ("juicebox-40", "return", "yes: held again in dear hours"),
+        ("juicebox-40", "power-cycle", "yes, then it charges at once"),
+        ("juicebox-40", "return", "in dear hours it waits again"),
         ("juicebox-40", "current", "26 A, all that the wiring bears"),
-        ("juicebox-v09u", "charging", "yes, at 24 A"),
-        ("emporia", "pause", "no: stays paused"),
-        ("emporia", "replug", "yes: then charges at once"),
-        ("flexecharge", "new-car", "no: refused, whatever the card"),
-        ("flexecharge", "replug", "no: it ends the charge"),
+        ("juicebox-v09u", "charging", "yes, at 24 A instead of 27.5 A"),
+        ("emporia", "pause", "no, it stays paused"),
+        ("emporia", "replug", "yes, then it charges at once"),
+        ("flexecharge", "new-car", "no, it is refused, whatever the card"),
+        ("flexecharge", "replug", "no, it ends the charge"),
         ("evc-net-edge", "new-car", "yes, at once, whatever the card"),
         ("evnex", "current", "12 A; after a power cut 26 A"),
         ("ocpp16-strict", "new-car", "yes, in the cheap hours; unknown card: no"),
-        ("wallbox-managed", "cheap-hours", "no: charges at any price"),
-        ("waybox", "cheap-hours", "yes: stored schedule runs on"),
-        ("pod-point", "return", "no, but a delay of 2 min 39 s"),
-        ("zappi", "cheap-hours", "no: waits in cheap hours, too"),
+        ("wallbox-managed", "cheap-hours", "no, it charges at any price"),
+        ("waybox", "cheap-hours", "yes, it keeps to them by itself"),
+        ("pod-point", "return", "it stops for 2 min 39 s and goes on"),
+        ("zappi", "cheap-hours", "no, it waits in the cheap hours, too"),
     ],
 )
 def test_an_answer_is_what_the_maker_says_of_it(name, key, answer):
     assert cell(row_of(name), key).answer == answer
 
 
-def test_what_no_clause_speaks_of_is_nobodys_promise():
-    paused = cell(row_of("zappi"), "replug")
-    assert (paused.promises, paused.basis, paused.mark) == ((), "nobody's promise", "unknown")
+def test_what_no_clause_speaks_of_is_at_best_inferred():
+    assumed, inferred = cell(row_of("zappi"), "replug"), cell(row_of("waybox"), "pause")
+    assert (assumed.promises, assumed.basis, assumed.mark) == ((), "assumption", "unknown")
+    assert (inferred.promises, inferred.basis, inferred.mark) == ((), "inferred", "unknown")
     assert NOBODY in report.render(whole())
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("emporia", "If your car waits and you need it now: unplug the car and plug it in again within 10 s."),
+        ("evnex", "If your car waits and you need it now: pull the station's plug, or switch off its mains, for 20 s."),
+        ("zappi", "If your car waits and you need it now: unplug the car and plug it in again (assumption)."),
+        ("flexecharge", "Charge elsewhere, or wait for the server: it takes no new car without it."),
+        ("wallbox-managed", "To pay less, plug in when energy is cheap: without its server it does not wait for that (partly assumption)."),
+        ("ocpp16-strict", "Use a card that the charger knows already: an unknown one is not taken without the server."),
+        (
+            "waybox",
+            "If your wiring bears less than the charger can draw, have that set in the charger itself: the app's limit is not kept.",
+        ),
+    ],
+)
+def test_what_an_owner_can_do_is_what_helped_and_says_how_it_is_known(name, advice):
+    assert advice in report.advice_texts(row_of(name))
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_nobody_is_told_to_do_what_did_not_help(name):
+    row = row_of(name)
+    for key, helps in (("power-cycle", "pull the station's plug"), ("replug", "plug it in again")):
+        told = any(helps in sentence for sentence in row.advice)
+        assert told == (cell(row, key).answer == "yes, then it charges at once")
+
+
+def test_where_there_is_nothing_to_do_it_says_so():
+    row = row_of("zappi")
+    calm = replace(row, cells=tuple(replace(each, advice=()) for each in row.cells))
+    assert report.advice_texts(calm) == [report.NOTHING]
+
+
+def test_a_card_says_how_much_of_it_is_stated_and_by_whom():
+    assert row_of("easee").known_from == (
+        "Of 9 answers: 2 partly assumed, 7 assumed. Sources: developer.easee.com current-limits-and-control."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("easee", ("Easee charger", "")), ("zappi", ("zappi", "with Octopus, myenergi")), ("waybox", ("Enel X Waybox", "")),
+        ("wallbox-managed", ("Wallbox charger", "under an external manager (Charge HQ)")),
+        ("ocpp201", ("A charger that follows OCPP 2.0.1", "")),
+    ],
+)  # fmt: skip
+def test_a_charger_is_listed_by_what_its_owner_calls_it(name, called):
+    assert row_of(name).called == called
 
 
 def test_an_assumption_in_the_model_makes_the_answer_none_of_a_source():
     assert cell(row_of("juicebox-40"), "current").basis == "partly assumption"
-    assert cell(row_of("emporia"), "pause").basis == "source"
+    assert cell(row_of("emporia"), "pause").basis == "stated"
 
 
 WRONG = "extends: zappi\nmemory: {hold: [departure, server-loss, power-cycle, memory-loss]}\n"
@@ -107,7 +160,7 @@ def test_a_charger_that_does_otherwise_has_another_answer_and_fails(tmp_path):
     wrong = made(own(tmp_path, "mine", WRONG))
     assert cell(wrong, "pause").answer.startswith("yes, ")
     assert cell(wrong, "pause").mark == "fail"
-    assert cell(wrong, "cheap-hours").answer == "no: charges at any price"
+    assert cell(wrong, "cheap-hours").answer == "no, it charges at any price"
     assert wrong.failed == ("pause-kept-offline",)
     right = made(own(tmp_path, "right", "extends: zappi\n"))
     assert [each.answer for each in right.cells][:-1] == [each.answer for each in row_of("zappi").cells][:-1]
@@ -134,7 +187,7 @@ def test_hostile_words_of_an_own_model_are_text(tmp_path):
     assert "<script" not in told
     assert not re.search(r"(?<!\\)\]\(javascript", told)
     columns = {len(re.findall(r"(?<!\\)\|", line)) for line in told.splitlines() if line.startswith("| Does")}
-    assert columns == {6}
+    assert columns == {7}
 
 
 def test_the_command_writes_both_and_says_what_failed(tmp_path, capsys):
@@ -166,7 +219,7 @@ def test_what_it_says_of_the_outage_is_what_the_scenario_does():
         steps["replugs"].at.offset_ms,
     ]  # fmt: skip
     assert re.findall(r"\d\d:\d\d", report.SETTING) == [clock.brief(t)[-5:] for t in times]
-    assert pulled.for_ms == 20_000
+    assert pulled.for_ms == DARK_MS == 20_000
     assert len(comes) == 2
 
 

@@ -17,7 +17,7 @@ ISSUED = {
     "answer-lost", "dst-night", "faq-walkthrough", "flapping", "juicebox-vs-waybox-vs-ocpp", "off-peak-rush", "power-cut-in-outage",
     "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down", "tempo-red-day", "the-makers-compared",
     "outage-chargepoint-home", "outage-easee", "outage-emporia", "outage-evc-net-edge", "outage-evnex", "outage-flexecharge",
-    "outage-pod-point", "outage-wallbox-managed", "outage-zappi",
+    "outage-pod-point", "outage-wallbox-managed", "outage-zappi", "overnight-home-500", "slow-leak",
 }  # fmt: skip
 LIVE = {
     "live/answers-lost", "live/bad-charger-1970", "live/bad-charger-disorder", "live/bad-charger-long-queue", "live/bad-charger-repeats",
@@ -158,6 +158,20 @@ def test_the_same_plug_pulled_at_three_makers_has_three_outcomes():
         assert plug_pulled < first_draw[at_once] <= plug_pulled + 90_000
     for waits in ("ocpp", "juicebox-untouched", "waybox-untouched", "ocpp-untouched"):
         assert midnight <= first_draw[waits] <= midnight + 30_000
+
+
+def test_what_the_slow_leak_costs_the_books_is_what_its_queue_had_no_room_for():
+    assert ran("slow-leak").judgement.metrics["messages_lost"].value == 40
+    roomy = run(scenario.load("slow-leak", overrides=["models.queue-of-32.queue.limit=48"]))
+    assert roomy.judgement.metrics["messages_lost"].value == 24  # those that were given up after three attempts
+    assert roomy.checks["messages_lost"].verdict == "fail"
+
+
+def test_the_night_without_the_cloud_hurts_nobody_whose_charger_keeps_the_hours_itself():
+    for_all = [f"chargers.{name}.model=pod-point" for name in ("zappis", "wallboxes", "zoe", "wes")]
+    kept = run(scenario.load("overnight-home-500", overrides=for_all))
+    metrics = kept.judgement.metrics
+    assert (metrics["undelivered_energy"].value, metrics["drivers_short"].value, metrics["extra_cost"].value) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -351,6 +351,16 @@ def test_faults_that_take_no_server_away_say_whom_they_struck():
     assert outline.sentence(scenario) == "No charger lost its server. message.lose-answer struck anna once, ben 3 times."
 
 
+def test_beside_an_outage_stand_the_messages_that_were_struck_and_no_other_fault():
+    from harness.journal.records import Fault, Loss, Recovery
+
+    outline = Outline()
+    for kind, who in (("message.drop", "anna"), ("station.power-cut", "ben")):
+        outline.feed([Fault(t=HOUR, who=who, step=kind, do=kind, edge=edge) for edge in ("start", "end")])
+    outline.feed([Loss(t=HOUR, who="anna", cause="link"), Recovery(t=2 * HOUR, who="anna", since=HOUR)])
+    assert outline.sentence(SCENARIO) == ("link: 1 of 2 chargers lost its server, at the longest for 1 h. message.drop struck anna.")
+
+
 def test_a_cut_off_run_is_marked_as_one_in_every_report():
     run = outcome(verdict="interrupted", reasons=["the journal was cut off"])
     note = "CUT OFF: this is not a whole run."
@@ -450,6 +460,19 @@ def test_a_crowd_is_summed_up_and_a_long_story_is_cut():
     assert outages(single, stays, clock) == "from Thu 18:00 to the end"
     assert len(single.visits) == 10
     assert more(single, 10) == "and 10 more stays; all 20: 40 of 40 kWh, 0 left short"
+
+
+def test_messages_that_were_given_up_are_told_with_whose_they_were_and_why():
+    from harness.journal.records import Discard
+
+    stays = Stays(SCENARIO)
+    lost = [("transaction-start", "attempts", 1), ("transaction-end", "queue-full", 2), ("meter-values", "queue-full", 9)]
+    stays.feed([Discard(t=HOUR, who="anna", action=action, why=why, count=count) for action, why, count in lost])
+    run = outcome(stays=stays)
+    says = "1 start, as all attempts had failed; 2 ends and 9 readings, as its queue was full"
+    assert f"that were given up:\n\n- anna: {says}.\n" in markdown.render(run)
+    assert f"gave up messages of transactions: {says}" in told(terminal.lines(run, width=200))
+    assert "given up" not in markdown.render(outcome())
 
 
 AGREES = Parity(holds=True, chargers=2, differences=[], lags={}, checks=[Agreement(check="c", simulated="pass", live="pass", agrees="yes")])

@@ -148,7 +148,7 @@ def test_a_maker_is_added_in_an_hour(tmp_path, monkeypatch, capsys):
     assert cli.main(shlex.split(command)) == 0
     shown = capsys.readouterr().out
     assert re.search(r"which current +26 A, all that the wiring bears +✓ partly assumption", shown)
-    assert re.search(r"pull its plug +yes: then charges at once +✓ source", shown)
+    assert re.search(r"pull the station's plug +yes, then it charges at once +✓ stated", shown)
     assert Path("acme-guide", "guide.html").is_file()
 
 

@@ -186,6 +186,9 @@ CLAUSES = [
     ("settings-remembered", "memory: {wire_rating: [power-cycle]}", "`memory.wire_rating` is cleared by `power-cycle`"),
     ("offline-limit-applies", "tou: hold", "it takes `limit: offline-amperage`"),
     ("random-delay-applied", "tou: hold", "it takes a `random_delay`"),
+    ("random-delay-at-return", "tou: hold", "it takes `delay_at_return: true`"),
+    ("replug-overrides", "tou: hold", "it takes a stored schedule (`tou: schedule`) and an `override_by_replug`"),
+    ("replug-overrides", "tou: schedule", "it takes a stored schedule (`tou: schedule`) and an `override_by_replug`"),
     ("offline-flag", "protocol: ocpp1.6", "only OCPP 2.0.1 has the flag"),
 ]
 

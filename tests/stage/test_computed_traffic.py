@@ -18,7 +18,10 @@ from harness.values import Moment, Scenario, Session, Step, Targets
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 TWO_DAYS_MS = 48 * HOUR
-SMALLER = {"reconnect-storm": ["chargers.town.count=60", "chargers.night-owls.count=40"]}
+SMALLER = {
+    "reconnect-storm": ["chargers.town.count=60", "chargers.night-owls.count=40"],
+    "overnight-home-500": ["chargers.zappis.count=60", "chargers.wallboxes.count=60", "chargers.pods.count=60"],
+}
 """What is cut away to stay quick."""
 
 PLANS = 60

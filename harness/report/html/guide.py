@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from harness.report.answers import QUESTIONS
 from harness.report.guide import (
     ABOUT,
@@ -15,10 +13,11 @@ from harness.report.guide import (
     Guide,
     Row,
     Word,
+    about_text,
+    advice_texts,
     backing_text,
-    promise_text,
+    groups,
     scenario_file,
-    statement_text,
     word_text,
 )
 from harness.report.html.document import document
@@ -32,9 +31,9 @@ _CHOOSE, _READ, _ALL, _MADE = "choose.", "read.", "all.", "made."
 def render(made: Guide) -> bytes:
     """The page."""
     head = tag("p", "field guide", class_="kind") + tag("h1", say(TITLE)) + tag("p", say(ABOUT, _MOST))
-    parts = [tag("header", head), _choice(made), _reading()]
+    parts = [tag("header", head), _choice(made)]
     parts += [_card(made, row) for row in made.rows]
-    parts.append(tag("section", tag("h2", "All side by side") + _table(made), id=_ALL))
+    parts += [_reading(), tag("section", tag("h2", "All side by side") + _table(made), id=_ALL)]
     command = tag("pre", tag("code", say(made.command, 2000)), tabindex="0")
     origin = tag("h2", "How this was made") + command + tag("p", f"harness {say(made.harness)}", class_="hint")
     parts.append(tag("section", origin, id=_MADE))
@@ -42,19 +41,16 @@ def render(made: Guide) -> bytes:
 
 
 def _choice(made: Guide) -> str:
-    """Links to the cards: those that a maker's name leads to, and the others."""
-    groups = (
-        ("By its maker", [row for row in made.rows if row.maker]),
-        ("By who runs it, by a standard or by law", [row for row in made.rows if not row.maker]),
-    )
-    lists = "".join(tag("h3", title) + listed(map(_link, rows)) for title, rows in groups if rows)
+    """Links to the cards."""
+    lists = "".join(tag("h3", title) + listed(map(_link, rows)) for title, rows in groups(made))
     beyond = tag("p", tag("a", "All side by side", href=f"#{_ALL}") + " · " + tag("a", "How to read an answer", href=f"#{_READ}"))
     return tag("nav", tag("h2", "Which charger is it?") + lists + beyond, id=_CHOOSE, aria_label="Which charger is it?")
 
 
 def _link(row: Row) -> str:
-    small = f"<small>{name(row.name)}{' · ' if row.maker else ''}{name(row.maker)}</small>"
-    return tag("a", say(row.title) + small, href=f"#{row.anchor}", class_="failed" if row.failed else None)
+    called, beyond = row.called
+    return tag("a", say(called) + (f" <small>{say(beyond)}</small>" if beyond else ""), href=f"#{row.anchor}",
+               class_="failed" if row.failed else None)  # fmt: skip
 
 
 def _reading() -> str:
@@ -66,24 +62,30 @@ def _reading() -> str:
 
 
 def _card(made: Guide, row: Row) -> str:
-    facts = [f"model {name(row.name)}"]
-    facts += [f"made by {name(row.maker)}"] if row.maker else []
-    facts += [f"a scenario of its own: {_linked(made, row.story)}"] if row.story else []
     failed = ""
     if row.failed:
         checks = say(", ".join(row.failed), _MOST)
         failed = tag("p", f'<b class="mark fail">{SIGNS["fail"]}</b> Its contract failed in this run: {checks}.', class_="broken")
     gist = listed(_in_short(row, cell) for cell in row.cells)
+    todo = tag("h3", "What you can do") + listed(say(sentence) for sentence in advice_texts(row))
+    known = tag("h3", "Where this is known from") + tag("p", say(row.known_from, _MOST))
     answers = "".join(_answer(made, row, cell) for cell in row.cells)
-    back = tag("p", tag("a", "↑ another charger", href=f"#{_CHOOSE}"), class_="up")
-    head = tag("h2", say(row.title)) + tag("p", "; ".join(facts), class_="hint")
-    return tag("article", head + failed + tag("div", gist, class_="gist") + tag("dl", answers) + back, id=row.anchor)
+    facts = [f"model {name(row.name)}"]
+    facts += [f"made by {name(row.maker)}"] if row.maker else []
+    facts += [f"a scenario of its own: {_linked(made, row.story)}"] if row.story else []
+    foot = tag("p", "; ".join(facts), class_="hint") + tag("p", tag("a", "↑ another charger", href=f"#{_CHOOSE}"), class_="up")
+    return tag(
+        "article",
+        tag("h2", say(row.title)) + failed + tag("div", gist, class_="gist") + tag("div", todo, class_="todo")
+        + tag("div", known, class_="known") + tag("dl", answers) + foot,
+        id=row.anchor,
+    )  # fmt: skip
 
 
 def _in_short(row: Row, cell: Cell) -> str:
     """A line that leads to the answer."""
-    link = tag("a", say(cell.question.brief), href=f"#{_place(row, cell)}")
-    return link + tag("span", f"<b>{say(cell.answer)}</b> <small>{say(cell.basis)}</small>")
+    link = tag("a", say(cell.question.asks), href=f"#{_place(row, cell)}")
+    return link + tag("span", f"<b>{_begun(cell.answer)}</b> <small>{say(cell.basis)}</small>")
 
 
 def _place(row: Row, cell: Cell) -> str:
@@ -91,24 +93,15 @@ def _place(row: Row, cell: Cell) -> str:
 
 
 def _answer(made: Guide, row: Row, cell: Cell) -> str:
-    """A question with its answer, what was checked, whose word it is, and what shows it."""
+    """A question with its answer, what the owner can do, whose word it is, what was checked, and what shows it."""
     badge = tag("span", say(cell.basis), class_=f"badge {_badge(cell)}")
-    told = tag("p", f"<b>{say(cell.answer)}</b> {badge}", class_="answer")
-    words = "".join(_words(cell))
+    told = tag("p", f"<b>{_begun(cell.answer)}</b> {badge}", class_="answer")
+    todo = "".join(tag("p", say(sentence), class_="do") for sentence in cell.advice)
+    nobody = "" if cell.promises else tag("p", f"{_begun(NOBODY)}.", class_="word")
+    words = "".join(tag("p", f"{_said(word)} <small>{say(about_text(word), _MOST)}</small>", class_="word") for word in cell.words)
     cars = say(", ".join(cell.cars), _MOST)
-    shown = tag(
-        "p", f"Checked: {_mark(cell)} {say(backing_text(cell), _MOST)}. Shown by {cars} in {_linked(made, made.scenario)}.", class_="hint"
-    )
-    return tag("div", tag("dt", say(cell.question.asks)) + tag("dd", told + words + shown), id=_place(row, cell))
-
-
-def _words(cell: Cell) -> Iterator[str]:
-    if not cell.promises:
-        yield tag("p", f"{_begun(NOBODY)}.", class_="word")
-    for word in cell.promises:
-        yield tag("p", f"{_begun(promise_text(word))}: {_said(word)}", class_="word")
-    for word in cell.statements:
-        yield tag("p", f"{_begun(statement_text(word))}: {_said(word)}", class_="word")
+    shown = tag("p", f"{_mark(cell)} {say(backing_text(cell), _MOST)}. Shown by {cars} in {_linked(made, made.scenario)}.", class_="hint")
+    return tag("div", tag("dt", say(cell.question.asks)) + tag("dd", told + todo + nobody + words + shown), id=_place(row, cell))
 
 
 def _begun(text: str) -> str:
@@ -117,19 +110,19 @@ def _begun(text: str) -> str:
 
 
 def _said(word: Word) -> str:
-    text = say(word_text(word), _MOST)
+    text = _begun(word_text(word))
     return tag("em", text) if word.assumed else text
 
 
 def _mark(cell: Cell) -> str:
-    spoken = {"pass": "held", "fail": "failed", "unknown": "not exercised"}[cell.mark]
+    spoken = {"pass": "held", "fail": "failed", "unknown": "not checked"}[cell.mark]
     return tag("span", SIGNS[cell.mark], class_=f"mark {cell.mark}", role="img", aria_label=spoken)
 
 
 def _badge(cell: Cell) -> str:
     if cell.mark == "fail":
         return "fail"
-    return {"source": "pass", "nobody's promise": "nobody"}.get(cell.basis, "unknown")
+    return {"stated": "pass", "inferred": "nobody"}.get(cell.basis, "unknown")
 
 
 def _linked(made: Guide, scenario: str) -> str:
