@@ -108,14 +108,18 @@ def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
     return [*steps[:place], step, *steps[place + 1 :]]
 
 
+def felt(base: Scenario) -> list[Kind]:
+    """The kinds of step that can be simulated and that some charger of a base can feel."""
+    transports = {"", *(base.models[entry.model].link.transport for entry in base.chargers)}
+    return [kind for kind in KINDS.values() if kind.simulated and kind.over in transports]
+
+
 def _kinds(dice: Dice, base: Scenario) -> tuple[tuple[Kind, ...], ...]:
     """The kinds that are drawn from, by family: some families are off, and in the others some kinds. What is left meets more often than
-    it would among all. What no charger can feel is none of them."""
-    transports = {"", *(model.link.transport for model in base.models.values())}
+    it would among all."""
     families: dict[str, list[Kind]] = {}
-    for kind in KINDS.values():
-        if kind.simulated and kind.over in transports:
-            families.setdefault(kind.family, []).append(kind)
+    for kind in felt(base):
+        families.setdefault(kind.family, []).append(kind)
     drawn = [
         tuple(kind for kind in kinds if dice.chance(70)) if dice.chance(75) else () for kinds in families.values()
     ]  # fmt: skip
@@ -172,6 +176,7 @@ _STORIES = tuple(
         Story(_OUTAGES, ("driver.replug",)),
         Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
         Story(("server.pending",), ("station.power-cut", "station.reboot-loop")),
+        Story(("network.dns-failure",), ("server.crash", "network.black-hole", "station.power-cut"), held=False),
         Story(_CUTS, ("server.restore-backup",), times=2, held=False),
         Story(("station.power-cut", "station.reboot-loop"), ("station.power-cut", "station.reboot-loop"), after=True),
     ) for _ in range(story.times)

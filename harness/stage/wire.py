@@ -332,13 +332,13 @@ class Wire:
         if lost == "drop":
             return
         arrives = max(self._gets_up(port, request.sent) + delay_ms, self.clock.now)
-        strays = self._strays(port, request.sent)
-        if arrives < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
+        lands = copies * [arrives + late_ms for late_ms in self._strays(port, request.sent)]
+        if max(lands, default=0) < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
             return
-        for late_ms in copies * strays:
-            port.arrives = max(port.arrives, arrives + late_ms)
+        for each in lands:
+            port.arrives = max(port.arrives, each)
             self.attempts += attempt
-            self._leg(port, arrives + late_ms, self._attempt_arrives if attempt else self._arrives, port, request, port.epoch, lost)
+            self._leg(port, each, self._attempt_arrives if attempt else self._arrives, port, request, port.epoch, lost)
 
     def _leg(self, port: Port, arrives: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have something that is under way arrive."""
