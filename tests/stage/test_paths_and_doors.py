@@ -174,11 +174,15 @@ def test_attempts_at_a_server_that_is_away_are_none_that_it_counts():
 # Paths.
 
 
+def amperages(count: int, every: int) -> list[Step]:
+    """A driver who changes the amperage again and again, which the server tells the charger each time."""
+    return [step(f"set-{place}", "driver.set-amperage", HOUR + place * every, amperage_ma=6000 + place) for place in range(count)]
+
+
 def test_on_one_connection_nothing_overtakes_however_long_each_message_travels():
     for model, overtakes in ((TCP, False), (UDP, True)):
         late = step("late", "network.jitter", HOUR // 2, HOUR, most_ms=8_000)
-        deeds = [Step(id=f"d{place}", do="driver.set-amperage", at=Moment(offset_ms=HOUR + place * 400), arguments={"amperage_ma": 6000 + place})
-                 for place in range(30)]  # fmt: skip
+        deeds = amperages(30, 400)
         records = agreed(small(model, late, *deeds))
         sent = [record.sent for record in of(records, Command) if record.command == "amperage"]
         assert (sent != sorted(sent)) == overtakes
@@ -188,8 +192,7 @@ def test_on_one_connection_nothing_overtakes_however_long_each_message_travels()
 
 
 def test_over_a_narrow_path_messages_pass_one_after_the_other():
-    deeds = [Step(id=f"d{place}", do="driver.set-amperage", at=Moment(offset_ms=HOUR + place), arguments={"amperage_ma": 6000 + place})
-             for place in range(5)]  # fmt: skip
+    deeds = amperages(5, 1)
     narrow = step("narrow", "network.bandwidth", HOUR // 2, HOUR, rate=300, size=500)
     for model in (TCP, UDP):
         came = [record.t for record in of(agreed(small(model, narrow, *deeds)), Command) if record.command == "amperage"]
@@ -213,8 +216,7 @@ def test_what_arrives_twice_is_booked_once():
 
 
 def test_what_is_late_is_overtaken():
-    deeds = [Step(id=f"d{place}", do="driver.set-amperage", at=Moment(offset_ms=HOUR + place * SECOND), arguments={"amperage_ma": 6000 + place})
-             for place in range(20)]  # fmt: skip
+    deeds = amperages(20, SECOND)
     late = step("late", "network.reorder", HOUR // 2, HOUR, share_permille=300, delay_ms=4_000)
     records = agreed(small(UDP, late, *deeds))
     delays = {record.t - record.sent for record in of(records, Command) if record.command == "amperage"}
@@ -235,16 +237,28 @@ def test_a_connection_hides_what_becomes_of_datagrams(kind, arguments):
     assert calm <= set(lines(records))
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_a_door_that_nobody_tries_costs_nothing(model, monkeypatch):
-    """What is computed of a healthy link goes on being so."""
+@pytest.fixture
+def sent(monkeypatch):
+    """The requests that travel leg by leg."""
     from harness.stage.wire import Wire
 
-    sent = []
+    found: list[Any] = []
     send = Wire._send
-    monkeypatch.setattr(Wire, "_send", lambda self, port, request, **how: sent.append(request) or send(self, port, request, **how))
+    monkeypatch.setattr(Wire, "_send", lambda self, port, request, **how: found.append(request) or send(self, port, request, **how))
+    return found
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_door_that_nobody_tries_costs_nothing(model, sent):
+    """What is computed of a healthy link goes on being so."""
     records_of(small(model))
     calm = len(sent)
-    sent.clear()
     records_of(small(model, step("name", "network.dns-failure", HOUR, HOUR), step("wiped", "server.credentials-wiped", HOUR, HOUR)))
-    assert len(sent) <= calm + 20
+    assert len(sent) - calm <= calm + 20
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_attempts_at_a_door_that_is_shut_are_computed(door, sent):
+    records = records_of(small(TCP, step("shut", door, HOUR, 9 * HOUR), step("reset", "network.reset", HOUR + MINUTE), hours=12))
+    assert of(records, Attempts)[0].count > 200
+    assert len(sent) < 150
