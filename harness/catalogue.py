@@ -37,6 +37,11 @@ _AIMS = {
     "chargers": "It concerns the chargers named in `to`, or all.",
     "one": "It concerns the chargers that `to` must name.",
 }
+_OVER = {
+    "": "",
+    "udp": "Only those feel it that speak over datagrams.",
+    "websocket": "Only those feel it that hold a connection.",
+}
 
 
 def groups() -> dict[str, Callable[[], Mapping[str, str]]]:
@@ -185,15 +190,14 @@ def _metric(name: str) -> Iterator[str]:
 def _kind(kind: Kind) -> Iterator[str]:
     yield f"{kind.name}: a {'human action' if kind.family == 'driver' else 'fault'}"
     yield ""
-    yield " ".join([kind.doc, _AIMS[kind.aims], _ENDS[kind.ends]])
+    yield " ".join(filter(None, [kind.doc, _AIMS[kind.aims], _ENDS[kind.ends], _OVER[kind.over]]))
     if kind.arguments:
         yield ""
         yield "with:"
     for argument in kind.arguments:
         yield " " * 2 + f"{argument.name} ({argument.unit}, {_default(argument)}): {argument.doc}"
-    if kind.live:
-        yield ""
-        yield f"Live (`harness run --live`) it is carried by: {kind.live}."
+    yield ""
+    yield f"Live (`harness run --live`) it is carried by: {kind.live}." if kind.live else "It cannot be carried live."
     if kind.source:
         yield f"Source: {kind.source}"
 

@@ -514,8 +514,8 @@ class Judge:
         number = record.with_.get("shard", 1 if record.do == "server.shard-down" else 0)
         shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
         for shard in shards:
-            if record.do == "server.wrong-clock":
-                continue  # it delays nothing
+            if record.do in ("server.wrong-clock", "server.bans"):
+                continue  # the one delays nothing, the other only whom it strikes
             if record.edge == "start":
                 shard.acting.add(record.step)
                 if record.do == "server.pending":

@@ -277,7 +277,7 @@ class Meter:
             self._totals.never_fired.append(record.step)
         elif record.edge == "no-effect" and record.step not in self._totals.no_effect:
             self._totals.no_effect.append(record.step)
-        elif record.edge == "end" and record.do == "server.pending":
+        elif record.edge == "end" and record.do in ("server.pending", "server.credentials-wiped"):
             # A charger whose registration was put off asks again after the interval that it was told.
             back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
             shard = record.with_.get("shard")

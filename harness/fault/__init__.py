@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count"]
+Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count", "percentage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,14 @@ class Argument:
     default: int | str | bool | tuple[str, ...] | None = None
     one_of: tuple[str, ...] = ()
     least: int = 1
-    """The least that a duration or an energy may be, in ms or Wh."""
+    """The least that a duration, an energy or a percentage may be, in ms, Wh or permille."""
 
     @property
     def key(self) -> str:
         """The argument's name with its unit, as resolved steps hold it."""
-        suffix = {"duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh"}.get(self.unit, "")
+        suffix = {"duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh", "percentage": "_permille"}.get(
+            self.unit, ""
+        )
         return self.name.replace("-", "_") + suffix
 
 
@@ -55,6 +57,8 @@ class Kind:
     """It takes the server away from its targets."""
     on_each_message: bool = False
     """It acts on each message, routine ones too: while it acts, all of its targets' traffic happens and none is computed."""
+    over: Literal["", "udp", "websocket"] = ""
+    """Only chargers over this transport can feel it; empty: all can."""
     source: str = ""
 
     @property
@@ -71,6 +75,8 @@ _MESSAGE = (
     ),
     Argument("nth", "count", "Only from the n-th such message on.", default=1),
 )  # fmt: skip
+
+_SHARE = Argument("share", "percentage", "How many of the messages, each way.", required=True)
 
 _KINDS = (
     Kind("server.crash", "The server dies: connections break, volatile memory is lost. At its end it restarts.", "may", "server",
@@ -103,6 +109,14 @@ _KINDS = (
          live="embedded server"),
     Kind("server.gone", "The server is shut down for good.", "never", "server", live="embedded server", outage=True,
          source="The shutdown of the North American JuiceNet servers announced for 2024-10-11"),
+    Kind("server.credentials-wiped", "The server no longer knows its chargers' credentials: connections that are open go on, new ones are"
+         " refused.", "may", "server", live="embedded server: HTTP 401", over="websocket",
+         source="Incidents in which a configuration was wiped, on operators' status pages"),
+    Kind("server.bans", "The server bans a charger for a while that connects too often within an hour; at its end all bans are lifted.",
+         "may", "server", (
+        Argument("limit", "count", "How many connections within an hour are not too many.", default=60),
+        Argument("ban", "duration", "How long its connections are refused then.", required=True),
+    ), live="embedded server", over="websocket", source="eMabler's release of 2025-06-19"),
     Kind("network.cut", "The path is cut: bytes are held (TCP) or lost (UDP); it heals without closing connections.", "may",
          "chargers", live="Toxiproxy: a latency without end", outage=True),
     Kind("network.black-hole", "The path swallows everything in silence; when it heals, connections close.", "may", "chargers",
@@ -110,7 +124,23 @@ _KINDS = (
     Kind("network.latency", "Each message travels longer.", "may", "chargers",
          (Argument("delay", "duration", "How much longer, each way.", required=True),), live="Toxiproxy: latency",
          on_each_message=True),
-    Kind("network.reset", "Connections are reset once; the path stays.", "instant", "chargers", live="Toxiproxy: reset_peer"),
+    Kind("network.jitter", "Each message travels longer by a time of its own; over datagrams one may overtake another.", "may", "chargers",
+         (Argument("most", "duration", "How much longer at the most, each way.", required=True),),
+         live="Toxiproxy: latency with a jitter", on_each_message=True),
+    Kind("network.bandwidth", "So much passes in a second, one message after the other.", "may", "chargers", (
+        Argument("rate", "count", "How many bytes pass in a second, each way; live, in a real second, whole thousands.", required=True),
+        Argument("size", "count", "How many bytes a message counts as (an assumption); live it has the size that it has.", default=500),
+    ), live="Toxiproxy: bandwidth", on_each_message=True),
+    Kind("network.loss", "Some datagrams are lost.", "may", "chargers", (_SHARE,), over="udp", on_each_message=True),
+    Kind("network.duplicate", "Some datagrams arrive twice.", "may", "chargers", (_SHARE,), over="udp", on_each_message=True),
+    Kind("network.reorder", "Some datagrams are overtaken by those sent after them.", "may", "chargers",
+         (_SHARE, Argument("delay", "duration", "How much later those arrive.", required=True)), over="udp", on_each_message=True),
+    Kind("network.reset", "Connections are reset once; the path stays.", "instant", "chargers", live="Toxiproxy: reset_peer",
+         over="websocket"),
+    Kind("network.dns-failure", "The server's name cannot be resolved: who is in touch stays so, and each new attempt fails at once.",
+         "may", "chargers", live="virtual charger"),
+    Kind("network.expired-certificate", "The certificate on the way to the server has expired: connections that are open go on, new ones"
+         " fail.", "may", "chargers", live="virtual charger", over="websocket"),
     Kind("message.lose-answer", "The message is processed and its answer is lost.", "must", "chargers", _MESSAGE,
          live="the end that we own"),
     Kind("message.drop", "The message is lost.", "must", "chargers", _MESSAGE, live="the end that we own"),

@@ -222,7 +222,7 @@ def _fault(record: r.Fault, clock: Clock) -> str:
         "recovered": "is over: its targets are online again",
         "never-fired": "never fired",
         "no-effect": "changed nothing",
-        "struck": "strikes a message",
+        "struck": "bans the charger" if record.do == "server.bans" else "strikes a message",
     }[record.edge]
     return f"step {record.step} ({record.do}) {edge}"
 

@@ -272,8 +272,17 @@ class _ScenarioLint:
         circuits = {circuit.name: circuit.members for circuit in self.scenario.circuits}
         return [one for name in step.to.names for one in circuits.get(name, (name,))]
 
+    def _concerned(self, step: Step) -> list[Chargers]:
+        """The entries that a step concerns, as far as it names any."""
+        named = set(self._singles(step))
+        return [entry for entry in self.scenario.chargers if not named or entry.name in named or not named.isdisjoint(entry.members())]
+
     def _warn_step(self, step: Step) -> None:
         part = self.plan.by_id[step.id]
+        over = KINDS[step.do].over
+        if over and over not in {self.scenario.models[entry.model].link.transport for entry in self._concerned(step)}:
+            what = "speaks over datagrams" if over == "udp" else "holds a connection, they speak over datagrams"
+            self.problems.warn(part.at("do"), f"`{step.id}` will do nothing: none of its targets {what}")
         if step.when is not None and step.when.state == "Faulted":
             self.problems.warn(part.at("when"), f"`{step.id}` waits for `Faulted`, and no charger here ever is")
         start_ms = self.plan.edge_ms(step.id, "start")

@@ -13,6 +13,7 @@ from harness.scenario.forms import (
     ENERGY,
     FAILED,
     NAME_FORM,
+    PERCENT,
     SIGNED_DURATION,
     SWITCH,
     TEXT,
@@ -33,7 +34,7 @@ from harness.values import Moment, ServerModel, Step, Targets, Trigger
 
 _FORMS: dict[str, Form] = {
     "duration": DURATION, "signed duration": SIGNED_DURATION, "current": CURRENT, "energy": ENERGY, "flag": SWITCH, "word": TEXT,
-    "words": ListOf(NAME_FORM, lone=True), "count": count_form(1),
+    "words": ListOf(NAME_FORM, lone=True), "count": count_form(1), "percentage": PERCENT,
 }  # fmt: skip
 _STRIKES = ("message.", "station.reboot-loop")
 """Kinds that strike again and again, and so can end by ``times``."""
@@ -298,7 +299,7 @@ class PlanReader:
         for argument in kind.arguments:
             if argument.name in given:
                 value = read(argument_form(argument), given[argument.name][1], self.problems, argument.name)
-                if value is not FAILED and argument.unit in ("duration", "energy") and value < argument.least:
+                if value is not FAILED and argument.unit in ("duration", "energy", "percentage") and value < argument.least:
                     node_ = given[argument.name][1]
                     expected = "more than nothing" if argument.least == 1 else f"{format_duration_ms(argument.least)} or more"
                     self.problems.add(node_, f"`{argument.name}` is not right", found=node_.shown, expected=expected)

@@ -92,7 +92,7 @@ def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
     latest = plan.duration_ms - 3 * HOUR_MS
     way = dice.of(("more", "gone", "moved", "longer")) if steps else "more"
     if way == "more":
-        new = _draw(dice, _kinds(dice), steps, [], latest, plan)[0]
+        new = _draw(dice, _kinds(dice, plan), steps, [], latest, plan)[0]
         taken = {step.id for step in steps}
         return [*steps, replace(new, id=next(name for number in range(len(steps) + 1, 10**6) if (name := f"s{number}") not in taken))]
     place = dice.below(len(steps))
@@ -110,13 +110,18 @@ def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
     return [*steps[:place], step, *steps[place + 1 :]]
 
 
-def _kinds(dice: Dice) -> tuple[tuple[Kind, ...], ...]:
+def felt(base: Scenario) -> list[Kind]:
+    """The kinds of step that can be simulated and that some charger of a base can feel."""
+    transports = {"", *(base.models[entry.model].link.transport for entry in base.chargers)}
+    return [kind for kind in KINDS.values() if kind.simulated and kind.over in transports]
+
+
+def _kinds(dice: Dice, base: Scenario) -> tuple[tuple[Kind, ...], ...]:
     """The kinds that are drawn from, by family: some families are off, and in the others some kinds. What is left meets more often than
     it would among all."""
     families: dict[str, list[Kind]] = {}
-    for kind in KINDS.values():
-        if kind.simulated:
-            families.setdefault(kind.family, []).append(kind)
+    for kind in felt(base):
+        families.setdefault(kind.family, []).append(kind)
     drawn = [
         tuple(kind for kind in kinds if dice.chance(70)) if dice.chance(75) else () for kinds in families.values()
     ]  # fmt: skip
@@ -124,7 +129,7 @@ def _kinds(dice: Dice) -> tuple[tuple[Kind, ...], ...]:
 
 
 def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
-    kinds = _kinds(dice)
+    kinds = _kinds(dice, base)
     latest = base.duration_ms - 3 * HOUR_MS
     steps = _story(dice, base, latest) if dice.chance(85) else []
     spans = [(step.at.offset_ms, step.at.offset_ms + (step.for_ms or 0)) for step in steps if step.at is not None]
@@ -173,6 +178,7 @@ _STORIES = tuple(
         Story(_OUTAGES, ("driver.replug",), times=2),
         Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update")),
         Story(("server.pending",), ("station.power-cut", "station.reboot-loop")),
+        Story(("network.dns-failure",), ("server.crash", "network.black-hole", "station.power-cut"), held=False),
         Story(_CUTS, ("server.restore-backup",), times=2, held=False),
         Story(("station.power-cut", "station.reboot-loop"), ("station.power-cut", "station.reboot-loop"), after=True),
     ) for _ in range(story.times)
@@ -299,11 +305,14 @@ _DURATIONS_MS = {
     "delay": (200, 45_000),
     "drain": (10_000, 5 * MINUTE_MS),
     "age": (10 * MINUTE_MS, 6 * HOUR_MS),
+    "ban": (MINUTE_MS, HOUR_MS),
     "every": (2 * MINUTE_MS, 10 * MINUTE_MS),
     "interval": (10_000, 15 * MINUTE_MS),
+    "most": (200, 45_000),
     "pause": (1_000, 15_000),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
 }
+_COUNTS = {"rate": (20, 5_000), "size": (100, 2_000), "limit": (1, 5)}
 
 
 def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int | str | bool | tuple[str, ...]:
@@ -320,7 +329,9 @@ def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int
     if argument.unit == "flag":
         return dice.chance(50)
     if argument.unit == "count":
-        return dice.between(1, base.server.shards if argument.name == "shard" else 2)
+        return dice.between(*_COUNTS.get(argument.name, (1, base.server.shards if argument.name == "shard" else 2)))
+    if argument.unit == "percentage":
+        return 10 * dice.between(1, 60)
     if argument.unit == "words":
         return _levels(dice, base.chargers[0], base)
     return ""

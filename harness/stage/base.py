@@ -16,10 +16,10 @@ from harness.journal.records import Server as ServerRecord
 from harness.stage.build import Windows, build
 from harness.stage.clock import PLAN, Timekeeper
 from harness.stage.director import Director
+from harness.stage.paths import Paths
 from harness.stage.plan import Cast
 from harness.stage.port import MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder, Sink
-from harness.stage.wire import Wire
 from harness.values import Scenario, Session, Step
 from harness.world.charger import Charger
 from harness.world.link import NEVER
@@ -29,7 +29,7 @@ from harness.world.server import Deed, PutOff, Server
 Progress = Callable[[int], None]
 
 
-class Stage(Wire):
+class Stage(Paths):
     """A run in progress: what faults and people do to chargers, server and paths."""
 
     server_class: ClassVar[type[Server]] = Server
@@ -116,14 +116,12 @@ class Stage(Wire):
     def begin(self, ongoing: Ongoing) -> None:
         """A fault begins to act."""
         self._faults[ongoing.step.do](ongoing, 1)
+        if ongoing.fault is None and not self.feeling(ongoing):
+            self.director.no_effect(ongoing.step)
 
     def lift(self, ongoing: Ongoing) -> None:
         """A fault is lifted."""
         self._faults[ongoing.step.do](ongoing, -1)
-
-    def served_by(self, shards: list[int]) -> list[int]:
-        """The places that these shards serve now: a rolling upgrade moves chargers on."""
-        return [port.place for port in self.ports if port.account.shard in shards]
 
     def is_away(self, place: int) -> bool:
         """Whether a charger is in an outage or not online."""
@@ -152,15 +150,6 @@ class Stage(Wire):
         self.director.spent(fault.step)
 
     # Faults. Each is called with 1 when it begins and −1 when it is lifted.
-
-    def _change(self, places: list[int], do: Callable[[Port], None]) -> None:
-        """Do something to chargers that changes their path: what was computed is put under way before."""
-        now = self.clock.now
-        for place in places:
-            port = self.ports[place]
-            self.leave_mode(port, now)
-            do(port)
-            self.after(port, now)
 
     def _lose_all(self, ongoing: Ongoing) -> None:
         now = self.clock.now
@@ -346,56 +335,11 @@ class Stage(Wire):
             else:
                 causes.remove(fault)
 
-    def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
-        now = self.clock.now
-        ongoing.places = self.served_by(ongoing.shards)
-        for place in ongoing.places:
-            self.leave_mode(self.ports[place], now)
-        for shard in ongoing.shards:
-            of_shard[shard] += amount
-        for place in ongoing.places:
-            self.after(self.ports[place], now)
-
     def _server_wrong_clock(self, ongoing: Ongoing, by: int) -> None:
         offset_ms = cast("int", ongoing.step.arguments["offset_ms"])
         for shard in ongoing.shards:
             self.server.set_clock(self.clock.now, shard, self.server.clock_offset_ms[shard] + by * offset_ms)
         self.send_orders(self.clock.now)
-
-    def _network_cut(self, ongoing: Ongoing, by: int) -> None:
-        self._path(ongoing, by, "cuts")
-
-    def _network_black_hole(self, ongoing: Ongoing, by: int) -> None:
-        self._path(ongoing, by, "holes")
-
-    def _path(self, ongoing: Ongoing, by: int, cause: str) -> None:
-        now = self.clock.now
-
-        def change(port: Port) -> None:
-            if by > 0:
-                self.lose(port, now, ongoing.step.do, ongoing.step.id)
-            setattr(port, cause, getattr(port, cause) + by)
-            if by < 0 and cause == "holes" and port.charger.link.online:
-                self.close_connection(port, now, "closed")
-            elif by < 0 and not (port.cuts or port.holes):
-                self.release_held(port, now)
-
-        self._change(ongoing.places, change)
-
-    def _network_latency(self, ongoing: Ongoing, by: int) -> None:
-        delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
-
-        def change(port: Port) -> None:
-            port.extra_ms += by * delay_ms
-            port.exact += by
-
-        self._change(ongoing.places, change)
-
-    def _network_reset(self, ongoing: Ongoing, by: int) -> None:
-        now = self.clock.now
-        self._change(ongoing.places, lambda port: port.charger.disconnected(now, "reset") if port.tcp else None)
-        if not any(self.ports[place].tcp for place in ongoing.places):
-            self.director.no_effect(ongoing.step)
 
     def _message(self, ongoing: Ongoing, by: int) -> None:
         step = ongoing.step

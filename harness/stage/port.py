@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from harness.values import Step
+from harness.world.chance import JITTER, below
 from harness.world.charger import Charger
 from harness.world.driver import Driver
-from harness.world.link import NEVER
-from harness.world.server import Account, PutOff
+from harness.world.link import NEVER, Link
+from harness.world.server import Account
+
+HOUR_MS = 3_600_000
 
 
 class Waiting(NamedTuple):
@@ -46,13 +49,71 @@ class MessageFault:
     applied: int = 0
 
 
+@dataclass(slots=True, eq=False)
+class Strays:
+    """A fault at work by which some datagrams are lost, doubled or late."""
+
+    kind: str
+    """``loss``, ``duplicate`` or ``reorder``."""
+    purpose: int
+    """Of its draws."""
+    share_permille: int
+    late_ms: int
+    applied: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Door:
+    """A fault at work that lets nobody connect anew."""
+
+    links: list[Link]
+    """Those of its targets."""
+    tried_before: int
+    """How many attempts they had made as it began."""
+
+    @property
+    def applied(self) -> int:
+        """How many attempts it has met."""
+        return sum(link.tried for link in self.links) - self.tried_before
+
+
+@dataclass(slots=True, eq=False)
+class Bans:
+    """A server at work that bans a charger for a while that connects too often."""
+
+    step: Step
+    limit: int
+    ban_ms: int
+    met_at: dict[int, list[int]] = field(default_factory=dict)
+    """Place → when that charger has connected within the last hour, since it was last banned."""
+    banned: list[int] = field(default_factory=list)
+    """The places of those that are."""
+    applied: int = 0
+
+    def exceeds(self, place: int, now: int) -> bool:
+        """A charger connects: whether that is once too often."""
+        met_at = [*(at for at in self.met_at.pop(place, ()) if at > now - HOUR_MS), now]
+        if len(met_at) <= self.limit:
+            self.met_at[place] = met_at
+        return len(met_at) > self.limit
+
+
+class Effect(Protocol):
+    """What counts how often a fault has acted."""
+
+    @property
+    def applied(self) -> int:
+        """How often."""
+
+
 class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
-        "seen_pending", "shut", "tcp", "timers", "up_at", "waits_in",
+        "account", "arrives", "away", "banned", "charger", "cuts", "distrusts", "down_at", "down_free_at", "drawn", "driver", "due",
+        "epoch", "exact", "extra_ms", "faults", "held", "holes", "jitter_ms", "latency_ms", "left_online", "legs", "lost_at", "nameless",
+        "pass_ms", "pending", "place", "ready_at", "seen_lost_at", "seen_online", "seen_pending", "shut", "strays", "tcp", "timers",
+        "up_at", "up_free_at", "waits_in",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -84,6 +145,20 @@ class Port:
         self.shut = 0
         """Causes for which the server itself is closed to this charger alone: drained before its shard goes down."""
         self.extra_ms = 0
+        self.jitter_ms = 0
+        """By how much longer at the most each message travels, by chance."""
+        self.pass_ms = 0
+        """How long each message takes to pass a narrow path, one after the other."""
+        self.up_free_at = self.down_free_at = 0
+        """When what was last sent over it, to the server or to the charger, has passed."""
+        self.strays: list[Strays] = []
+        self.drawn = 0
+        """The ordinal of the last draw about a message."""
+        self.nameless = 0
+        self.distrusts = 0
+        self.banned = 0
+        """Causes for which the charger cannot connect anew: it does not resolve its server's name, it does not trust the certificate,
+        the server bans it."""
         self.exact = 0
         """Causes for which all traffic must be simulated, routine traffic too."""
         self.legs = 0
@@ -101,9 +176,19 @@ class Port:
         self.away = False
 
     @property
-    def way_ms(self) -> int:
-        """How long a message travels now, one way."""
-        return self.latency_ms + self.extra_ms
+    def delayed(self) -> bool:
+        """Whether a fault of the path delays messages."""
+        return bool(self.extra_ms or self.jitter_ms or self.pass_ms)
+
+    def ordinal(self, now: int) -> int:
+        """Of a draw about a message that is sent now. The draws of one millisecond do not move those of another."""
+        self.drawn = max(self.drawn + 1, now << 5)
+        return self.drawn
+
+    def travel_ms(self, now: int) -> int:
+        """How long a message that is sent now travels, one way."""
+        jitter_ms = below(self.charger.key, JITTER, self.ordinal(now), self.jitter_ms + 1) if self.jitter_ms else 0
+        return self.latency_ms + self.extra_ms + jitter_ms
 
 
 @dataclass(slots=True)
@@ -113,7 +198,7 @@ class Ongoing:
     step: Step
     places: list[int]
     shards: list[int] = field(default_factory=list)
-    fault: MessageFault | PutOff | None = None
+    fault: Effect | None = None
     """What counts how often it has acted, where that is known."""
     shut: list[int] = field(default_factory=list)
     """For a draining upgrade: the places to which the server is closed already."""

@@ -17,8 +17,9 @@ from typing import Any
 
 from harness.journal.records import Loss, Recovery
 from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
-from harness.stage.port import MessageFault, Port, Waiting
+from harness.stage.port import Bans, MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
+from harness.world.chance import below
 from harness.world.link import NEVER
 from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
 from harness.world.server import Server
@@ -41,6 +42,9 @@ class Wire:
         self.hung_since = [0] * shards
         self.slow_ms = [0] * shards
         self.errors = [0] * shards
+        self.wiped = [0] * shards
+        """Causes for which a shard no longer knows its chargers' credentials."""
+        self.bans: list[list[Bans]] = [[] for _ in range(shards)]
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
         self.deaths = [0] * shards
@@ -65,16 +69,26 @@ class Wire:
     def came_back(self, port: Port, now: int) -> None:
         """The charger is online and in no outage again, or no longer so."""
 
+    def connects_too_often(self, port: Port, now: int) -> bool:
+        """A charger asks for a connection: whether the server bans it for that."""
+        raise NotImplementedError
+
     # The state of paths and shards.
 
     def path_open(self, port: Port) -> bool:
         """Whether bytes pass."""
         return not (port.cuts or port.holes)
 
+    def closed(self, port: Port) -> bool:
+        """Whether a new connection is refused, however well path and server are; what is open goes on."""
+        return port.tcp and bool(port.distrusts or port.banned or self.wiped[port.account.shard])
+
     def reachable(self, port: Port) -> bool:
-        """Whether the charger could be heard and answered."""
+        """Whether the charger could be heard and answered: also by connecting anew, where it must."""
         shard = port.account.shard
-        return not (port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard])
+        if port.cuts or port.holes or port.shut or self.down[shard] or self.hung[shard]:
+            return False
+        return port.charger.link.state != "waiting" or not (port.nameless or self.closed(port))
 
     def _undisturbed(self, port: Port, until: int) -> bool:
         """Whether nothing but latency lies between this charger and its server, and nothing else happens to either up to ``until``; nor to
@@ -93,7 +107,7 @@ class Wire:
             return False
         shard = port.account.shard
         return not (
-            port.legs or port.extra_ms or port.cuts or port.holes or port.shut
+            port.legs or port.cuts or port.holes or port.shut
             or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
         )  # fmt: skip
 
@@ -131,8 +145,11 @@ class Wire:
                     port.held.append(Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
-            hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
+            hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut or self.closed(port))
             fails_ms = 2 * way_ms if refused and not hangs else link.model.answer_timeout_ms
+            if port.nameless:
+                link.catch_up(now, arrives_ms=0, fails_ms=0)
+                return
             arrived_at = link.catch_up(now, arrives_ms=way_ms, fails_ms=fails_ms)
             if arrived_at is None:
                 if link.next_at < now:
@@ -269,12 +286,16 @@ class Wire:
                 port.up_at = port.down_at = 0
                 port.held.clear()
                 continue
+            attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
+            if attempt and self.unresolved(port, item.sent):
+                continue
             if self.awaited:
                 self.noted(port, item.sent, item.action)
             way_ms = port.latency_ms
             arrives = item.sent + way_ms
-            if port.charger.link.state != "online" and self._is_attempt(port, item):
-                if not out and self.evenly and not self.attempts and self._undisturbed(port, arrives):
+            if attempt:
+                watched = self.closed(port) or self.bans[port.account.shard]
+                if not (out or watched or self.attempts) and self.evenly and self._undisturbed(port, arrives):
                     upto = self._await_admission(port, item, arrives)
                 else:
                     self._send(port, item, attempt=True)
@@ -290,6 +311,14 @@ class Wire:
         if port.tcp:
             return request.action == "connect"
         return port.charger.link.state == "trying" and request.action in ("registration", "keepalive")
+
+    @staticmethod
+    def unresolved(port: Port, now: int) -> bool:
+        """Whether an attempt fails at once, as its server's name is not resolved; one that was put off is in touch, and asks again."""
+        if not port.nameless or port.charger.link.pending:
+            return False
+        port.charger.connect_failed(now)
+        return True
 
     def _exchange(self, port: Port, request: Request, now: int) -> int:
         """Request, answer and the commands that follow, in one go; ``now`` is the arrival at the server."""
@@ -317,12 +346,13 @@ class Wire:
         if lost == "drop":
             return
         arrives = max(self._gets_up(port, request.sent) + delay_ms, self.clock.now)
-        if arrives < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
+        lands = copies * [arrives + late_ms for late_ms in self._strays(port, request.sent)]
+        if max(lands, default=0) < self.next_change and not self.leg_by_leg and self._lost_for_sure(port):
             return
-        port.arrives = max(port.arrives, arrives)
-        for _ in range(copies):
+        for each in lands:
+            port.arrives = max(port.arrives, each)
             self.attempts += attempt
-            self._leg(port, arrives, self._attempt_arrives if attempt else self._arrives, port, request, port.epoch, lost)
+            self._leg(port, each, self._attempt_arrives if attempt else self._arrives, port, request, port.epoch, lost)
 
     def _leg(self, port: Port, arrives: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have something that is under way arrive."""
@@ -337,7 +367,10 @@ class Wire:
     @staticmethod
     def _gets_up(port: Port, now: int) -> int:
         """When what the charger sends now gets to the server: on one TCP connection nothing overtakes what went before."""
-        lands = now + port.way_ms
+        passed = now
+        if port.pass_ms:
+            passed = port.up_free_at = max(now, port.up_free_at) + port.pass_ms
+        lands = passed + port.travel_ms(now)
         if port.tcp:
             lands = port.up_at = max(lands, port.up_at)
         return lands
@@ -345,10 +378,29 @@ class Wire:
     @staticmethod
     def _gets_down(port: Port, now: int) -> int:
         """When what the server sends now gets to the charger."""
-        lands = now + port.way_ms
+        passed = now
+        if port.pass_ms:
+            passed = port.down_free_at = max(now, port.down_free_at) + port.pass_ms
+        lands = passed + port.travel_ms(now)
         if port.tcp:
             lands = port.down_at = max(lands, port.down_at)
         return lands
+
+    @staticmethod
+    def _strays(port: Port, now: int) -> list[int]:
+        """What becomes of a datagram that is sent now: by how much each copy of it is late that arrives."""
+        late_ms, copies = 0, 1
+        for strays in port.strays:
+            if below(port.charger.key, strays.purpose, port.ordinal(now), 1000) >= strays.share_permille:
+                continue
+            strays.applied += 1
+            if strays.kind == "loss":
+                copies = 0
+            elif strays.kind == "duplicate":
+                copies *= 2
+            else:
+                late_ms += strays.late_ms
+        return [late_ms] * copies
 
     def _lost_for_sure(self, port: Port) -> bool:
         """Whether what is sent now is lost without a trace, unless something changes before it arrives."""
@@ -412,8 +464,9 @@ class Wire:
             if port.tcp and request.action != "connect":
                 self._hold(port, epoch, self._arrives, port, request, epoch, spoilt)
             return
-        if self.down[shard] or port.shut:
-            if port.tcp and request.action == "connect":
+        connects = port.tcp and request.action == "connect"
+        if self.down[shard] or port.shut or (connects and self.closed(port)):
+            if connects:
                 self._turn_away(port, now)
             return
         attempt = self._is_attempt(port, request)
@@ -424,6 +477,8 @@ class Wire:
             return
         if not attempt:
             self._process(port, request, epoch, spoilt)
+        elif connects and self.bans[shard] and self.connects_too_often(port, now):
+            self._turn_away(port, now)
         elif upto := self._await_admission(port, request, now, spoilt):
             self.after(port, upto)
 
@@ -445,7 +500,7 @@ class Wire:
 
     def _turn_away(self, port: Port, now: int) -> None:
         """The server refuses a connection."""
-        self._leg(port, now + port.way_ms, self._refused, port, port.epoch)
+        self._leg(port, self._gets_down(port, now), self._refused, port, port.epoch)
 
     def _refused(self, port: Port, epoch: int) -> None:
         if epoch == port.epoch:
@@ -506,7 +561,9 @@ class Wire:
 
     def _put_down(self, port: Port, now: int, delay_ms: int, do: Callable[..., None], *arguments: Any) -> None:
         """The server sends an answer or a command; on its arrival ``do`` is called."""
-        self._leg(port, self._gets_down(port, now) + delay_ms, do, *arguments)
+        lands = self._gets_down(port, now) + delay_ms
+        for late_ms in self._strays(port, now):
+            self._leg(port, lands + late_ms, do, *arguments)
 
     def _answered(self, port: Port, request: Request, answer: Answer, epoch: int, processed_at: int) -> None:
         """An answer arrives at the charger."""
@@ -638,7 +695,9 @@ class Wire:
 
     def _acknowledge(self, port: Port, now: int, order: Command, epoch: int, *, accepted: bool) -> None:
         """The charger answers a command, whether it ``accepted`` it or not."""
-        self._leg(port, self._gets_up(port, now), self._acknowledged, port, order, epoch)
+        lands = self._gets_up(port, now)
+        for late_ms in self._strays(port, now):
+            self._leg(port, lands + late_ms, self._acknowledged, port, order, epoch)
 
     def _acknowledged(self, port: Port, order: Command, epoch: int) -> None:
         """A charger's acknowledgement arrives at the server."""

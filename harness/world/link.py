@@ -67,6 +67,7 @@ class Link:
         "registers",
         "series",
         "state",
+        "tried",
         "waits",
     )  # fmt: skip
 
@@ -91,6 +92,8 @@ class Link:
         """waiting: the next attempt. trying: when it has failed for want of an answer."""
         self.waits = 0
         self.draws = 0
+        self.tried = 0
+        """How many attempts it has made in all."""
         self.failed_at = 0
         self.series: Series | None = None
         self.patience_ms = NEVER if "never-notices-half-open" in self.quirks else self.model.offline_after_ms
@@ -154,6 +157,7 @@ class Link:
         else:
             self.series.add(now, now - self.failed_at, self.backoff.repeat_times + 1)
         self.state = "trying"
+        self.tried += 1
         self.next_at = now + self.model.answer_timeout_ms
 
     def attempt_failed(self, now: int, *, not_before: int = 0) -> None:
@@ -241,6 +245,7 @@ class Link:
         series.least_gap = least if series.more else 0
         self.waits += count
         self.draws += count
+        self.tried += count
         self.failed_at, self.next_at = failed_at, at
 
     def heard_by(self, now: int, round_trip_ms: int) -> None:

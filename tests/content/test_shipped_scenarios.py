@@ -18,6 +18,7 @@ ISSUED = {
     "reconnect-storm", "restored-backup", "server-gone-for-good", "server-upgrade", "shard-down", "tempo-red-day", "the-makers-compared",
     "outage-chargepoint-home", "outage-easee", "outage-emporia", "outage-evc-net-edge", "outage-evnex", "outage-flexecharge",
     "outage-pod-point", "outage-wallbox-managed", "outage-zappi", "overnight-home-500", "slow-leak",
+    "expired-certificate", "half-open-path", "lossy-udp", "reconnect-ban",
 }  # fmt: skip
 LIVE = {
     "live/answers-lost", "live/bad-charger-1970", "live/bad-charger-disorder", "live/bad-charger-long-queue", "live/bad-charger-repeats",

@@ -44,6 +44,11 @@ def test_the_documented_scenario_is_beyond_doubt():
         ("{at: 20:00, do: driver.plug-in, to: anna, with: {needs: 1 kWh, stay: 1 h}}", "warning: `anna` already has a car when"),
         ("{at: 20:00, do: driver.unplug, to: homes-3}", "warning: whether `homes-3` has a car then is drawn from the seed"),
         ("{at: day 3 20:00, do: server.hang, for: 1 h}", "warning: `step-1` comes after the end of the run, which lasts 1 d"),
+        (
+            "{at: 20:00, do: network.expired-certificate, for: 1 h}",
+            "warning: `step-1` will do nothing: none of its targets holds a connection",
+        ),
+        ("{at: 20:00, do: network.reset}", "warning: `step-1` will do nothing: none of its targets holds a connection"),
     ],
 )
 def test_steps_that_may_do_nothing(warnings, step, warning):
@@ -73,6 +78,14 @@ def test_days_of_a_colour_that_are_not_in_the_run(warnings, days, warned, old, n
     assert old in HEAD
     text = HEAD.replace(old, new.replace("TEMPO", f"{{extends: edf-tempo, days: {days}}}"))
     assert warnings("", text) == warned
+
+
+def test_datagrams_that_nobody_sends(warnings):
+    ben = "  ben: {model: waybox, session: {plug_in: 18:00, needs: 1 kWh, leave: 19:00}}\n"
+    lossy = ben + "plan:\n  - {at: 20:00, do: network.loss, for: 1 h, with: {share: 5 %}"
+    (found,) = warnings(lossy + ", to: ben}\n")
+    assert "`step-1` will do nothing: none of its targets speaks over datagrams" in found
+    assert warnings(lossy + "}\n") == []
 
 
 def test_steps_that_find_their_car(warnings):

@@ -14,9 +14,9 @@ from random_plans import MODELS, announced, base, crowded, drawn, records_of, wi
 from harness import shipped
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
-from harness.fault import KINDS
 from harness.journal.records import Command, Message
 from harness.search.coverage import Coverage
+from harness.search.generator import felt
 from harness.search.space import Space, source
 from harness.values import Circuit, Moment, Scenario, Session, Settings, Step, Targets
 
@@ -64,7 +64,7 @@ def test_a_shipped_charger_passes_its_contract_on_random_plans(model):
         broken += [told(plan, result) for result in results if result.witness is not None]
     print(f"\n{model}\n{coverage.table()}")  # shown with -s, and on a failure
     assert broken == []
-    assert set(coverage.plans) == {kind.name for kind in KINDS.values() if kind.simulated}
+    assert set(coverage.plans) == {kind.name for kind in felt(plans.plain)}
     promised = {check for contract in (plans.plain.models[model].contract, plans.plain.server.contract) for check in contract}
     assert promised - SELDOM - set(coverage.checks()) == set()
 

@@ -219,6 +219,7 @@ class BenchStage(ServerSide):
 
     def _attempt_of(self, port: Port, shard: int, request: Any) -> Attempt | None:
         attempt = self._attempts[port.place] = Attempt(Request("connect", self.clock.now), port.epoch, self._loop.create_future())
+        port.charger.link.tried += 1
         return attempt
 
     def _epoch_of(self, port: Port, request: Any) -> int:

@@ -86,7 +86,7 @@ class ChargerSide(LiveStage):
     def _hold_line(self, port: Port, line: Line) -> None:
         self._all_lines.add(line)
         self._lines[port.place] = line
-        if self.path_open(port) and not port.extra_ms and not self._chores:  # a toxic may hold bytes for them: see Line.end
+        if self.path_open(port) and not port.delayed and not self._chores:  # a toxic may hold bytes for them: see Line.end
             former, self._former[port.place] = self._former[port.place], []
             for one in former:
                 one.drop()
@@ -121,9 +121,15 @@ class ChargerSide(LiveStage):
             if isinstance(item, str):
                 self._hang_up(port)
                 continue
+            if item.action == "connect" and self.unresolved(port, item.sent):
+                continue
             if self.awaited:
                 self.noted(port, item.sent, item.action)
-            if item.action == "connect":
+            if item.action == "connect" and port.distrusts:
+                # As a handshake fails on a certificate that has expired; no TLS is spoken here.
+                if self.path_open(port):
+                    self._leg(port, self.clock.now + 2 * port.extra_ms, self._refused, port, port.epoch)
+            elif item.action == "connect":
                 self._attempts[port.place] = attempt = Attempt(item, port.epoch, self._loop.create_future())
                 attempt.lost = not self.path_open(port)
                 self._rises(port)
@@ -263,7 +269,7 @@ class ChargerSide(LiveStage):
         ports = [self.ports[place] for place in ongoing.places]
         # Over a path that lets nothing through the toxic would never see anything to reset; behind another that delays what passes,
         # Toxiproxy would wait for ever to take that one off again. There the charger's end does it.
-        shut = [port.place for port in ports if port.extra_ms or not self.path_open(port)]
+        shut = [port.place for port in ports if port.delayed or not self.path_open(port)]
         lines = [line for place in ongoing.places if place not in shut and (line := self._lines[place]) is not None]
         self._change(shut, lambda port: port.charger.disconnected(now, "reset"))
         if lines:

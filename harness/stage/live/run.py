@@ -16,6 +16,7 @@ from harness.stage.base import Progress
 from harness.stage.errors import ExperimentError, StageError
 from harness.stage.live import bench, embedded, target, yours
 from harness.stage.live.options import Live
+from harness.stage.live.stage import TOXIC_RATE
 from harness.stage.live.toxics import BINARY, INSTALL, OwnServer, Toxiproxy, ToxiproxyError, cache, find
 from harness.stage.recorder import Sink
 from harness.stage.seen.trace import TraceWriter, beside
@@ -29,6 +30,9 @@ FILES_PER_CHARGER = 4
 """The charger's end, the server's, and two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
 FILES_BESIDE = 200
 
+
+_DELAYS = {"network.latency": "delay_ms", "network.jitter": "most_ms"}
+"""Kind of step → its argument that Toxiproxy delays by."""
 
 OCPP: tuple[Literal["ocpp1.6", "ocpp2.0.1"], ...] = ("ocpp1.6", "ocpp2.0.1")
 """What is spoken live."""
@@ -58,12 +62,18 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
     for step in scenario.plan:
         if step.do not in KINDS or not KINDS[step.do].live:
             raise StageError(f"step {step.id}: {step.do} cannot be carried live")
-        if direct and step.do.startswith("network."):
+        if direct and KINDS[step.do].live.startswith("Toxiproxy"):
             raise StageError(f"step {step.id}: {step.do} needs Toxiproxy; it cannot be carried with --direct")
+        rate = step.arguments.get("rate") if step.do == "network.bandwidth" else None
+        if isinstance(rate, int) and rate * speed % TOXIC_RATE:
+            raise StageError(
+                f"step {step.id}: {rate} bytes per second at {speed:g} times the speed are {rate * speed:g} in a real one, and Toxiproxy"
+                f" lets whole thousands pass"
+            )
     models = [scenario.models[name] for name in sorted({entry.model for entry in scenario.chargers})]
     limits = [
         (delay_ms, SHORTEST_TOXIC_MS, f"step {step.id}: a delay") for step in scenario.plan
-        if step.do == "network.latency" and isinstance(delay_ms := step.arguments.get("delay_ms"), int)
+        if step.do in _DELAYS and isinstance(delay_ms := step.arguments.get(_DELAYS[step.do]), int)
     ]  # fmt: skip
     for model in models:
         limits.append((model.link.answer_timeout_ms, SHORTEST_TIMEOUT_MS, f"model {model.name}: a link.answer_timeout"))

@@ -157,6 +157,8 @@ class ServerSide(LiveStage):
             self._arrive(port, attempt.request, attempt.epoch, now)
         if await attempt.decision:
             return None
+        if self.wiped[shard]:
+            return connection.respond(401, "No such credentials are known.\n")
         return connection.respond(503, "The server takes no more connections now.\n")
 
     def _turn_away(self, port: Port, now: int) -> None:

@@ -44,6 +44,8 @@ TOO_BIG = 1009
 _FOR_EVER_MS = 10**9
 """A latency of eleven days holds bytes as a bandwidth of 0 does, and hands them on at once when it is taken off. A toxic before one of
 bandwidth 0 that holds bytes cannot be taken off: Toxiproxy 2.12 waits for ever."""
+TOXIC_RATE = 1000
+"""Toxiproxy counts a bandwidth in so many bytes per second."""
 _LOOK_S = 2.0
 _RESET_S = 1.0
 
@@ -275,19 +277,20 @@ class LiveStage(Stage):
     ) -> None:  # fmt: skip
         """Put a toxic on the proxies of a fault's targets, under which a ping is expected to fare so, or take it off."""
         if by > 0:
-            least_ms = 2 * attributes["latency"] if expected == "answered" else 0
-            self._do_chore(self._put_on(ongoing, kind, attributes, expected, least_ms))
+            self._do_chore(self._put_on(ongoing, kind, attributes, expected))
         else:
             self._do_chore(self._take_off(ongoing, after))
 
-    async def _put_on(self, ongoing: Ongoing, kind: str, attributes: dict[str, int], expected: probes.Asked, least_ms: int) -> None:
+    async def _put_on(self, ongoing: Ongoing, kind: str, attributes: dict[str, int], expected: probes.Asked) -> None:
         await self._in_turn(self._add(ongoing, kind, attributes))
         # Not in that turn: what is measured does not delay what comes next. Where another fault lets nothing through, there is nothing to
         # measure.
         own = 0 if expected == "answered" else 1
         lines = self._probed(port for port in self._targets(ongoing) if port.cuts + port.holes == own)
         calls = [self._calls[proxy] for proxy in lines]
-        patience_s = 2 * least_ms / 1000 + 1 if expected == "answered" else probes.SILENCE_S
+        mean_ms, jitter_ms = attributes.get("latency", 0), attributes.get("jitter", 0)
+        least_ms = 2 * (mean_ms - jitter_ms) if expected == "answered" else 0
+        patience_s = 2 * (mean_ms + jitter_ms) / 1000 + 1 if expected == "answered" else probes.SILENCE_S
         found = await asyncio.gather(*(probes.ping(line.socket, patience_s) for line in lines.values()))
         now = self.live_clock.catch_up()
         if not self.director.acts(ongoing):
@@ -372,6 +375,16 @@ class LiveStage(Stage):
         delay_ms = cast("int", ongoing.step.arguments["delay_ms"])
         real_ms = round(delay_ms / self.live_clock.speed)
         self._toxic(ongoing, by, "latency", {"latency": real_ms, "jitter": 0}, expected="answered")
+
+    def _network_jitter(self, ongoing: Ongoing, by: int) -> None:
+        super()._network_jitter(ongoing, by)
+        half_ms = round(cast("int", ongoing.step.arguments["most_ms"]) / self.live_clock.speed / 2)  # Toxiproxy's lies on both sides
+        self._toxic(ongoing, by, "latency", {"latency": half_ms, "jitter": half_ms}, expected="answered")
+
+    def _network_bandwidth(self, ongoing: Ongoing, by: int) -> None:
+        super()._network_bandwidth(ongoing, by)
+        real_rate = cast("int", ongoing.step.arguments["rate"]) * self.live_clock.speed
+        self._toxic(ongoing, by, "bandwidth", {"rate": round(real_rate / TOXIC_RATE)}, expected="answered")
 
     async def _reset(self, ongoing: Ongoing, lines: list[Line]) -> None:
         """The toxic resets a connection once anything passes: have a ping do so, and take the toxic off when all are gone."""

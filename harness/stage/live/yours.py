@@ -72,6 +72,8 @@ def refuse_bench(scenario: Scenario, bench: Bench, *, direct: bool) -> None:
     for step in scenario.plan:
         if step.do.startswith("station.") and step.do not in _AT_THE_BENCH:
             raise StageError(f"step {step.id}: {step.do} cannot be done to a real charger from outside")
+        if step.do in ("network.dns-failure", "network.expired-certificate"):
+            raise StageError(f"step {step.id}: {step.do} happens in the charger, and these are real ones")
         if step.do == "driver.replug":
             raise StageError(f"step {step.id}: {step.do} is too quick to be asked of a person: use driver.unplug and driver.plug-in")
         if step.to.shard is not None or step.do == "server.shard-down":
