@@ -175,6 +175,9 @@ class Message(Record, kw_only=True, tag="message"):
     reason: Literal["", "DeAuthorized", "Remote"] = ""
     """For transaction-end: why, in OCPP's words, where neither the car's departure nor a loss of power or restart ended it."""
 
+    answered: int = 0
+    """When it was acknowledged, where the server processed it later than that; 0: at ``t``."""
+
     @property
     def remote(self) -> bool:
         """The end of a transaction that the server itself has ended."""

@@ -301,7 +301,12 @@ _DURATIONS_MS = {
     "interval": (10_000, 15 * MINUTE_MS),
     "pause": (1_000, 15_000),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
+    "over": (1_000, 30 * MINUTE_MS),
 }
+
+
+_RATES_PER_KS = ((5, 100), (100, 2_000))
+"""Few chargers have a capacity to share that leaves some of them waiting."""
 
 
 def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int | str | bool | tuple[str, ...]:
@@ -318,7 +323,9 @@ def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int
     if argument.unit == "flag":
         return dice.chance(50)
     if argument.unit == "count":
-        return dice.between(1, base.server.shards if argument.name == "shard" else 2)
+        return dice.between(argument.least, base.server.shards if argument.name == "shard" else argument.least + 1)
+    if argument.unit == "rate":
+        return dice.between(*dice.of(_RATES_PER_KS))
     if argument.unit == "words":
         return _levels(dice, base.chargers[0], base)
     return ""

@@ -11,15 +11,15 @@ from typing import ClassVar, Literal, cast
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.journal.records import Action, Current, Moved, Record
+from harness.journal.records import Action, Current, Record
 from harness.journal.records import Server as ServerRecord
 from harness.stage.build import Windows, build
+from harness.stage.capacity import Capacity
 from harness.stage.clock import PLAN, Timekeeper
 from harness.stage.director import Director
 from harness.stage.plan import Cast
 from harness.stage.port import MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder, Sink
-from harness.stage.wire import Wire
 from harness.values import Scenario, Session, Step
 from harness.world.charger import Charger
 from harness.world.link import NEVER
@@ -29,7 +29,7 @@ from harness.world.server import Deed, PutOff, Server
 Progress = Callable[[int], None]
 
 
-class Stage(Wire):
+class Stage(Capacity):
     """A run in progress: what faults and people do to chargers, server and paths."""
 
     server_class: ClassVar[type[Server]] = Server
@@ -199,6 +199,7 @@ class Stage(Wire):
         """A shard's process ends: what it had under way is gone with it."""
         self.deaths[shard] += 1
         self.backlog[shard].clear()
+        self._left_in_line(shard)
         self.server.forget_waiting(self.clock.now, shard)
 
     def _lives(self, shard: int) -> None:
@@ -288,8 +289,7 @@ class Stage(Wire):
                 self.lose(port, now, ongoing.step.do, ongoing.step.id)
                 self.close_connection(port, now, "closed")
                 if following != shard:
-                    port.account.shard = following
-                    self.recorder.emit(port.place, Moved(t=now, who=port.charger.name, shard=following + 1))
+                    self._move(port, following)
                 self.after(port, now)
         self.send_orders(now)
 
@@ -305,6 +305,7 @@ class Stage(Wire):
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.hung[shard] == 1:
                 self.hangs[shard] += 1
+                self._stop_line(shard)
                 self.server.forget_waiting(now, shard)
                 self.hung_since[shard] = now
                 if not self.down[shard]:

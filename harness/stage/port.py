@@ -10,7 +10,7 @@ from harness.values import Step
 from harness.world.charger import Charger
 from harness.world.driver import Driver
 from harness.world.link import NEVER
-from harness.world.server import Account, PutOff
+from harness.world.server import Account, Cause
 
 
 class Waiting(NamedTuple):
@@ -44,6 +44,26 @@ class MessageFault:
     places: list[int]
     seen: int = 0
     applied: int = 0
+
+
+class BrownOut(Cause):
+    """A cause for which a shard answers no more than so many requests."""
+
+    __slots__ = ("answers_per_ks", "over_ms", "since")
+
+    def __init__(self, since: int, answers_per_ks: int, over_ms: int) -> None:
+        super().__init__()
+        self.since = since
+        self.answers_per_ks = answers_per_ks
+        """In a thousand seconds, all shards together."""
+        self.over_ms = over_ms
+        """Over how long the capacity falls to that."""
+
+    def per_ks(self, now: int, own_per_ks: int) -> int:
+        """The capacity that it leaves of a server's own."""
+        lost = max(0, own_per_ks - self.answers_per_ks)
+        passed_ms = now - self.since
+        return own_per_ks - (lost if passed_ms >= self.over_ms else lost * passed_ms // self.over_ms)
 
 
 class Port:
@@ -113,7 +133,7 @@ class Ongoing:
     step: Step
     places: list[int]
     shards: list[int] = field(default_factory=list)
-    fault: MessageFault | PutOff | None = None
+    fault: MessageFault | Cause | None = None
     """What counts how often it has acted, where that is known."""
     shut: list[int] = field(default_factory=list)
     """For a draining upgrade: the places to which the server is closed already."""

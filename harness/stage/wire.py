@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.journal.records import Loss, Recovery
 from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
-from harness.stage.port import MessageFault, Port, Waiting
+from harness.stage.port import BrownOut, MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.link import NEVER
 from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
@@ -39,6 +39,8 @@ class Wire:
         self.hung_since = [0] * shards
         self.slow_ms = [0] * shards
         self.errors = [0] * shards
+        self.brown_outs: list[list[BrownOut]] = [[] for _ in range(shards)]
+        """Why each shard answers fewer requests than it could."""
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
         self.deaths = [0] * shards
@@ -83,7 +85,7 @@ class Wire:
         shard = port.account.shard
         return not (
             port.legs or port.account.group is not None or port.extra_ms or port.cuts or port.holes or port.shut
-            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard] or self.brown_outs[shard]
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
@@ -149,7 +151,7 @@ class Wire:
         """Let routine traffic be computed where it may: slow, failing or far servers and faults on routine messages need all of it."""
         link = port.charger.link
         account = port.account
-        if port.exact or self.slow_ms[account.shard] or self.errors[account.shard]:
+        if port.exact or self.slow_ms[account.shard] or self.errors[account.shard] or self.brown_outs[account.shard]:
             return
         if not self.reachable(port):
             if link.state in ("online", "waiting") and (port.tcp or not port.pending):  # a late datagram may yet end the outage
