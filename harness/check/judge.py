@@ -631,7 +631,7 @@ class Judge:
         ev.wiped_at = ev.forgot_at = t
         ev.tou_on = False
         ev.wanted_ma = 0
-        ev.override_at = ev.paused_at = -1
+        ev.override_at = -1
 
     def _unseen(self, ev: Evidence, record: Unseen) -> None:
         """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""

@@ -110,8 +110,8 @@ _KINDS = (
          " worked through when this ends.", "may", "server", live="embedded server", source=_INCIDENTS),
     Kind("server.authorisation-down", "Nobody can tell the server which tags are accepted: it refuses them all.", "may", "server",
          live="embedded server", source=_INCIDENTS),
-    Kind("server.settings-wiped", "The server loses what it stores of its chargers' settings: time-of-use charging, amperage, overrides and"
-         " pauses; not its books.", "instant", "server", live="embedded server", source=_INCIDENTS),
+    Kind("server.settings-wiped", "The server loses what it stores of its chargers' settings: time-of-use charging, amperage, overrides;"
+         " not its books.", "instant", "server", live="embedded server", source=_INCIDENTS),
     Kind("server.admit", "A responder has the server let chargers in gradually.", "may", "server",
          (Argument("accepts", "rate", "How many connections are accepted per second, by all shards together.", required=True),),
          live="embedded server", source=_INCIDENTS),

@@ -164,7 +164,7 @@ class Server:
 
     __slots__ = (
         "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "factor", "free_at_us", "gates", "groups", "model", "out",
-        "put_off", "quirks", "refuses_tags", "slot_us", "snapshots", "stalled", "standing", "up",
+        "put_off", "queue_us", "quirks", "refuses_tags", "slot_us", "snapshots", "stalled", "standing", "up",
     )  # fmt: skip
 
     def __init__(self, model: ServerModel, accounts: list[Account], groups: list[Group], emit: Callable[[int, Record], None]) -> None:
@@ -184,6 +184,8 @@ class Server:
         """How many times its own capacity each shard has."""
         self.slot_us = [1_000_000 * model.shards // model.accepts_per_s] * model.shards
         """How long each shard takes for one connection."""
+        self.queue_us = self.slot_us[0] * model.accept_queue // model.shards
+        """So long a connection waits at the most: for a full queue, at the server's own pace."""
         self.stalled: list[list[Cause]] = [[] for _ in range(model.shards)]
         """Why each shard acknowledges what it has to book and does not book it."""
         self.standing: list[list[tuple[int, int, Request]]] = [[] for _ in range(model.shards)]
@@ -360,7 +362,7 @@ class Server:
         if begins_us > now * 1000:
             for gate in self.gates[shard]:
                 gate.applied += 1
-        if begins_us - now * 1000 > self.slot_us[shard] * self.model.accept_queue // self.model.shards:
+        if begins_us - now * 1000 > self.queue_us:
             return None
         self.free_at_us[shard] = begins_us + self.slot_us[shard]
         return -(-begins_us // 1000)
@@ -690,9 +692,9 @@ class Server:
     def wipe_settings(self, now: int, index: int) -> bool:
         """What is stored of the charger's settings is lost; the books are not. Its next request is a return. Says whether any were set."""
         account = self.accounts[index]
-        had = bool(account.tou_on or account.amperage_ma or account.override or account.paused)
+        had = bool(account.tou_on or account.amperage_ma or account.override)
         account.tou_on = False
-        account.amperage_ma = account.override = account.paused = 0
+        account.amperage_ma = account.override = 0
         account.fresh = account.fresh or "request"
         for topic in ("tou", "override", "amperage"):
             account.unsettled.pop(topic, None)
