@@ -263,7 +263,8 @@ def test_an_override_is_among_what_is_wiped_and_the_judge_knows_it():
 
 def test_wiping_what_was_never_set_changes_nothing():
     loaded = small(step("wiped", "server.settings-wiped", HOUR))
-    loaded = replace(loaded, chargers=tuple(replace(entry, tou=None, settings=replace(entry.settings, amperage_ma=None)) for entry in loaded.chargers))  # fmt: skip
+    unset = (replace(entry, tou=None, settings=replace(entry.settings, amperage_ma=None)) for entry in loaded.chargers)
+    loaded = replace(loaded, chargers=tuple(unset))
     assert "no-effect" in effects(records_of(loaded), "wiped")
 
 
