@@ -175,10 +175,13 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 ONE_SHARD = ("server.shard-down", "server.failover")
 """Kinds that happen to one shard, which an argument may name instead of ``to``."""
 
+RESPONSES = ("server.admit", "server.scale-out", "server.failover")
+"""Kinds that are what responders do about a fault."""
+
 MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "registration", "authorise", "keepalive")
 """Messages that a charger sends, by their protocol-neutral names."""
 
 COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
 """Commands that a server sends."""
 
-__all__ = ["COMMANDS", "KINDS", "MESSAGES", "ONE_SHARD", "Argument", "Kind", "Unit"]
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "ONE_SHARD", "RESPONSES", "Argument", "Kind", "Unit"]

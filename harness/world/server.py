@@ -434,10 +434,10 @@ class Server:
     def _acknowledge(self, now: int, account: Account, request: Request, *, silent: bool) -> Answer:
         """Answer a message and let it stand until it is worked through. Not even that the charger has returned is learnt from it: that the
         next other request tells."""
-        answer = self.answers[account.shard]
+        answer, action = self.answers[account.shard], request.action
         if silent and not account.fresh:
             account.fresh = "request"
-        if request.tx:  # news of the connector, and readings on a healthy link, are not booked
+        if request.tx or action not in ROUTINE:  # news of the connector, and readings on a healthy link, are not booked
             if account.stands_at < 0:
                 account.stands_at = account.shard
             for cause in self.stalled[account.stands_at]:

@@ -29,7 +29,8 @@ PLANS = {
         "{id: tags, at: 15:05:30, do: server.authorisation-down, for: 2 min}", "{at: 15:09, do: driver.swipe, to: [carla, dora]}",
     ],
     "chargers are admitted gradually": [
-        "{id: crash, at: 15:08, do: server.crash, for: 30 s}", "{id: gently, at: 15:08, do: server.admit, with: {accepts: 0.02}, for: 10 min}",
+        "{id: crash, at: 15:08, do: server.crash, for: 30 s}",
+        "{id: gently, at: 15:08, do: server.admit, with: {accepts: 0.02}, for: 10 min}",
     ],
 }  # fmt: skip
 
