@@ -156,7 +156,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "reconnects-in-time": Explanation(
         "the latest of server back, path restored, power-up, a message that a fault struck and, where its registration was put off, when"
-        " it was to ask again, with no fault acting on path or server",
+        " it was to ask again, with no fault acting on path or server that may keep it waiting",
         "the charger is online in truth (it has heard from its server) and in its own view, and registered if it restarted",
         "the ends of faults, mains, link, registrations, recovery",
         "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",
