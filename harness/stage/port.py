@@ -70,8 +70,8 @@ class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
+        "account", "arrives", "away", "behind_at", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults",
+        "held", "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
         "seen_pending", "shut", "tcp", "timers", "up_at", "waits_in",
     )  # fmt: skip
 
@@ -93,6 +93,8 @@ class Port:
         self.up_at = 0
         self.down_at = 0
         """When what was last sent to the server, or to the charger, gets there: on one TCP connection nothing overtakes it."""
+        self.behind_at = 0
+        """Of a dead link: when what was sent to the server before it was dead gets there, at the latest."""
         self.ready_at = 0
         """When a slow server sends what it has for this charger last; what it has later comes behind that."""
         self.waits_in: tuple[int, int, int] | None = None

@@ -113,7 +113,8 @@ class Wire:
             first = link.keepalive_at
             link.keepalive_at = max(first, link.next_keepalive(now))
             for sent in range(first, link.keepalive_at, every):
-                keepalive, lands = self._routine(port, sent), self._gets_up(port, sent)
+                keepalive, lands = self._routine(port, sent), max(sent + way_ms, port.behind_at)
+                port.up_at = max(port.up_at, lands)
                 if now > sent and lands >= now:
                     self._leg(port, lands, self._arrives, port, keepalive, port.epoch)
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
@@ -156,6 +157,7 @@ class Wire:
         if not self.reachable(port):
             if link.state in ("online", "waiting") and (port.tcp or not port.pending):  # a late datagram may yet end the outage
                 link.mode = "dead"
+                port.behind_at = port.up_at if port.tcp else 0
                 shard = port.account.shard
                 kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
                 if not kept:
