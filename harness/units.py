@@ -40,6 +40,7 @@ ENERGY = "an energy such as `18 kWh`"
 POWER = "a power such as `6.6 kW`"
 VOLTAGE = "a voltage such as `240 V`"
 PERCENT = "a percentage such as `80 %`"
+RATE = "a number per second such as `20` or `0.5`"
 CLOCK = "a clock time such as `18:30`"
 WALL_TIME = "a clock time such as `18:30`, `day 3 19:30` or `2026-03-12 19:30`"
 DATE = "a date such as `2026-03-12`"
@@ -150,6 +151,14 @@ def parse_decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
+def parse_rate_per_ks(text: str) -> int:
+    """Read a number per second, ``20`` or ``0.5``, as so many per thousand seconds, one at least. Raises :class:`UnitError`."""
+    value = parse_decimal(text) * 1000 if re.fullmatch(_NUMBER, text) else Decimal(0)
+    if value < 1 or value != int(value):
+        raise UnitError(text, f"{RATE}, of at least `0.001` and no finer")
+    return int(value)
+
+
 def parse_clock_s(text: str, *, midnight: bool = False) -> int:
     """Read ``18:30`` or ``18:30:15``, in seconds of the day; with ``midnight`` also ``24:00``. Raises :class:`UnitError`."""
     if midnight and text == "24:00":
@@ -246,6 +255,11 @@ def format_voltage(value_v: int) -> str:
 def format_permille(value: int) -> str:
     """Show permille as a percentage: 975 → ``97.5 %``."""
     return f"{_decimal(value, 10)} %"
+
+
+def format_rate_per_ks(value: int) -> str:
+    """Show a number per thousand seconds as one per second: 500 → ``0.5``."""
+    return _decimal(value, 1000)
 
 
 def format_clock_s(seconds: int) -> str:

@@ -85,7 +85,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "held; and each request (override, amperage, time-of-use) that a driver makes in the app during an outage",
         "the car draws through the window. A request while the server is down is refused visibly and never carried out later; "
         "one in doubt takes effect at most once; one that the server took in while only the charger was cut off is in effect "
-        "after the recovery, unless a restart of the server forgot it, or the server took the car that came meanwhile for the one before",
+        "after the recovery, unless the server has forgotten it since, or took the car that came meanwhile for the one before",
         "tariff windows, accepted settings, the app's answers, the commands delivered, the current",
         "start delay for windows; for requests keepalive + answer timeout + 4 × latency + N ÷ answers per second after the recovery",
         "Maker's FAQ: during an outage TOU and amperage settings are not available",
@@ -99,10 +99,10 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "override-needed-after-recovery": Explanation(
         "the server is back, time-of-use charging is on, a car wants energy, at least the bound is left of the hold window, and "
-        "no override was accepted since its plug-in or the server's last restart; and each override accepted after that",
+        "no override was accepted since its plug-in or since the server last forgot such; and each override accepted after that",
         "from the bound on the car does not draw until the window's end, an override, unplug, loss of mains or the next loss; "
         "after a new override it draws and keeps drawing",
-        "tariff windows, accepted settings and overrides, restarts of the server, the current",
+        "tariff windows, accepted settings and overrides, what has the server forget them, the current",
         "keepalive + answer timeout + 4 × latency + N ÷ answers per second + start delay; it does not run while a fault acts on path "
         "or server, nor from a restart to the registration after it, and runs anew from a message that a fault struck",
         "Maker's FAQ: once the servers are back, the driver must override again",
@@ -110,7 +110,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "override-kept": Explanation(
         "the server is back and has not restarted since it accepted this plug-in's override, in a hold window with at least the bound left",
         "the car draws, and keeps drawing until the window's end, full, unplug, loss of mains or the next loss",
-        "accepted overrides, restarts of the server, the current",
+        "accepted overrides, what has the server forget them, the current",
         "as override-needed-after-recovery",
         "The server's own promise: what it accepted and did not forget stands",
     ),
@@ -156,7 +156,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     ),
     "reconnects-in-time": Explanation(
         "the latest of server back, path restored, power-up, a message that a fault struck and, where its registration was put off, when"
-        " it was to ask again, with no fault acting on path or server",
+        " it was to ask again, with no fault acting on path or server that may keep it waiting",
         "the charger is online in truth (it has heard from its server) and in its own view, and registered if it restarted",
         "the ends of faults, mains, link, registrations, recovery",
         "noticing bound + largest back-off + answer timeout + 4 × latency + N ÷ accepts per second",
@@ -172,7 +172,7 @@ EXPLANATIONS: dict[str, Explanation] = {
     "settings-converge": Explanation(
         "the run has settled: all faults lifted, all chargers online, all retries elapsed",
         "what the charger last acknowledged is what the server stores: amperage, schedule on or off, a hold if and only if one is due",
-        "accepted requests, restarts and restores, commands acknowledged",
+        "accepted requests, restarts, restores and losses of settings, commands acknowledged",
         "keepalive + answer timeout + 4 × latency + N ÷ answers per second",
         "What the app shows is what the station does",
     ),

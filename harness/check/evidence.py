@@ -208,6 +208,8 @@ class Evidence(Struct, eq=False):
     forgot_at: int = -1
     """When its server last restarted or was restored."""
     restored_at: int = -1
+    wiped_at: int = -1
+    """When its server last lost its settings, without going down."""
     link_online: bool = True
     link_at: int = 0
     needs_registration: bool = False

@@ -29,6 +29,7 @@ from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
 from harness.check.witness import LOG_LENGTH, prune
 from harness.check.words import moment
+from harness.fault import ONE_SHARD
 from harness.journal.records import (
     Action,
     AnyRecord,
@@ -58,6 +59,10 @@ from harness.values import Chargers, CheckSpec, Clause, Scenario, timetable
 
 TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 """The flags of the instants at which a check may start an obligation."""
+_DELAYS_NOTHING = (
+    "server.wrong-clock", "server.stalled", "server.authorisation-down", "server.settings-wiped", "server.scale-out", "server.bans",
+)  # fmt: skip
+"""Kinds of step that happen to the server, under which it answers registrations and sends commands as ever: bans concern whom they strike."""
 
 
 class Judge:
@@ -343,6 +348,8 @@ class Judge:
             ev.asked_at = record.sent
             if ev.connected and record.sent != ev.unanswered_at:
                 ev.authorised_at = record.t if record.result == "accepted" else -1
+        elif record.action == "transaction-start" and record.answered:
+            ev.announced = max(ev.announced, record.plug_in)  # what was answered then said nothing of its tag
         elif record.action == "transaction-start":
             self._judged_tag(ev, record)
             ev.announced = max(ev.announced, record.plug_in)
@@ -481,6 +488,9 @@ class Judge:
             return
         ev.flags |= ev_.FAULTED
         ev.log.append(record)
+        if kind == "server.settings-wiped":
+            self._wiped(ev, record.t)
+            return
         if record.edge == "struck":
             ev.troubled_until = max(ev.troubled_until, record.t + int(record.with_.get("delay_ms", 0)))  # type: ignore[arg-type]
             return
@@ -511,11 +521,11 @@ class Judge:
 
     def _server_fault(self, record: Fault) -> None:
         """A fault of the server, or of the shard that it names, begins or ends."""
-        number = record.with_.get("shard", 1 if record.do == "server.shard-down" else 0)
+        number = record.with_.get("shard", 1 if record.do in ONE_SHARD else 0)
         shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
         for shard in shards:
-            if record.do in ("server.wrong-clock", "server.bans"):
-                continue  # the one delays nothing, the other only whom it strikes
+            if record.do in _DELAYS_NOTHING:
+                continue
             if record.edge == "start":
                 shard.acting.add(record.step)
                 if record.do == "server.pending":
@@ -579,30 +589,49 @@ class Judge:
             return
         for ev in self._everyone:
             if ev.shard is shard:
-                self._forgotten(ev, record)
+                if record.state == "restored":
+                    self._restored(ev, record)
+                self._forgotten(ev, record.t)
 
     def _moved(self, ev: Evidence, record: Moved) -> None:
         ev.shard = self._shards[record.shard - 1]
+        self._forgotten(ev, record.t)  # what the process before it would have forgotten at a restart did not come along
         ev.flags |= ev_.FAULTED
         ev.troubled_until = record.t  # its way to a server is another one from now on
 
-    def _forgotten(self, ev: Evidence, record: Server) -> None:
-        """The server of this charger restarted: what it forgets, or what a backup does not know, is gone."""
-        ev.forgot_at = record.t
+    @staticmethod
+    def _restored(ev: Evidence, record: Server) -> None:
+        """The server of this charger is back with a backup's state: what that does not know is gone."""
+        ev.restored_at = record.t
+        ev.announced = -1  # it takes the car to be there that was there then
+        while ev.changes and ev.changes[-1][0] > record.back_to:
+            _, ev.tou_on, ev.timetable, ev.wanted_ma, override_at, paused_at = ev.changes.pop()
+            # Of a car that is gone nothing stands.
+            ev.override_at, ev.paused_at = (at if at >= ev.plugged_at else -1 for at in (override_at, paused_at))
+
+    @staticmethod
+    def _forgotten(ev: Evidence, t: int) -> None:
+        """Another process serves this charger, as its server restarted or it moved: what the one before forgets is gone."""
+        ev.forgot_at = t
         forgets = ev.profile.forgets
-        if record.state == "restored":
-            ev.restored_at = record.t
-            ev.announced = -1  # it takes the car to be there that was there then
-            while ev.changes and ev.changes[-1][0] > record.back_to:
-                _, ev.tou_on, ev.timetable, ev.wanted_ma, override_at, paused_at = ev.changes.pop()
-                # Of a car that is gone nothing stands.
-                ev.override_at, ev.paused_at = (at if at >= ev.plugged_at else -1 for at in (override_at, paused_at))
         if "override" in forgets and not ev.in_doubt():
             ev.override_at = -1
         if "tou" in forgets:
             ev.tou_on = False
         if "amperage" in forgets:
             ev.wanted_ma = 0
+
+    @staticmethod
+    def _wiped(ev: Evidence, t: int) -> None:
+        """The server of this charger has lost what it stored of its settings."""
+        if ev.changes is None:
+            ev.changes = []
+        ev.changes.append((t, ev.tou_on, ev.timetable, ev.wanted_ma, ev.override_at, ev.paused_at))
+        ev.flags |= ev_.TOU_CHANGED
+        ev.wiped_at = ev.forgot_at = t
+        ev.tou_on = False
+        ev.wanted_ma = 0
+        ev.override_at = -1
 
     def _unseen(self, ev: Evidence, record: Unseen) -> None:
         """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""

@@ -21,7 +21,9 @@ def subject(asked: Action) -> str:
 
 
 def forgotten(ev: Evidence, asked: Action) -> bool:
-    """A restart of the server, or a backup that came back, made it forget what it had taken in."""
+    """A restart of the server, a backup that came back, or the loss of its settings made it forget what it had taken in."""
+    if asked.t <= ev.wiped_at:
+        return True
     if ev.forgot_at <= asked.t:
         return False
     cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, asked.action)

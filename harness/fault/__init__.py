@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count", "percentage"]
+Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count", "percentage", "rate"]
+
+_SUFFIXES: dict[Unit, str] = {
+    "duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh", "percentage": "_permille", "rate": "_per_ks",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +30,12 @@ class Argument:
     default: int | str | bool | tuple[str, ...] | None = None
     one_of: tuple[str, ...] = ()
     least: int = 1
-    """The least that a duration, an energy or a percentage may be, in ms, Wh or permille."""
+    """The least that a duration, an energy, a percentage or a count may be, in ms, Wh, permille or as it is."""
 
     @property
     def key(self) -> str:
         """The argument's name with its unit, as resolved steps hold it."""
-        suffix = {"duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh", "percentage": "_permille"}.get(
-            self.unit, ""
-        )
-        return self.name.replace("-", "_") + suffix
+        return self.name.replace("-", "_") + _SUFFIXES.get(self.unit, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ _MESSAGE = (
 )  # fmt: skip
 
 _SHARE = Argument("share", "percentage", "How many of the messages, each way.", required=True)
+_INCIDENTS = "Incidents on Zaptec's and Easee's public status pages"
 
 _KINDS = (
     Kind("server.crash", "The server dies: connections break, volatile memory is lost. At its end it restarts.", "may", "server",
@@ -117,6 +119,24 @@ _KINDS = (
         Argument("limit", "count", "How many connections within an hour are not too many.", default=60),
         Argument("ban", "duration", "How long its connections are refused then.", required=True),
     ), live="embedded server", over="websocket", source="eMabler's release of 2025-06-19"),
+    Kind("server.brown-out", "The server answers no more than so many requests per second: the others wait their turn, and are lost where"
+         " it would come too late.", "may", "server", (
+        Argument("answers", "rate", "How many requests are answered per second, by all shards together.", required=True),
+        Argument("over", "duration", "Over how long the capacity falls to that, in a straight line.", default=0, least=0),
+    ), live="embedded server", on_each_message=True),
+    Kind("server.stalled", "The server acknowledges at once what it has to book, and does so later: the messages wait in a queue, and are"
+         " worked through when this ends.", "may", "server", live="embedded server", source=_INCIDENTS),
+    Kind("server.authorisation-down", "Nobody can tell the server which tags are accepted: it refuses them all.", "may", "server",
+         live="embedded server", source=_INCIDENTS),
+    Kind("server.settings-wiped", "The server loses what it stores of its chargers' settings: time-of-use charging, amperage, overrides;"
+         " not its books.", "instant", "server", live="embedded server", source=_INCIDENTS),
+    Kind("server.admit", "A responder has the server let chargers in gradually.", "may", "server",
+         (Argument("accepts", "rate", "How many connections are accepted per second, by all shards together.", required=True),),
+         live="embedded server", source=_INCIDENTS),
+    Kind("server.scale-out", "A responder gives the server more capacity: more connections and answers per second.", "may", "server",
+         (Argument("factor", "count", "How many times as many.", default=2, least=2),), live="embedded server"),
+    Kind("server.failover", "A responder moves the chargers of a shard to the others.", "instant", "server",
+         (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server"),
     Kind("network.cut", "The path is cut: bytes are held (TCP) or lost (UDP); it heals without closing connections.", "may",
          "chargers", live="Toxiproxy: a latency without end", outage=True),
     Kind("network.black-hole", "The path swallows everything in silence; when it heals, connections close.", "may", "chargers",
@@ -187,10 +207,16 @@ _KINDS = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """The catalogue: ``family.kind`` → what it is."""
 
+ONE_SHARD = ("server.shard-down", "server.failover")
+"""Kinds that happen to one shard, which an argument may name instead of ``to``."""
+
+RESPONSES = ("server.admit", "server.scale-out", "server.failover")
+"""Kinds that are what responders do about a fault."""
+
 MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "registration", "authorise", "keepalive")
 """Messages that a charger sends, by their protocol-neutral names."""
 
 COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
 """Commands that a server sends."""
 
-__all__ = ["COMMANDS", "KINDS", "MESSAGES", "Argument", "Kind", "Unit"]
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "ONE_SHARD", "RESPONSES", "Argument", "Kind", "Unit"]

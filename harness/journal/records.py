@@ -174,6 +174,8 @@ class Message(Record, kw_only=True, tag="message"):
     """Live, with a server of your own: the id by which that server knows the transaction."""
     reason: Literal["", "DeAuthorized", "Remote"] = ""
     """For transaction-end: why, in OCPP's words, where neither the car's departure nor a loss of power or restart ended it."""
+    answered: int = 0
+    """When it was acknowledged, where the server processed it later than that; 0: at ``t``."""
 
     @property
     def remote(self) -> bool:
@@ -275,9 +277,9 @@ class Action(Record, kw_only=True, tag="action"):
 
 
 class Fault(Record, kw_only=True, tag="step"):
-    """A step of the plan began or ended, never fired, or changed nothing; or a message fault struck a message of this charger; or somebody
-    at a bench said that a car was unplugged, and its charger contradicts that. Evidence. One record per charger concerned (``who``), and
-    one with an empty ``who`` for the step itself."""
+    """A step of the plan began or ended, never fired, or changed nothing; or it struck: a message fault a message of this charger, the loss
+    of settings those of this charger; or somebody at a bench said that a car was unplugged, and its charger contradicts that. Evidence.
+    One record per charger concerned (``who``), and one with an empty ``who`` for the step itself."""
 
     step: str
     """Empty where it is not of the plan: the end of one of the scenario's sessions, at a bench."""

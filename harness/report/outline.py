@@ -15,6 +15,8 @@ _STEPS_NAMED = 2
 _STRUCK_NAMED = 4
 """So many chargers and kinds of fault are named where no charger lost its server."""
 _MEASURED_NAMED = 4
+_KEEPS_WAITING = ("server.brown-out", "server.slow", "server.errors")
+"""Kinds of step that take nobody's server away, and under which chargers come to think so."""
 
 
 @dataclass(slots=True)
@@ -29,7 +31,8 @@ class Outline:
     chargers: set[str] = field(default_factory=set)
     """Who lost its server, blips apart."""
     causes: dict[str, str] = field(default_factory=dict)
-    """Step → its kind, of the steps that took a server away, in order; a loss without a step is its own cause."""
+    """Step → its kind, of the steps that took a server away, in order, and of those under which links left online; a loss without either is
+    its own cause."""
     edges: dict[str, list[int]] = field(default_factory=dict)
     """Step → when it began and, where it did, ended; for each time that it acted."""
     driver_steps: dict[str, int] = field(default_factory=dict)
@@ -44,6 +47,8 @@ class Outline:
     """How the books of somebody's own server could be read, where they were."""
     end_ms: int = 0
     _open: dict[str, int] = field(default_factory=dict)
+    _waiting: dict[str, str] = field(default_factory=dict)
+    """The steps that keep chargers waiting now, and their kinds."""
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
         """Take in a batch of records."""
@@ -81,7 +86,9 @@ class Outline:
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t
-        self.causes.setdefault(record.step or record.cause, record.cause)
+        own = {record.step or record.cause: record.cause}
+        for step, kind in (own if record.step else self._waiting or own).items():
+            self.causes.setdefault(step, kind)
 
     def _recovered(self, record: Recovery) -> None:
         self._open.pop(record.who, None)
@@ -114,11 +121,16 @@ class Outline:
             return
         if record.edge in {"start", "end"}:
             self.edges.setdefault(record.step, []).append(record.t)
+        if record.do in _KEEPS_WAITING and record.edge == "start":
+            self._waiting[record.step] = record.do
+        elif record.edge == "end":
+            self._waiting.pop(record.step, None)
         if record.edge == "start" and record.do.startswith("driver."):
             self.driver_steps.setdefault(record.step, record.t)
 
     def _note_struck(self, record: Fault) -> None:
-        """A step struck a charger when it began to act on it; a message fault of a number of times when the last of them was used up."""
+        """A step struck a charger when it began to act on it; a message fault of a number of times when the last of them was used up, and
+        the loss of settings when they were lost."""
         if not record.who:
             if record.edge == "start":
                 self.struck.setdefault(record.step, (record.do, []))
@@ -126,7 +138,7 @@ class Outline:
                 self.struck.pop(record.step, None)
             return
         names = self.struck.setdefault(record.step, (record.do, []))[1]
-        edge = "end" if record.do.startswith("message.") else "start"
+        edge = "end" if record.do.startswith("message.") else "struck" if record.do == "server.settings-wiped" else "start"
         if record.edge == edge and len(names) <= _STRUCK_NAMED and record.who not in names:
             names.append(record.who)
 

@@ -135,6 +135,7 @@ def _message(record: r.Message, clock: Clock) -> str:
     notes += [f"{_ordinal(record.number)} transmission"] if record.number > 1 else []
     notes += [counted(record.count, "readings")] if record.count > 1 else []
     notes += ["marked offline"] if record.offline else []
+    notes += [f"acknowledged {clock.tell(record.answered)}"] if record.answered else []
     notes += ["recognised as a repeat"] if record.repeat else []
     notes += [f"reason {record.reason}"] if record.reason else []
     notes += [record.result] if record.result != "accepted" else []
@@ -216,6 +217,8 @@ def _fault(record: r.Fault, clock: Clock) -> str:
     if record.edge == "contradicted":
         of = f" (step {record.step})" if record.step else ""
         return f"its car was said to be unplugged{of}, and the charger contradicts that: {record.with_['why']}"
+    if record.edge == "struck" and record.do == "server.settings-wiped":
+        return f"its server loses its settings (step {record.step})"
     edge = {
         "start": "begins",
         "end": "ends",

@@ -305,6 +305,7 @@ ENERGY = quantity_form(units.parse_energy_wh, units.ENERGY, "18 kWh")
 POWER = quantity_form(units.parse_power_w, units.POWER, "6.6 kW")
 VOLTAGE = quantity_form(units.parse_voltage_v, units.VOLTAGE, "240 V")
 PERCENT = quantity_form(units.parse_permille, units.PERCENT, "80 %")
+RATE = Scalar(units.parse_rate_per_ks, units.RATE, {"type": "number", "minimum": 0.001}, plain_only=True)
 
 _BY_SUFFIX = {"ms": DURATION, "ma": CURRENT, "wh": ENERGY, "w": POWER, "v": VOLTAGE, "permille": PERCENT}
 

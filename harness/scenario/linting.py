@@ -25,7 +25,8 @@ _BARE_CLOCK = re.compile(r"[0-9:]+")
 _HALF_A_DAY_MS = 12 * 3_600_000
 _LONG_STAY_MS = 20 * 3_600_000
 _NEEDS_CAR = ("driver.unplug", "driver.replug", "driver.override", "driver.pause", "driver.swipe")
-_OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage)
+_OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage) | {"server.brown-out", "server.failover"}
+"""The kinds of step that take the server away, or under which links may leave online."""
 _POWER_CUTS = frozenset({"station.power-cut"})
 _RESTARTS = frozenset({"station.power-cut", "station.reboot-loop", "station.memory-loss", "station.firmware-update"})
 
@@ -297,6 +298,8 @@ class _ScenarioLint:
         end_ms = self.plan.edge_ms(step.id, "end") if "until" in part else None
         if end_ms is not None:
             self._warn_wrapped(part.at("until"), f"`{step.id}` ends", start_ms, end_ms)
+        if why := self._changes_nothing(step):
+            self.problems.warn(part.at("do"), f"`{step.id}` will change nothing: {why}")
         if step.do not in (*_NEEDS_CAR, "driver.plug-in"):
             return
         for name in self._singles(step):
@@ -309,6 +312,26 @@ class _ScenarioLint:
             elif self._has_car(entry, start_ms) == (step.do == "driver.plug-in"):
                 state = "already has a car" if step.do == "driver.plug-in" else "has no car"
                 self.problems.warn(part.at("to"), f"`{name}` {state} when `{step.id}` comes: `{step.do}` will do nothing")
+
+    def _changes_nothing(self, step: Step) -> str:
+        """Why nobody can feel a step that happens to the server; empty: somebody may."""
+        server, models = self.scenario.server, self.scenario.models
+        if step.do == "server.failover" and server.shards == 1:
+            return f"the server `{server.name}` is in one piece, so there is nowhere to move to"
+        if step.do == "server.brown-out" and int(step.arguments["answers_per_ks"]) >= 1000 * server.answers_per_s:  # type: ignore[arg-type]
+            return f"the server `{server.name}` answers {server.answers_per_s} a second"
+        if step.do == "server.admit" and int(step.arguments["accepts_per_ks"]) >= 1000 * server.accepts_per_s:  # type: ignore[arg-type]
+            return f"the server `{server.name}` accepts {server.accepts_per_s} a second"
+        tags = any(entry.tag and models[entry.model].authorisation == "required" for entry in self.scenario.chargers)
+        if step.do == "server.authorisation-down" and not tags:
+            return "no charger asks for a tag and is shown one"
+        steps = {each.do for each in self.scenario.plan}
+        stored = steps & {"driver.set-tou", "driver.set-amperage", "driver.override"} or any(
+            (entry.tou is not None and entry.tou.on) or entry.settings.amperage_ma for entry in self.scenario.chargers
+        )
+        if step.do == "server.settings-wiped" and not stored:
+            return "the server stores no settings: neither time-of-use charging, nor amperage, nor overrides"
+        return ""
 
     def _has_car(self, entry: Chargers, at_ms: int) -> bool:
         """Whether a car is connected at a moment, by the pinned sessions and the steps before it whose time is known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.fault import COMMANDS, KINDS, MESSAGES, Argument, Kind
+from harness.fault import COMMANDS, KINDS, MESSAGES, ONE_SHARD, Argument, Kind
 from harness.scenario.calendar import Calendar, ClockError
 from harness.scenario.forms import (
     CURRENT,
@@ -14,6 +14,7 @@ from harness.scenario.forms import (
     FAILED,
     NAME_FORM,
     PERCENT,
+    RATE,
     SIGNED_DURATION,
     SWITCH,
     TEXT,
@@ -34,7 +35,7 @@ from harness.values import Moment, ServerModel, Step, Targets, Trigger
 
 _FORMS: dict[str, Form] = {
     "duration": DURATION, "signed duration": SIGNED_DURATION, "current": CURRENT, "energy": ENERGY, "flag": SWITCH, "word": TEXT,
-    "words": ListOf(NAME_FORM, lone=True), "count": count_form(1), "percentage": PERCENT,
+    "words": ListOf(NAME_FORM, lone=True), "count": count_form(1), "percentage": PERCENT, "rate": RATE,
 }  # fmt: skip
 _STRIKES = ("message.", "station.reboot-loop")
 """Kinds that strike again and again, and so can end by ``times``."""
@@ -44,6 +45,8 @@ def argument_form(argument: Argument) -> Form:
     """How an argument of a kind of step is written."""
     if argument.one_of:
         return words_form(*argument.one_of)
+    if argument.unit == "count":
+        return count_form(argument.least)
     return _FORMS[argument.unit]
 
 
@@ -313,7 +316,7 @@ class PlanReader:
                 values[argument.key] = argument.default
         if kind.family == "message":
             self._check_action(given, values)
-        if kind.name == "server.shard-down" and self.server is not None and values.get("shard", 1) > self.server.shards:  # type: ignore[operator]
+        if kind.name in ONE_SHARD and self.server is not None and values.get("shard", 1) > self.server.shards:  # type: ignore[operator]
             self.problems.add((node or part.node).at("shard"), f"the server `{self.server.name}` has no such shard",
                               found=f"`{values['shard']}`", expected=f"1 to {self.server.shards}")  # fmt: skip
         return values

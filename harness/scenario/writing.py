@@ -126,6 +126,8 @@ def _argument(argument: Argument, value: Any) -> Any:
         return units.format_energy(value)
     if argument.unit == "percentage":
         return units.format_permille(value)
+    if argument.unit == "rate":
+        return units.format_rate_per_ks(value)
     if argument.unit == "flag":
         return "true" if value else "false"
     return list(value) if argument.unit == "words" else str(value)

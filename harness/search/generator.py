@@ -311,8 +311,13 @@ _DURATIONS_MS = {
     "most": (200, 45_000),
     "pause": (1_000, 15_000),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),
+    "over": (1_000, 30 * MINUTE_MS),
 }
 _COUNTS = {"rate": (20, 5_000), "size": (100, 2_000), "limit": (1, 5)}
+
+
+_RATES_PER_KS = ((5, 100), (100, 2_000))
+"""Few chargers have a capacity to share that leaves some of them waiting."""
 
 
 def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int | str | bool | tuple[str, ...]:
@@ -329,9 +334,12 @@ def _argument(dice: Dice, kind: Kind, argument: Argument, base: Scenario) -> int
     if argument.unit == "flag":
         return dice.chance(50)
     if argument.unit == "count":
-        return dice.between(*_COUNTS.get(argument.name, (1, base.server.shards if argument.name == "shard" else 2)))
+        most = base.server.shards if argument.name == "shard" else argument.least + 1
+        return dice.between(*_COUNTS.get(argument.name, (argument.least, most)))
     if argument.unit == "percentage":
         return 10 * dice.between(1, 60)
+    if argument.unit == "rate":
+        return dice.between(*dice.of(_RATES_PER_KS))
     if argument.unit == "words":
         return _levels(dice, base.chargers[0], base)
     return ""

@@ -11,9 +11,10 @@ from typing import ClassVar, Literal, cast
 from msgspec.structs import replace
 
 from harness.fault import KINDS
-from harness.journal.records import Action, Current, Moved, Record
+from harness.journal.records import Action, Current, Record
 from harness.journal.records import Server as ServerRecord
 from harness.stage.build import Windows, build
+from harness.stage.capacity import Capacity
 from harness.stage.clock import PLAN, Timekeeper
 from harness.stage.director import Director
 from harness.stage.paths import Paths
@@ -29,7 +30,7 @@ from harness.world.server import Deed, PutOff, Server
 Progress = Callable[[int], None]
 
 
-class Stage(Paths):
+class Stage(Paths, Capacity):
     """A run in progress: what faults and people do to chargers, server and paths."""
 
     server_class: ClassVar[type[Server]] = Server
@@ -188,6 +189,7 @@ class Stage(Paths):
         """A shard's process ends: what it had under way is gone with it."""
         self.deaths[shard] += 1
         self.backlog[shard].clear()
+        self._left_in_line(shard)
         self.server.forget_waiting(self.clock.now, shard)
 
     def _lives(self, shard: int) -> None:
@@ -277,8 +279,7 @@ class Stage(Paths):
                 self.lose(port, now, ongoing.step.do, ongoing.step.id)
                 self.close_connection(port, now, "closed")
                 if following != shard:
-                    port.account.shard = following
-                    self.recorder.emit(port.place, Moved(t=now, who=port.charger.name, shard=following + 1))
+                    self._move(port, following)
                 self.after(port, now)
         self.send_orders(now)
 
@@ -294,6 +295,7 @@ class Stage(Paths):
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.hung[shard] == 1:
                 self.hangs[shard] += 1
+                self._stop_line(shard)
                 self.server.forget_waiting(now, shard)
                 self.hung_since[shard] = now
                 if not self.down[shard]:

@@ -11,7 +11,7 @@ from harness.world.chance import JITTER, below
 from harness.world.charger import Charger
 from harness.world.driver import Driver
 from harness.world.link import NEVER, Link
-from harness.world.server import Account
+from harness.world.server import Account, Cause
 
 HOUR_MS = 3_600_000
 
@@ -106,14 +106,34 @@ class Effect(Protocol):
         """How often."""
 
 
+class BrownOut(Cause):
+    """A cause for which a shard answers no more than so many requests."""
+
+    __slots__ = ("answers_per_ks", "over_ms", "since")
+
+    def __init__(self, since: int, answers_per_ks: int, over_ms: int) -> None:
+        super().__init__()
+        self.since = since
+        self.answers_per_ks = answers_per_ks
+        """In a thousand seconds, all shards together."""
+        self.over_ms = over_ms
+        """Over how long the capacity falls to that."""
+
+    def per_ks(self, now: int, own_per_ks: int) -> int:
+        """The capacity that it leaves of a server's own."""
+        lost = max(0, own_per_ks - self.answers_per_ks)
+        passed_ms = now - self.since
+        return own_per_ks - (lost if passed_ms >= self.over_ms else lost * passed_ms // self.over_ms)
+
+
 class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "banned", "charger", "cuts", "distrusts", "down_at", "down_free_at", "drawn", "driver", "due",
-        "epoch", "exact", "extra_ms", "faults", "held", "holes", "jitter_ms", "latency_ms", "left_online", "legs", "lost_at", "nameless",
-        "pass_ms", "pending", "place", "ready_at", "seen_lost_at", "seen_online", "seen_pending", "shut", "strays", "tcp", "timers",
-        "up_at", "up_free_at", "waits_in",
+        "account", "arrives", "away", "banned", "behind_at", "charger", "cuts", "distrusts", "down_at", "down_free_at", "drawn", "driver",
+        "due", "epoch", "exact", "extra_ms", "faults", "held", "holes", "jitter_ms", "latency_ms", "left_online", "legs", "lost_at",
+        "nameless", "pass_ms", "pending", "place", "ready_at", "seen_lost_at", "seen_online", "seen_pending", "shut", "strays", "tcp",
+        "timers", "up_at", "up_free_at", "waits_in",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -134,6 +154,8 @@ class Port:
         self.up_at = 0
         self.down_at = 0
         """When what was last sent to the server, or to the charger, gets there: on one TCP connection nothing overtakes it."""
+        self.behind_at = 0
+        """Of a dead link: when what was sent to the server before it was dead gets there, at the latest."""
         self.ready_at = 0
         """When a slow server sends what it has for this charger last; what it has later comes behind that."""
         self.waits_in: tuple[int, int, int] | None = None

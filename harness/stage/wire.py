@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.journal.records import Loss, Recovery
 from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
-from harness.stage.port import Bans, MessageFault, Port, Waiting
+from harness.stage.port import Bans, BrownOut, MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.chance import below
 from harness.world.link import NEVER
@@ -45,6 +45,8 @@ class Wire:
         self.wiped = [0] * shards
         """Causes for which a shard no longer knows its chargers' credentials."""
         self.bans: list[list[Bans]] = [[] for _ in range(shards)]
+        self.brown_outs: list[list[BrownOut]] = [[] for _ in range(shards)]
+        """Why each shard answers fewer requests than it could."""
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
         self.deaths = [0] * shards
@@ -108,7 +110,7 @@ class Wire:
         shard = port.account.shard
         return not (
             port.legs or port.cuts or port.holes or port.shut
-            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard]
+            or self.down[shard] or self.hung[shard] or self.slow_ms[shard] or self.errors[shard] or self.brown_outs[shard]
         )  # fmt: skip
 
     # Modes: which routine traffic happens, and which is computed.
@@ -136,7 +138,8 @@ class Wire:
             first = link.keepalive_at
             link.keepalive_at = max(first, link.next_keepalive(now))
             for sent in range(first, link.keepalive_at, every):
-                keepalive, lands = self._routine(port, sent), self._gets_up(port, sent)
+                keepalive, lands = self._routine(port, sent), max(sent + way_ms, port.behind_at)
+                port.up_at = max(port.up_at, lands)
                 if now > sent and lands >= now:
                     self._leg(port, lands, self._arrives, port, keepalive, port.epoch)
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
@@ -177,11 +180,12 @@ class Wire:
         """Let routine traffic be computed where it may: slow, failing or far servers and faults on routine messages need all of it."""
         link = port.charger.link
         account = port.account
-        if port.exact or self.slow_ms[account.shard] or self.errors[account.shard]:
+        if port.exact or self.slow_ms[account.shard] or self.errors[account.shard] or self.brown_outs[account.shard]:
             return
         if not self.reachable(port):
             if link.state in ("online", "waiting") and (port.tcp or not port.pending):  # a late datagram may yet end the outage
                 link.mode = "dead"
+                port.behind_at = port.up_at if port.tcp else 0
                 shard = port.account.shard
                 kept = not port.holes and (port.tcp if port.cuts else self.hung[shard] and not (self.down[shard] or port.shut))
                 if not kept:

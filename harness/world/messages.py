@@ -14,6 +14,9 @@ CommandName = Literal["hold", "pause", "release", "amperage", "share", "schedule
 ROUTINE = frozenset({"keepalive", "status", "meter-values"})
 """Requests that on a healthy link change nothing and leave no record."""
 
+BOOKED = frozenset({"transaction-start", "transaction-end", "meter-values", "status"})
+"""Requests that tell the server something, and ask nothing of it."""
+
 COMPUTED = ROUTINE | {"registration"}
 """Requests that may be computed and not sent: those, and over datagrams the attempts to register at a server that is dead."""
 
@@ -38,6 +41,8 @@ class Request:
     """The charger's clock was not set when the event happened."""
     anew = False
     """The charger had taken itself to be offline: over datagrams, what a new connection is over TCP (assumption)."""
+    answered = 0
+    """When it was acknowledged, where it is processed later than that."""
     taken_in = False
     """The server has processed it before, whether or not its answer arrived."""
     closes_stay = False

@@ -7,6 +7,9 @@ charger has acknowledged it; until then it is sent again, with what applies by t
 
 A repeated transaction message is recognised by charger, start time and start register, never by a message id, and booked once.
 
+A stalled shard acknowledges what it has to book and lets it stand in a queue that outlives restarts; nothing is learnt from it until it is
+worked through, in the order of arrival.
+
 Like the charger, the server does no I/O: what it wants to send stands in :attr:`Server.out` as (charger, command), and at
 :attr:`Server.deadline` it wants :meth:`Server.wake`.
 """
@@ -22,7 +25,7 @@ from harness.journal.records import Action, Ledger, Message, Record, Return
 from harness.values import ServerModel, Timetable
 from harness.world.group import Group
 from harness.world.link import NEVER
-from harness.world.messages import ACCEPTED, REJECTED, ROUTINE, Answer, Request, Result
+from harness.world.messages import ACCEPTED, BOOKED, REJECTED, ROUTINE, Answer, Request, Result
 from harness.world.messages import Command as Order
 
 
@@ -44,8 +47,8 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "paused",
-        "plug_in", "shard", "silence_ms", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on", "unaccepted",
-        "unsettled",
+        "plug_in", "shard", "silence_ms", "stands_at", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on",
+        "unaccepted", "unsettled",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, *, shard: int, tou: str, silence_ms: int) -> None:
@@ -83,6 +86,8 @@ class Account:
         self.obeyed = -1
         """When the latest of the commands was sent that are acknowledged, shares apart."""
         self.entries: list[Entry] = []
+        self.stands_at = -1
+        """The shard in whose queue messages of this charger stand: later ones stand behind them; −1: in none."""
 
     @property
     def ordered(self) -> bool:
@@ -122,24 +127,44 @@ def open_window(windows: list[tuple[int, int]], clock: int) -> tuple[int, int] |
     return next(((opens, closes) for opens, closes in windows if opens <= clock < closes), None)
 
 
-class PutOff:
+class Cause:
+    """Why a shard does not do what it usually does."""
+
+    __slots__ = ("applied",)
+
+    def __init__(self) -> None:
+        self.applied = 0
+        """How often it was why."""
+
+
+class PutOff(Cause):
     """A cause for which a shard accepts no registration."""
 
-    __slots__ = ("applied", "interval_ms")
+    __slots__ = ("interval_ms",)
 
     def __init__(self, interval_ms: int) -> None:
+        super().__init__()
         self.interval_ms = interval_ms
         """After how long a charger is to ask again."""
-        self.applied = 0
-        """How many registrations it has put off."""
+
+
+class Gate(Cause):
+    """A cause for which a shard lets no more than so many connections in."""
+
+    __slots__ = ("accepts_per_ks",)
+
+    def __init__(self, accepts_per_ks: int) -> None:
+        super().__init__()
+        self.accepts_per_ks = accepts_per_ks
+        """In a thousand seconds, all shards together."""
 
 
 class Server:
     """The server and its accounts, in the order of the chargers."""
 
     __slots__ = (
-        "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "free_at_us", "groups", "model", "out", "put_off",
-        "quirks", "slot_us", "snapshots", "up",
+        "_kept", "accounts", "answers", "clock_offset_ms", "deadline", "emit", "factor", "free_at_us", "gates", "groups", "model", "out",
+        "put_off", "queue_us", "quirks", "refuses_tags", "slot_us", "snapshots", "stalled", "standing", "up",
     )  # fmt: skip
 
     def __init__(self, model: ServerModel, accounts: list[Account], groups: list[Group], emit: Callable[[int, Record], None]) -> None:
@@ -153,8 +178,20 @@ class Server:
         """How far each shard's clock is ahead of the true time."""
         self.answers = [ACCEPTED] * model.shards
         """What a request is answered that is taken in, by shard."""
-        self.slot_us = 1_000_000 * model.shards // model.accepts_per_s
-        """How long one shard takes for one connection."""
+        self.gates: list[list[Gate]] = [[] for _ in range(model.shards)]
+        """Why each shard lets chargers in more slowly than it could."""
+        self.factor = [1] * model.shards
+        """How many times its own capacity each shard has."""
+        self.slot_us = [1_000_000 * model.shards // model.accepts_per_s] * model.shards
+        """How long each shard takes for one connection."""
+        self.queue_us = self.slot_us[0] * model.accept_queue // model.shards
+        """So long a connection waits at the most: for a full queue, at the server's own pace."""
+        self.stalled: list[list[Cause]] = [[] for _ in range(model.shards)]
+        """Why each shard acknowledges what it has to book and does not book it."""
+        self.standing: list[list[tuple[int, int, Request]]] = [[] for _ in range(model.shards)]
+        """What it has acknowledged so: when, whose, and the message."""
+        self.refuses_tags: list[list[Cause]] = [[] for _ in range(model.shards)]
+        """Why each shard accepts no tag."""
         self.put_off: list[list[PutOff]] = [[] for _ in range(model.shards)]
         """Why each shard accepts no registration now; it accepts them where there is no cause."""
         self.free_at_us = [0] * model.shards
@@ -243,6 +280,7 @@ class Server:
                 account.unsettled["tou"] = now
             if announced or any(since <= edge <= now for edge in edges):
                 self._tell(now, account, "tou")
+        self.work_through(now, shard)
 
     def _applies(self, now: int, account: Account) -> Order | None:
         """The time-of-use command that applies to the connected car now; None: no hold applies."""
@@ -321,10 +359,21 @@ class Server:
     def admit(self, now: int, shard: int) -> int | None:
         """A connection or registration arrives: when it will be taken in, or None where too many wait already."""
         begins_us = max(now * 1000, self.free_at_us[shard])
-        if begins_us - now * 1000 > self.slot_us * self.model.accept_queue // self.model.shards:
+        if begins_us > now * 1000:
+            for gate in self.gates[shard]:
+                gate.applied += 1
+        if begins_us - now * 1000 > self.queue_us:
             return None
-        self.free_at_us[shard] = begins_us + self.slot_us
+        self.free_at_us[shard] = begins_us + self.slot_us[shard]
         return -(-begins_us // 1000)
+
+    def set_pace(self, now: int, shard: int) -> None:
+        """What a shard can take in has changed. Whoever waits keeps his turn; the next comes after as many as wait, at the new pace."""
+        per_ks = min([self.model.accepts_per_s * 1000 * self.factor[shard], *(gate.accepts_per_ks for gate in self.gates[shard])])
+        slot_us = 1_000_000_000 * self.model.shards // per_ks
+        waits_us = max(0, self.free_at_us[shard] - now * 1000)
+        self.free_at_us[shard] = now * 1000 + waits_us * slot_us // self.slot_us[shard]
+        self.slot_us[shard] = slot_us
 
     def forget_waiting(self, now: int, shard: int) -> None:
         """Whoever waited to be taken in by this shard is forgotten, and takes nobody's turn."""
@@ -339,6 +388,8 @@ class Server:
         account.heard_at = now
         if action in ROUTINE and not (silent or account.unsettled or account.fresh or request.anew or request.tx):
             return answer  # nothing to book, and nothing to tell: most of what chargers say
+        if action in BOOKED and (self.stalled[account.shard] or account.stands_at >= 0):
+            return self._acknowledge(now, account, request, silent=silent)
         told: set[str] = set()
         repeats = [topic for topic, sent in account.unsettled.items() if now - sent >= PATIENCE_MS]
         if action == "connect":
@@ -380,7 +431,45 @@ class Server:
             self._tell(now, account, "amperage")
         return Answer("pending", self.clock_offset_ms[account.shard], interval_ms=max(cause.interval_ms for cause in causes))
 
+    def _acknowledge(self, now: int, account: Account, request: Request, *, silent: bool) -> Answer:
+        """Answer a message and let it stand until it is worked through. Not even that the charger has returned is learnt from it: that the
+        next other request tells."""
+        answer, action = self.answers[account.shard], request.action
+        if silent and not account.fresh:
+            account.fresh = "request"
+        if request.tx or action not in ROUTINE:  # news of the connector, and readings on a healthy link, are not booked
+            if account.stands_at < 0:
+                account.stands_at = account.shard
+            for cause in self.stalled[account.stands_at]:
+                cause.applied += 1
+            kept = copy(request)
+            kept.answered = now
+            self.standing[account.stands_at].append((now, account.index, kept))
+            request.taken_in = True
+        return answer
+
+    def work_through(self, now: int, shard: int) -> None:
+        """Book what a shard has acknowledged, unless it is still stalled or does not work."""
+        if self.stalled[shard] or not self.up[shard]:
+            return
+        standing, self.standing[shard] = self.standing[shard], []
+        for _, index, request in sorted(standing, key=lambda one: one[:2]):
+            account = self.accounts[index]
+            account.stands_at = -1
+            if request.action == "transaction-start":
+                if self._book_start(now, account, request, "accepted") and account.tou != "schedule":
+                    self._tell(now, account, "tou")
+            elif request.action == "transaction-end":
+                self._book_end(now, account, request)
+            else:
+                self._note(now, account, request, repeat=request.taken_in)
+
     def _accepts(self, now: int, account: Account, tag: str) -> bool:
+        refusals = self.refuses_tags[account.shard]
+        for cause in refusals:
+            cause.applied += 1
+        if refusals:
+            return False
         return self.model.authorises and (tag != account.tag or now < account.tag_revoked_at)
 
     def _returned(self, now: int, account: Account, request: Request) -> set[str]:
@@ -437,7 +526,7 @@ class Server:
             Message(
                 t=now, who=account.name, action=request.action, sent=request.sent, at=request.at, stamp=request.stamp,  # type: ignore[arg-type]
                 number=request.number, plug_in=request.plug_in, tx=request.tx, seq=request.seq, wh=request.wh, offline=request.offline,
-                count=request.count, result=result, repeat=repeat, reason=request.reason, id=request.id,
+                count=request.count, result=result, repeat=repeat, reason=request.reason, id=request.id, answered=request.answered,
             ),
         )  # fmt: skip
 
@@ -563,27 +652,54 @@ class Server:
                     account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.paused,
                     account.plug_in, account.entries,
                 ) = kept  # fmt: skip
-        forgets = self.model.forgets_at_restart
         members = []
         for account in self.accounts:
             if shard is not None and account.shard != shard:
                 continue
             members.append(account.index)
-            account.fresh = "request"
-            account.unsettled.clear()
-            account.origins.clear()
-            if "override" in forgets:
-                account.override = 0
-            if "tou" in forgets:
-                account.tou_on = False
-            if "amperage" in forgets:
-                account.amperage_ma = 0
-            if "ledger" in forgets:
-                account.entries.clear()
+            self._forget(account)
         for group in self.groups:
             group.restarted(members, restored=bool(restored))
         self._replay(now)
         self._plan_anew(now)
+        for each in range(self.model.shards) if shard is None else (shard,):
+            self.work_through(now, each)
+
+    def _forget(self, account: Account) -> None:
+        """A new process serves this charger from now on: what a restart forgets is gone, and its next request is a return."""
+        account.fresh = "request"
+        account.unsettled.clear()
+        account.origins.clear()
+        forgets = self.model.forgets_at_restart
+        if "override" in forgets:
+            account.override = 0
+        if "tou" in forgets:
+            account.tou_on = False
+        if "amperage" in forgets:
+            account.amperage_ma = 0
+        if "ledger" in forgets:
+            account.entries.clear()
+
+    def moved(self, now: int, index: int, shard: int) -> None:
+        """Another shard serves the charger: what the process before it would forget at a restart does not come along."""
+        account = self.accounts[index]
+        account.shard = shard
+        self._forget(account)
+        if account.group is not None:
+            account.group.restarted([index], restored=False)
+        self._plan_for(now, account)
+
+    def wipe_settings(self, now: int, index: int) -> bool:
+        """What is stored of the charger's settings is lost; the books are not. Its next request is a return. Says whether any were set."""
+        account = self.accounts[index]
+        had = bool(account.tou_on or account.amperage_ma or account.override)
+        account.tou_on = False
+        account.amperage_ma = account.override = 0
+        account.fresh = account.fresh or "request"
+        for topic in ("tou", "override", "amperage"):
+            account.unsettled.pop(topic, None)
+            account.origins.pop(topic, None)
+        return had
 
     def _replay(self, now: int) -> None:
         """Wrongly: carry out what drivers were told could not be done, or could be in doubt."""

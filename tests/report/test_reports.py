@@ -334,6 +334,27 @@ def test_one_charger_loses_its_server_and_several_theirs():
     assert outline.sentence(alone) == "link: 1 of 1 charger lost its server twice, at the longest for 1 h."
 
 
+def test_links_that_leave_online_under_a_server_that_keeps_them_waiting_name_it():
+    from harness.journal.records import Fault, Loss, Recovery
+
+    outline = Outline()
+    outline.feed([Fault(t=HOUR, step="slow", do="server.brown-out", edge="start"), Loss(t=2 * HOUR, who="anna", cause="link")])
+    outline.feed([Recovery(t=3 * HOUR, who="anna", since=2 * HOUR), Fault(t=4 * HOUR, step="slow", do="server.brown-out", edge="end")])
+    told = "server.brown-out Thu 18:00 for 3 h: 1 of 2 chargers lost its server, at the longest for 1 h."
+    assert outline.sentence(SCENARIO) == told
+    outline.feed([Loss(t=5 * HOUR, who="anna", cause="link"), Recovery(t=6 * HOUR, who="anna", since=5 * HOUR)])
+    assert outline.sentence(SCENARIO).startswith("server.brown-out Thu 18:00 for 3 h, link: ")
+
+
+def test_the_loss_of_settings_says_whose():
+    from harness.journal.records import Fault
+
+    outline = Outline()
+    wiped = [Fault(t=HOUR, step="wiped", do="server.settings-wiped", edge=edge) for edge in ("start", "end")]
+    outline.feed([*wiped, Fault(t=HOUR, who="anna", step="wiped", do="server.settings-wiped", edge="struck")])
+    assert outline.sentence(SCENARIO) == "No charger lost its server. server.settings-wiped struck anna."
+
+
 def test_faults_that_take_no_server_away_say_whom_they_struck():
     from harness.journal.records import Fault
 

@@ -354,3 +354,33 @@ def test_what_new_writes_puts_its_own_checks_to_the_test(tmp_path):
     assert result.verdict == "pass"
     assert result.checks["unplug-clears-schedule"].met == 1
     assert result.checks["anna-charges-without-the-server"].met == 1
+
+
+SERVER_STEPS = """  homes: {count: 5}
+plan:
+  - {id: slow, at: 20:00, do: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ("server.failover", "the server `csms` is in one piece, so there is nowhere to move to"),
+        ("server.brown-out, with: {answers: 2000}", "the server `csms` answers 2000 a second"),
+        ("server.admit, with: {accepts: 100}", "the server `csms` accepts 100 a second"),
+        ("server.authorisation-down", "no charger asks for a tag and is shown one"),
+        ("server.settings-wiped", "the server stores no settings: neither time-of-use charging, nor amperage, nor overrides"),
+    ],
+)
+def test_a_step_of_the_server_that_nobody_can_feel(warnings, step, why):
+    text = HEAD.replace("server: juicenet", "server: csms").replace(", tou: {charge_in: [off-peak]}", "")
+    found = warnings(SERVER_STEPS % step, text)
+    assert f"warning: `slow` will change nothing: {why}" in found
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["server.brown-out, with: {answers: 1.5}", "server.admit, with: {accepts: 99}", "server.failover", "server.settings-wiped"],
+)
+def test_a_step_of_the_server_that_somebody_may_feel(warnings, step):
+    assert not any("change nothing" in line for line in warnings(SERVER_STEPS % step))

@@ -102,6 +102,18 @@ def test_with_tags_that_the_server_accepts_no_more(model):
     assert refused > 12
 
 
+def test_a_computed_keepalive_was_there_before_a_reading_that_was_sent_later():
+    """In a hang, where the first word that the server takes up afterwards is a return: what it answers depends on whose turn is first."""
+    plan = (
+        Step(id="wiped", do="server.settings-wiped", at=Moment(offset_ms=2 * HOUR + MINUTE)),
+        Step(id="hang", do="server.hang", at=Moment(offset_ms=2 * HOUR + MINUTE), for_ms=17 * MINUTE),
+    )
+    loaded = replace(base("ocpp16-strict", hours=24), duration_ms=4 * HOUR, plan=plan)
+    stay = Session(plug_in_ms=HOUR, leave_ms=4 * HOUR, needs_wh=30_000)
+    models = {name: replace(model, link=replace(model.link, offline_after_ms=HOUR)) for name, model in loaded.models.items()}
+    agree(replace(loaded, models=models, chargers=tuple(replace(entry, sessions=(stay,)) for entry in loaded.chargers)))
+
+
 def second_loss(model: str, kind: str, offset_ms: int) -> Scenario:
     """Two outages, the second so long after the recovery from the first."""
     whom = Targets() if kind.startswith("server") else Targets(names=("anna",))

@@ -624,6 +624,8 @@ def test_books_that_cannot_be_read(served, tmp_path):
     [
         ("{id: x, at: +1 s, do: server.crash, for: 1 s}", r"needs `commands: \{stop: …\}`"),
         ("{id: x, at: +1 s, do: server.slow, for: 1 s, with: {delay: 1 s}}", "needs the embedded server"),
+        ("{id: x, at: +1 s, do: server.brown-out, with: {answers: 1}}", "needs the embedded server"),
+        ("{id: x, at: +1 s, do: server.failover}", "needs the embedded server"),
         ("{id: x, at: +1 s, do: driver.override, to: anna}", r"needs `operations: \{override: …\}`"),
         ("{id: x, at: +1 s, do: driver.pause, to: anna}", r"needs `operations: \{pause: …\}`"),
         ("{id: x, at: +1 s, do: message.error-answer, to: anna, times: 1}", "which answers the error"),

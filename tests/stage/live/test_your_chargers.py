@@ -36,6 +36,12 @@ from harness.values import Bench
 
 SCENARIO = HERE / "bench.yaml"
 WRONGS = ("", "forgets", "stops", "1970")
+STALLED = [
+    "duration=24 s", "expect.exercised=[transactions-accounted]",
+    "plan=[{at: +1 s, do: driver.plug-in, to: [anna, ben], with: {needs: 10 kWh, stay: 1 h}},"
+    " {id: stalled, at: +500 ms, do: server.stalled, for: 10 s},"
+    " {id: slow, at: +11 s, do: server.brown-out, with: {answers: 1.5}, for: 2 s}, {at: +5 s, do: driver.unplug, to: ben}]",
+]  # fmt: skip
 
 
 def free_port() -> int:
@@ -88,8 +94,10 @@ def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), lies: tuple[
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    with ThreadPoolExecutor(max_workers=len(WRONGS)) as beside:
-        return dict(zip(WRONGS, beside.map(lambda wrong: serve(folder, wrong), WRONGS), strict=True))
+    with ThreadPoolExecutor(max_workers=len(WRONGS) + 1) as beside:
+        stalled = beside.submit(serve, folder / "stalled", "", overrides=STALLED)
+        found = dict(zip(WRONGS, beside.map(lambda wrong: serve(folder, wrong), WRONGS), strict=True))
+        return {**found, "stalled": stalled.result()}
 
 
 def failing(run: harness.Run) -> dict[str, list[str]]:
@@ -122,6 +130,14 @@ def test_the_person_is_told_what_happens(runs):
     (end,) = (line for line in bens if "transaction 1 ends" in line)
     assert end in (": transaction 1 ends", *(f": transaction 1 ends, {seconds} s ago" for seconds in range(5, 15)))  # it was queued
     assert told.index("ben: connected") < told.index("step crash (server.crash) begins") < told.index("ben (Acme X1): disconnected")
+
+
+def test_what_the_embedded_server_has_acknowledged_unread_it_books_later(runs):
+    run = runs["stalled"]
+    assert (failing(run), run.verdict) == ({}, "pass")
+    books = {record.who: record.entries for record in run.records() if isinstance(record, r.Ledger)}
+    assert {who: [entry[3] is not None for entry in entries] for who, entries in books.items()} == {"anna": [False], "ben": [True]}
+    assert not [record for record in run.records() if isinstance(record, r.Fault) and record.edge == "no-effect"]
 
 
 def test_what_was_queued_and_forgotten_is_missing(runs):
@@ -344,10 +360,12 @@ def test_an_address_that_is_taken(tmp_path, capsys):
     ("do", "why"),
     [
         ("station.clock-lost", r"station\.clock-lost cannot be done to a real charger"),
+        ("server.failover", r"server\.failover aims at a shard, and before a bench the server is one"),
         ("driver.replug", r"driver\.replug is too quick to be asked of a person: use driver\.unplug and driver\.plug-in"),
     ],
 )
 def test_what_cannot_be_done_at_a_bench(do, why):
     live = harness.Live(bench=Bench(), direct=True)
+    whom = "" if do.startswith("server.") else ", to: anna"
     with pytest.raises(harness.ScenarioError, match=why):
-        harness.run(SCENARIO, live=live, overrides=[f"plan=[{{at: +1 s, do: {do}, to: anna}}]"])
+        harness.run(SCENARIO, live=live, overrides=[f"plan=[{{at: +1 s, do: {do}{whom}}}]"])
