@@ -62,7 +62,8 @@ TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 _DELAYS_NOTHING = (
     "server.wrong-clock", "server.stalled", "server.authorisation-down", "server.settings-wiped", "server.scale-out", "server.bans",
 )  # fmt: skip
-"""Kinds of step that happen to the server, under which it answers registrations and sends commands as ever: bans concern whom they strike."""
+"""Kinds of step that happen to the server, under which it answers registrations and sends commands as ever. Bans concern whom they
+strike."""
 
 
 class Judge:
