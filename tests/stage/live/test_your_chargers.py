@@ -347,6 +347,16 @@ def basic(station: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{station}:{password}".encode()).decode()}
 
 
+def test_credentials_that_are_forgotten_keep_them_out_until_they_are_known_again(tmp_path):
+    plan = "{id: wiped, at: +2 s, do: server.credentials-wiped, for: 7 s}, {id: crash, at: +3 s, do: server.crash, for: 1 s}"
+    run = serve(tmp_path, "", overrides=[f"plan=[{plan}]", "duration=16 s", "expect.exercised=[]"])
+    records = list(run.records())
+    back = {record.who: record.t for record in records if isinstance(record, r.Recovery)}
+    assert set(back) == {"anna", "ben"}
+    assert min(back.values()) > 9_000
+    assert not [record for record in records if isinstance(record, r.Fault) and record.edge == "no-effect"]
+
+
 def test_an_address_that_is_taken(tmp_path, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -361,6 +371,7 @@ def test_an_address_that_is_taken(tmp_path, capsys):
     [
         ("station.clock-lost", r"station\.clock-lost cannot be done to a real charger"),
         ("server.failover", r"server\.failover aims at a shard, and before a bench the server is one"),
+        ("network.dns-failure", r"network\.dns-failure happens in the charger, and these are real ones"),
         ("driver.replug", r"driver\.replug is too quick to be asked of a person: use driver\.unplug and driver\.plug-in"),
     ],
 )
