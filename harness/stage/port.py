@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from harness.values import Step
+from harness.values import Session, Step
 from harness.world.charger import Charger
-from harness.world.driver import Driver
+from harness.world.driver import NOBODY, Driver
 from harness.world.link import NEVER
 from harness.world.server import Account, PutOff
 
@@ -46,11 +46,14 @@ class MessageFault:
     applied: int = 0
 
 
+_NO_TIMERS = (NEVER,)
+
+
 class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "held",
+        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults",
         "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
         "seen_pending", "shut", "tcp", "timers", "up_at", "waits_in",
     )  # fmt: skip
@@ -64,7 +67,7 @@ class Port:
         self.tcp = charger.model.link.transport == "websocket"
         self.due = NEVER
         """When the charger or its driver next does something."""
-        self.timers = [NEVER]
+        self.timers: tuple[int, ...] = _NO_TIMERS
         """The times for which timers are set, the earliest last."""
         self.arrives = -1
         """When the last request that was sent leg by leg arrives."""
@@ -88,9 +91,7 @@ class Port:
         """Causes for which all traffic must be simulated, routine traffic too."""
         self.legs = 0
         """Causes for which messages must be carried leg by leg."""
-        self.held: list[Waiting] = []
-        """What a cut path holds."""
-        self.faults: list[MessageFault] = []
+        self.faults: tuple[MessageFault, ...] = ()
         self.lost_at: int | None = None
         """Since when the charger is in an outage, in truth."""
         self.left_online = False
@@ -99,6 +100,12 @@ class Port:
         self.seen_lost_at: int | None = None
         """Whether the charger was online, or its registration put off, and its outage, as last looked at."""
         self.away = False
+
+    def joins(self, session: Session) -> None:
+        """A session that the plan adds begins now."""
+        if self.driver is NOBODY:
+            self.driver = Driver(iter(()), None, 0)
+        self.driver.joins(session)
 
     @property
     def way_ms(self) -> int:

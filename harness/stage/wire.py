@@ -41,6 +41,8 @@ class Wire:
         self.errors = [0] * shards
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
+        self.held: dict[int, list[Waiting]] = {}
+        """What cut paths hold, by the charger's place."""
         self.deaths = [0] * shards
         """How often each shard's process has ended."""
         self.hangs = [0] * shards
@@ -51,6 +53,8 @@ class Wire:
         """How many attempts to be let in are under way leg by leg; while any is, none is carried in one go past it."""
         self.awaited = False
         """Whether a step waits for a message."""
+        self._when_due = self._due
+        """Bound once: a method is bound anew by each look-up, and of timers there are many."""
         self.away = 0
         """How many chargers are in an outage or not online."""
         self._server_armed = -1
@@ -117,7 +121,8 @@ class Wire:
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
                     self._arrive(port, keepalive, port.epoch, lands)
                 elif port.cuts and port.tcp and not port.holes:
-                    port.held.append(Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
+                    held = Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch))
+                    self.held.setdefault(port.place, []).append(held)
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut)
@@ -179,11 +184,11 @@ class Wire:
         port.due = due
         now = self.clock.now
         if due < port.timers[-1] and not now < port.arrives < due:
-            port.timers.append(due)
-            self.clock.at(due if due > now else now, DEADLINE, port.place, self._due, port)
+            port.timers = (*port.timers, due)
+            self.clock.at(due if due > now else now, DEADLINE, port.place, self._when_due, port)
 
     def _due(self, port: Port) -> None:
-        port.timers.pop()
+        port.timers = port.timers[:-1]
         now = self.clock.now
         if port.due > now:
             # The deadline has moved since.
@@ -256,7 +261,7 @@ class Wire:
             if isinstance(item, str):
                 port.epoch += 1
                 port.up_at = port.down_at = 0
-                port.held.clear()
+                self.held.pop(port.place, None)
                 continue
             if self.awaited:
                 self.noted(port, item.sent, item.action)
@@ -357,7 +362,7 @@ class Wire:
     def _matching(self, port: Port, sent: int, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
         matching = []
-        for fault in tuple(port.faults):
+        for fault in port.faults:
             if fault.direction != direction or fault.action not in ("", action) or action == "connect":
                 continue
             fault.seen += 1
@@ -617,10 +622,9 @@ class Wire:
 
     def _hold(self, port: Port, epoch: int, do: Callable[..., None], *arguments: Any) -> None:
         """A cut path holds what arrives on it."""
-        port.held.append(Waiting(self.clock.now, port.place, epoch, do, arguments))
+        self.held.setdefault(port.place, []).append(Waiting(self.clock.now, port.place, epoch, do, arguments))
 
     def release_held(self, port: Port, now: int) -> None:
         """A cut healed: what was held arrives."""
-        held, port.held = port.held, []
-        for one in Waiting.in_order(held):
+        for one in Waiting.in_order(self.held.pop(port.place, [])):
             self._leg(port, now, one.do, *one.arguments)

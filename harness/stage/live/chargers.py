@@ -135,7 +135,7 @@ class ChargerSide(LiveStage):
     def _hang_up(self, port: Port) -> None:
         """The charger ends its connection, or its attempt to have one."""
         port.epoch += 1
-        port.held.clear()
+        self.held.pop(port.place, None)
         attempt, self._attempts[port.place] = self._attempts[port.place], None
         if attempt is not None:
             attempt.decision.cancel()

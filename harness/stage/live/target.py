@@ -34,7 +34,7 @@ from harness.units import counted, format_duration_ms
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
-from harness.world.server import Account, Deed, Server
+from harness.world.server import Account, Deed, Server, without
 
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
@@ -60,7 +60,7 @@ class Elsewhere(Server):
         self.deadline = NEVER
 
     def _tell(self, now: int, account: Account, topic: str) -> None:
-        account.unsettled.pop(topic, None)
+        account.unsettled = without(account.unsettled, topic)
 
     def resumed(self, now: int, shard: int, since: int) -> None:
         """It knows by itself what it missed."""
