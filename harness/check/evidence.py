@@ -146,7 +146,6 @@ class Shard:
 class Evidence(Struct, eq=False):
     """One charger's evidence. Levels are as at the end of the last instant."""
 
-    index: int
     name: str
     profile: Profile
     shard: Shard
@@ -269,7 +268,7 @@ class Evidence(Struct, eq=False):
 
     log: list[AnyRecord] = []
     """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
-    live: list[Duty] = []
+    live: tuple[Duty, ...] = ()
     busy: int = 0
     """The bits of the checks that have an obligation in ``live``."""
     done: int = 0
@@ -372,6 +371,11 @@ class Evidence(Struct, eq=False):
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule, or was told so by the plug."""
         return self.released_at >= 0
+
+    def calm(self) -> bool:
+        """No car is there and nothing is under way: what is yet to go wrong begins later than now."""
+        busy = self.connected or self.outage or self.live or self.parked or self.requests is not None or self.own is not None
+        return self.mains and self.link_online and not busy
 
     def story(self, began: int, at: int, *extra: AnyRecord | None) -> list[AnyRecord]:
         """The records that show what went wrong between ``began`` and ``at``, with ``extra`` in any case."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
+from sys import intern
 from typing import Any
 
 from harness.check import bounds, messages
@@ -27,7 +28,7 @@ from harness.check.requests import Requests
 from harness.check.result import CheckResult
 from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
-from harness.check.witness import LOG_LENGTH, prune
+from harness.check.witness import LOG_LENGTH, in_force, prune
 from harness.check.words import moment
 from harness.journal.records import (
     Action,
@@ -117,8 +118,8 @@ class Judge:
                 key = (entry.name, applied)
                 if key not in profiles:
                     profiles[key] = Profile(scenario, entry, Panel(self._rules_of(entry, named, applied), CHECKS), len(self._names))
-                index = len(self._chargers)
-                ev = Evidence(index, name, profiles[key], self._shards[shards[index] - 1], shares.get(name, 0), profiles[key].panel)
+                shard = self._shards[shards[len(self._chargers)] - 1]
+                ev = Evidence(name, profiles[key], shard, shares.get(name, 0), profiles[key].panel)
                 ev.own = self._own.of(name, entry.name)
                 if ev.own is not None:
                     ev.wake = ev.own.wake(ev, -1)
@@ -307,6 +308,7 @@ class Judge:
             ev.log.clear()
         ev.log.append(record)
         ev.outage = True
+        record.step = intern(record.step)
         ev.since = record.t
         ev.lost_by = max(record.t, record.by)
         ev.loss = record
@@ -556,7 +558,7 @@ class Judge:
                 held.add(duty.rule.name)
                 outcome = duty.step(record.t, duty.level, "cancel")
                 self._conclude(ev, duty, outcome, exempt=outcome == "cancelled")
-        ev.live = kept
+        ev.live = tuple(kept)
         ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
         for name in exempt - held:
             ev.panel.rules[name].cancelled(exempt=True)
@@ -611,7 +613,7 @@ class Judge:
         for duty in ev.live:
             if not duty.silenced:
                 self._conclude(ev, duty, duty.step(record.t, duty.level, "cancel"))
-        ev.live = []
+        ev.live = ()
         ev.busy = 0
         ev.over_since = -1
 
@@ -637,7 +639,6 @@ class Judge:
 
     def _end_instant(self, ev: Evidence, t: int) -> None:
         ev.t = t
-        ev.done = 0
         flags = ev.flags
         if ev.ma > ev.limit_ma or ev.over_since >= 0:
             self._over(ev, t)
@@ -651,6 +652,9 @@ class Judge:
             ev.own.instant(ev, t)
         if ev.outage or ev.live or ev.own is not None:
             self._plan_wake(ev, t)
+        ev.done = 0
+        if flags & ev_.RECOVERY and ev.calm():
+            ev.log = in_force(ev.log)
 
     def _plan_wake(self, ev: Evidence, t: int) -> None:
         wake = FOREVER
@@ -710,7 +714,7 @@ class Judge:
         if parked:
             ev.parked = parked
         if len(kept) != len(ev.live):
-            ev.live = kept
+            ev.live = tuple(kept)
             ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
 
     def _conclude(self, ev: Evidence, duty: Duty, outcome: Outcome, *, exempt: bool = False) -> None:
@@ -772,7 +776,7 @@ class Judge:
             duty.silenced = True
             if outcome != "failed":
                 return
-        ev.live.append(duty)
+        ev.live = (*ev.live, duty)
         ev.busy |= check.bit
 
     def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
@@ -785,12 +789,12 @@ class Judge:
                 self._count(ev, duty, "cancelled")
             elif blip and not ending and outcome != "failed" and t < duty.until_at:
                 duty.resume(t, ev.since, level=duty.check.level(ev, duty))
-                ev.live.append(duty)
+                ev.live = (*ev.live, duty)
                 ev.busy |= duty.check.bit
             else:
                 self._count(ev, duty, outcome)
         if ev.requests is not None:
-            ev.live.extend(ev.requests.recovered(ev, t, blip=blip))
+            ev.live = (*ev.live, *ev.requests.recovered(ev, t, blip=blip))
 
     # The end.
 
