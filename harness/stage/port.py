@@ -46,16 +46,13 @@ class MessageFault:
     applied: int = 0
 
 
-_NO_TIMERS = (NEVER,)
-
-
 class Port:
     """One charger on the stage."""
 
     __slots__ = (
-        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults",
-        "holes", "latency_ms", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
-        "seen_pending", "shut", "tcp", "timers", "up_at", "waits_in",
+        "account", "arrives", "away", "charger", "cuts", "down_at", "driver", "due", "epoch", "exact", "extra_ms", "faults", "holes",
+        "latency_ms", "later_timers", "left_online", "legs", "lost_at", "pending", "place", "ready_at", "seen_lost_at", "seen_online",
+        "seen_pending", "shut", "tcp", "timer", "up_at", "waits_in",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -67,8 +64,10 @@ class Port:
         self.tcp = charger.model.link.transport == "websocket"
         self.due = NEVER
         """When the charger or its driver next does something."""
-        self.timers: tuple[int, ...] = _NO_TIMERS
-        """The times for which timers are set, the earliest last."""
+        self.timer = NEVER
+        """The earliest time for which a timer is set."""
+        self.later_timers: tuple[int, ...] = ()
+        """The others, the earliest last."""
         self.arrives = -1
         """When the last request that was sent leg by leg arrives."""
         self.pending = 0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.journal.records import Loss, Recovery
-from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
+from harness.stage.clock import ARRIVAL, SERVER, Timekeeper
 from harness.stage.port import MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.link import NEVER
@@ -27,6 +27,7 @@ class Wire:
 
     def __init__(self, ports: list[Port], server: Server, recorder: Recorder, clock: Timekeeper, *, leg_by_leg: bool) -> None:
         self.clock = clock
+        clock.woken = self._due
         self.ports = ports
         self.server = server
         self.recorder = recorder
@@ -53,8 +54,6 @@ class Wire:
         """How many attempts to be let in are under way leg by leg; while any is, none is carried in one go past it."""
         self.awaited = False
         """Whether a step waits for a message."""
-        self._when_due = self._due
-        """Bound once: a method is bound anew by each look-up, and of timers there are many."""
         self.away = 0
         """How many chargers are in an outage or not online."""
         self._server_armed = -1
@@ -183,12 +182,17 @@ class Wire:
             due = port.driver.deadline
         port.due = due
         now = self.clock.now
-        if due < port.timers[-1] and not now < port.arrives < due:
-            port.timers = (*port.timers, due)
-            self.clock.at(due if due > now else now, DEADLINE, port.place, self._when_due, port)
+        if due < port.timer and not now < port.arrives < due:
+            if port.timer < NEVER:
+                port.later_timers = (*port.later_timers, port.timer)
+            port.timer = due
+            self.clock.wake(due if due > now else now, port)
 
     def _due(self, port: Port) -> None:
-        port.timers = port.timers[:-1]
+        if port.later_timers:
+            port.timer, port.later_timers = port.later_timers[-1], port.later_timers[:-1]
+        else:
+            port.timer = NEVER
         now = self.clock.now
         if port.due > now:
             # The deadline has moved since.

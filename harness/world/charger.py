@@ -1045,8 +1045,8 @@ class Charger:
             self.emit(
             self.index,
                 Attempts(
-                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps, more=series.more,
-                    least_gap=series.least_gap,
+                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=list(series.gaps),
+                    more=series.more, least_gap=series.least_gap,
                 )
             )  # fmt: skip
 

@@ -31,7 +31,7 @@ class Series:
     def __init__(self, at: int) -> None:
         self.first = self.last = at
         self.count = 1
-        self.gaps: list[int] = []
+        self.gaps: tuple[int, ...] = ()
         self.more = 0
         self.least_gap = 0
 
@@ -40,7 +40,7 @@ class Series:
         self.last = at
         self.count += 1
         if len(self.gaps) < growing:
-            self.gaps.append(gap_ms)
+            self.gaps = (*self.gaps, gap_ms)
         else:
             self.least_gap = gap_ms if not self.more else min(self.least_gap, gap_ms)
             self.more += 1
@@ -212,7 +212,7 @@ class Link:
         largest_ms = backoff.wait_minimum_ms << backoff.repeat_times
         if "no-backoff" in self.quirks:
             base_ms, random_ms, largest_ms = 1000, 1, 1000
-        gaps, growing = series.gaps, backoff.repeat_times + 1
+        gaps, growing = list(series.gaps), backoff.repeat_times + 1
         least = series.least_gap if series.more else NEVER
         at, failed_at, last = self.next_at, self.failed_at, series.last
         count = more = 0
@@ -235,6 +235,7 @@ class Link:
             draw += ORDINAL_STEP
             if base_ms < largest_ms:
                 base_ms *= 2
+        series.gaps = tuple(gaps)
         series.count += count
         series.more += more
         series.last = last
