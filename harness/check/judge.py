@@ -190,7 +190,9 @@ class Judge:
             if record.who != who or t != now:
                 if ev is not None:
                     self._end_instant(ev, now)
-                who, now = record.who, t
+                who = record.who
+                if t != now:
+                    now = t
                 ev = chargers.get(who)
                 if ev is not None:
                     while ev.wake <= t:
@@ -200,7 +202,7 @@ class Judge:
                     if len(ev.log) > LOG_LENGTH:
                         prune(ev.log)
                     who = ev.name
-            record.who = who  # one string for all that is kept of a charger
+            record.who, record.t = who, now  # one string for all that is kept of a charger, one number for all of a millisecond
             handler = handlers.get(type(record))
             if handler is not None:
                 handler(ev, record)

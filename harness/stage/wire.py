@@ -258,10 +258,11 @@ class Wire:
 
     def pump(self, port: Port) -> int:
         """Carry away what the charger wants sent. Returns up to when exchanges were carried in one go."""
-        out = port.charger.out
+        charger = port.charger
         upto = 0
-        while out:
-            item = out.pop(0)
+        while charger.out:
+            item, *rest = charger.out
+            charger.out = tuple(rest)
             if isinstance(item, str):
                 port.epoch += 1
                 port.up_at = port.down_at = 0
@@ -272,11 +273,11 @@ class Wire:
             way_ms = port.latency_ms
             arrives = item.sent + way_ms
             if port.charger.link.state != "online" and self._is_attempt(port, item):
-                if not out and self.evenly and not self.attempts and self._undisturbed(port, arrives):
+                if not charger.out and self.evenly and not self.attempts and self._undisturbed(port, arrives):
                     upto = self._await_admission(port, item, arrives)
                 else:
                     self._send(port, item, attempt=True)
-            elif not out and self._undisturbed(port, arrives + 2 * way_ms):
+            elif not charger.out and self._undisturbed(port, arrives + 2 * way_ms):
                 upto = self._exchange(port, item, arrives)
             else:
                 self._send(port, item)

@@ -124,7 +124,7 @@ class Charger:
         self.quirks = model.quirks
         self.key = key
         self.emit = emit
-        self.out: list[Request | str] = []
+        self.out: tuple[Request | str, ...] = ()
 
         self.power = "on"
         self.boots_at = NEVER
@@ -250,7 +250,7 @@ class Charger:
             if self.tx_plug_in and self.routine:
                 self._plan_reading(now)
                 if self.link.online:
-                    self.out.append(Request("meter-values", now, self.plug_in))
+                    self.out += (Request("meter-values", now, self.plug_in),)
         if self.outbox.deadline <= now:
             self.outbox.overdue(now)
             self._send_queued(now)
@@ -262,10 +262,10 @@ class Charger:
                 self._server_lost(now, "silence")
             else:
                 link.keepalive_at += link.model.keepalive_ms
-                self.out.append(self._request("keepalive", now))
+                self.out += (self._request("keepalive", now),)
         elif link.asks_at <= now:
             link.ask_again(now)
-            self.out.append(self._request("registration", now))
+            self.out += (self._request("registration", now),)
         elif link.state == "trying":
             self._attempt_failed(now)
         else:
@@ -326,7 +326,7 @@ class Charger:
         if was_online:
             self.lost_link_at = now
             self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
-        self.out = [DROP]
+        self.out = (DROP,)
         self._clear(now, event)
         self._ready_at = NEVER
         self._next_late = NEVER
@@ -524,7 +524,7 @@ class Charger:
                 self._asked = request = self._request("authorise", now)
                 request.tag = tag
                 request.number = 1
-                self.out.append(request)
+                self.out += (request,)
                 self._next_energy = min(self._next_energy, now + self.model.link.answer_timeout_ms)
             return
         self._asked = None
@@ -702,7 +702,7 @@ class Charger:
         """The server is to know the connector's state; as all routine traffic, it hears of it or is taken to have."""
         self._told = self.last_state
         if self.routine:
-            self.out.append(self._request("status", now))
+            self.out += (self._request("status", now),)
         else:
             self._changed_at = now
 
@@ -874,7 +874,7 @@ class Charger:
                     request.stamp = request.at - self.kit.epoch_ms
             elif "stamps-repeats-anew" in self.quirks and request.number > 1:
                 request.stamp = now + self.clock_offset_ms
-            self.out.append(request)
+            self.out += (request,)
 
     # The link.
 
@@ -883,7 +883,7 @@ class Charger:
         if self.link.state != "trying":
             return
         if self.link.registers and not ("registers-only-once" in self.quirks and self.link.waits):
-            self.out.append(self._request("registration", now))
+            self.out += (self._request("registration", now),)
         elif "awaits-boot-after-reconnect" not in self.quirks:
             self._online(now, "connected")
 
@@ -1029,16 +1029,16 @@ class Charger:
         if self.model.link.transport == "udp":
             request = self._request("registration" if self.link.registers else "keepalive", now)
             request.anew = True
-            self.out.append(request)
+            self.out += (request,)
         else:
-            self.out.append(self._request("connect", now))
+            self.out += (self._request("connect", now),)
 
     def _attempt_failed(self, now: int, *, not_before: int = 0) -> None:
         self.link.attempt_failed(now, not_before=not_before)
         if self.configured:
             self.configured = False
             self._link_changed(now)
-        self.out.append(DROP)
+        self.out += (DROP,)
 
     def _end_series(self, now: int, series: Series | None) -> None:
         if series is not None:
@@ -1055,7 +1055,7 @@ class Charger:
         self.emit(self.index, Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
         self._count_readings(now)
         if self.model.link.transport == "websocket":
-            self.out.append(self._request("keepalive", now))
+            self.out += (self._request("keepalive", now),)
             threshold_ms = self.model.queue.status_after_ms
             if cause == "registered" or self.last_state != self._told or 0 < threshold_ms < now - self.lost_link_at:
                 self._tell_state(now)
@@ -1076,7 +1076,7 @@ class Charger:
         self.lost_link_at = self.link.answered_at if cause == "silence" else now
         self.link.lost(now)
         self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
-        self.out.append(DROP)
+        self.out += (DROP,)
         self.outbox.link_lost(now)
         self._clear(now, "server-loss")
         if self._asked is not None:

@@ -13,6 +13,7 @@ the attempts are caught up with from the link's own draws when something changes
 
 from __future__ import annotations
 
+from array import array
 from typing import Literal
 
 from harness.values import ChargerModel
@@ -31,7 +32,7 @@ class Series:
     def __init__(self, at: int) -> None:
         self.first = self.last = at
         self.count = 1
-        self.gaps: tuple[int, ...] = ()
+        self.gaps = array("q")
         self.more = 0
         self.least_gap = 0
 
@@ -40,7 +41,7 @@ class Series:
         self.last = at
         self.count += 1
         if len(self.gaps) < growing:
-            self.gaps = (*self.gaps, gap_ms)
+            self.gaps.append(gap_ms)
         else:
             self.least_gap = gap_ms if not self.more else min(self.least_gap, gap_ms)
             self.more += 1
@@ -52,7 +53,6 @@ class Link:
     __slots__ = (
         "answered_at",
         "asks_at",
-        "backoff",
         "draws",
         "failed_at",
         "keepalive_at",
@@ -72,7 +72,6 @@ class Link:
 
     def __init__(self, model: ChargerModel, key: int) -> None:
         self.model = model.link
-        self.backoff = model.link.backoff
         self.quirks = model.quirks
         self.key = key
         self.state: Literal["off", "waiting", "trying", "online"] = "online"
@@ -152,7 +151,7 @@ class Link:
         if self.series is None:
             self.series = Series(now)
         else:
-            self.series.add(now, now - self.failed_at, self.backoff.repeat_times + 1)
+            self.series.add(now, now - self.failed_at, self.model.backoff.repeat_times + 1)
         self.state = "trying"
         self.next_at = now + self.model.answer_timeout_ms
 
@@ -167,7 +166,7 @@ class Link:
     def put_off(self, now: int, interval_ms: int) -> None:
         """The registration under way is neither accepted nor refused: ask again later, on the same connection."""
         self.pending = True
-        self.asks_at = self.next_at = now + (interval_ms or self.backoff.wait_minimum_ms)
+        self.asks_at = self.next_at = now + (interval_ms or self.model.backoff.wait_minimum_ms)
 
     def ask_again(self, now: int) -> None:
         """Register once more."""
@@ -179,8 +178,8 @@ class Link:
         self.draws += 1
         if "no-backoff" in self.quirks:
             return 1000
-        random_ms = below(self.key, BACKOFF, self.draws, self.backoff.random_range_ms + 1)
-        return self.backoff.base_ms(self.waits) + random_ms
+        random_ms = below(self.key, BACKOFF, self.draws, self.model.backoff.random_range_ms + 1)
+        return self.model.backoff.base_ms(self.waits) + random_ms
 
     def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> int | None:
         """Do the attempts that were due before ``now`` while the server could not answer.
@@ -207,12 +206,12 @@ class Link:
         the same draws as attempt by attempt."""
         series = self.series
         assert series is not None
-        backoff = self.backoff
+        backoff = self.model.backoff
         base_ms, random_ms = backoff.base_ms(self.waits + 1), backoff.random_range_ms + 1
         largest_ms = backoff.wait_minimum_ms << backoff.repeat_times
         if "no-backoff" in self.quirks:
             base_ms, random_ms, largest_ms = 1000, 1, 1000
-        gaps, growing = list(series.gaps), backoff.repeat_times + 1
+        gaps, growing = series.gaps, backoff.repeat_times + 1
         least = series.least_gap if series.more else NEVER
         at, failed_at, last = self.next_at, self.failed_at, series.last
         count = more = 0
@@ -235,7 +234,6 @@ class Link:
             draw += ORDINAL_STEP
             if base_ms < largest_ms:
                 base_ms *= 2
-        series.gaps = tuple(gaps)
         series.count += count
         series.more += more
         series.last = last

@@ -115,9 +115,10 @@ class ChargerSide(LiveStage):
 
     def pump(self, port: Port) -> int:
         """Carry away what the charger wants sent. Nothing is carried ahead of time."""
-        out = port.charger.out
-        while out:
-            item = out.pop(0)
+        charger = port.charger
+        while charger.out:
+            item, *rest = charger.out
+            charger.out = tuple(rest)
             if isinstance(item, str):
                 self._hang_up(port)
                 continue

@@ -198,7 +198,7 @@ class TargetStage(ChargerSide):
                 raise ExperimentError(f"your server did not accept {place.station} at {url} before the start: {why}")
             await asyncio.sleep(wait_s)
         self._hold_line(port, line)
-        port.charger.out.append(Request("status", 0))
+        port.charger.out += (Request("status", 0),)
 
     async def _register(self, port: Port, line: Line) -> Payload:
         """Send a BootNotification and wait for its answer; other frames meanwhile are left unanswered. Raises :class:`FrameError`."""
@@ -343,7 +343,7 @@ class TargetStage(ChargerSide):
         self._put(port, line, end.frames.result(frame.id, frame.action, payload))
         self.after(port, now)
         if served.triggers:
-            port.charger.out.append(Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0))
+            port.charger.out += (Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0),)
             self.after(port, self.clock.now)
         if served.resets:
             now = self.clock.now
