@@ -779,7 +779,7 @@ class Judge:
             if outcome != "failed":
                 return
         ev.live = (*ev.live, duty)
-        ev.busy |= check.bit
+        ev.busy = ev.busy | check.bit if ev.busy else check.bit  # mostly the latter, which is one number for all
 
     def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
         outcomes, ev.outcomes = ev.outcomes, None

@@ -126,7 +126,8 @@ class Meter:
         names = scenario.names()
         self._scenario = scenario
         self._totals = Totals(short_wh=[0] * len(names), peak_wh=[0] * len(names), micro=[0] * len(names))
-        self._places = {name: place for place, name in enumerate(names)}
+        self._firsts: dict[str, int] = {}
+        """Entry → the place of its first charger."""
         # By the chargers' places, as of a crowd an object for each would take more than all else here.
         self._models: list[ChargerModel] = []
         self._dearest: list[str] = []
@@ -137,6 +138,7 @@ class Meter:
         self._recovered_at = array("q", [-1]) * len(names)
         for entry in scenario.chargers:
             members = max(1, entry.count)
+            self._firsts[entry.name] = len(self._models)
             self._models += [scenario.models[entry.model]] * members
             self._dearest += [scenario.tariffs[entry.tariff].levels[0]] * members
         self._uptimes: dict[int, _Uptime] = {}
@@ -165,13 +167,21 @@ class Meter:
             if handler is not None:
                 handler(record)
 
+    def _place(self, who: str) -> int:
+        """The place of a charger: its entry's, or, of a crowd's member, by its number. To look it up each would have to be kept."""
+        first = self._firsts.get(who)
+        if first is None:
+            crowd, _, number = who.rpartition("-")
+            first = self._firsts[crowd] + int(number) - 1
+        return first
+
     def _reaches(self, metric: str, figure: float, record: AnyRecord) -> None:
         """A metric has grown to this figure."""
         if metric in self._most and figure > self._most[metric]:
             self.shown.passed.setdefault(metric, record)
 
     def _stay(self, record: Stay) -> None:
-        totals, index = self._totals, self._places[record.who]
+        totals, index = self._totals, self._place(record.who)
         if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
             totals.short_wh[index] += record.needs_wh - record.wh
             totals.drivers_short += 1
@@ -183,12 +193,12 @@ class Meter:
                 totals.peak_wh[index] += wh
 
     def _loss(self, record: Loss) -> None:
-        place = self._places[record.who]
+        place = self._place(record.who)
         self._lost_at[place] = record.t
         self._left_at[place] = record.t if record.cause == "link" else -1
 
     def _link(self, record: Link) -> None:
-        place = self._places[record.who]
+        place = self._place(record.who)
         if _needs_server(self._models[place]):
             self._accounted(place, record.t).alone = record.state == "offline"
         lost_at = self._lost_at[place]
@@ -198,7 +208,7 @@ class Meter:
             self._reaches("time_to_notice_max", (record.t - lost_at) / 1000, record)
 
     def _recovery(self, record: Recovery) -> None:
-        place = self._places[record.who]
+        place = self._place(record.who)
         if not record.blip:
             back_at = min(record.t, max(record.since, self._back_at.get(self._shards[place], 0), self._lifted.get(record.who, 0)))
             self._recoveries.append(record.t - back_at)
@@ -220,7 +230,7 @@ class Meter:
         self._reaches("messages_doubled", totals.doubled, record)
         if record.action not in ("transaction-start", "transaction-end", "meter-values"):
             return
-        place = self._places[record.who]
+        place = self._place(record.who)
         late_ms = self._models[place].link.answer_timeout_ms
         totals.late += not record.repeat and record.action != "meter-values" and record.t - record.at > late_ms
         self._reaches("messages_late", totals.late, record)
@@ -235,7 +245,7 @@ class Meter:
 
     def _power(self, record: Power) -> None:
         """Without power, and until booted, a port cannot dispense; loss of mains is excluded as the utility's."""
-        port = self._accounted(self._places[record.who], record.t)
+        port = self._accounted(self._place(record.who), record.t)
         port.powered = record.state == "on"
         port.excluded = record.state == "off"
 
@@ -251,7 +261,7 @@ class Meter:
         return port
 
     def _current(self, record: Current) -> None:
-        place = self._places[record.who]
+        place = self._place(record.who)
         known = self._uptimes.get(place)
         closed = record.state == "Unavailable" and (known is None or known.powered)
         if closed != (known is not None and known.closed) or _needs_server(self._models[place]):
@@ -264,7 +274,7 @@ class Meter:
             self._back_at[record.shard] = record.t
 
     def _moved(self, record: Moved) -> None:
-        self._shards[self._places[record.who]] = record.shard
+        self._shards[self._place(record.who)] = record.shard
 
     def _fault(self, record: Fault) -> None:
         if record.who:
@@ -289,7 +299,7 @@ class Meter:
         """The run is over: the totals."""
         totals = self._totals
         totals.down_ms += sum(self._accounted(place, end_ms).down_ms for place in self._uptimes)
-        totals.up_ms = end_ms * len(self._places) - totals.down_ms
+        totals.up_ms = end_ms * len(self._models) - totals.down_ms
         totals.notice_ms = _percentiles(self._notices)
         totals.recover_ms = _percentiles(self._recoveries)
         return totals

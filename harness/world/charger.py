@@ -1045,7 +1045,7 @@ class Charger:
             self.emit(
             self.index,
                 Attempts(
-                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=list(series.gaps),
+                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps,
                     more=series.more, least_gap=series.least_gap,
                 )
             )  # fmt: skip

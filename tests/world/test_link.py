@@ -107,7 +107,7 @@ def test_success_starts_the_back_off_over_and_yields_the_series():
     series = link.came_online(400_100)
     assert series is not None
     assert (series.first, series.last, series.count) == (10_000, 400_000, 7)
-    assert (list(series.gaps), series.more, series.least_gap) == ([20_000, 40_000, 80_000, 80_000], 2, 80_000)
+    assert (series.gaps, series.more, series.least_gap) == ([20_000, 40_000, 80_000, 80_000], 2, 80_000)
     assert (link.state, link.answered_at, link.series) == ("online", 400_100, None)
     link.lost(500_000)
     assert link.next_at == 510_000
