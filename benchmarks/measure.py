@@ -17,6 +17,7 @@ from harness.search.trial import tried
 from harness.shipped import model_names
 
 WORKLOAD = Path(__file__).with_name("workload.yaml")
+STORM = Path(__file__).with_name("storm.yaml")
 
 
 def bare_loop(processes: int = 10_000, rounds: int = 60) -> dict[str, float]:
@@ -54,6 +55,21 @@ def fleet(chargers: int, days: int, simulate_all: bool = False) -> dict[str, obj
         "seconds": seconds, "charger_days": chargers * days, "peak_mib": memory.peak_mib, "records": footer["footer"]["records"],
         "digest": footer["footer"]["digest"], "verdict": run.verdict,
     }  # fmt: skip
+
+
+def storm(chargers: int) -> dict[str, object]:
+    """An hour's outage of so many chargers, until all are back: its journal on disk and judged while it runs."""
+    import harness
+
+    scenario = harness.load(STORM, overrides=[f"chargers.town.count={chargers}"])
+    with tempfile.TemporaryDirectory() as folder, _PeakMemory() as memory:
+        began = time.perf_counter()
+        run = harness.run(scenario, out=folder, twin=False, html=False)
+        seconds = time.perf_counter() - began
+    outline = run.outcome.outline
+    back = len(outline.chargers) if outline.outages == chargers and not outline.unrecovered else 0
+    return {"seconds": seconds, "peak_mib": memory.peak_mib, "back": back, "verdict": run.verdict, "records": run.outcome.records,
+            "digest": run.outcome.digest}  # fmt: skip
 
 
 class _PeakMemory:
@@ -181,6 +197,8 @@ def main(words: list[str]) -> None:
         answer: dict[str, object] = dict(bare_loop())
     elif what == "fleet":
         answer = fleet(int(rest[0]), int(rest[1]), simulate_all="all" in rest)
+    elif what == "storm":
+        answer = storm(int(rest[0]))
     elif what == "page":
         answer = page(int(rest[0]), int(rest[1]))
     elif what == "plans":

@@ -16,6 +16,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -394,10 +395,14 @@ class Chargers(Value, frozen=True, kw_only=True):
 
     def members(self) -> list[str]:
         """The names of the chargers of this entry, in order."""
-        if not self.count:
-            return [self.name]
-        width = len(str(self.count))
-        return [f"{self.name}-{number:0{width}d}" for number in range(1, self.count + 1)]
+        return list(_members(self.name, self.count)) if self.count else [self.name]
+
+
+@lru_cache(maxsize=16)
+def _members(crowd: str, count: int) -> tuple[str, ...]:
+    """Kept, so that all who ask for the names of a fleet share them."""
+    width = len(str(count))
+    return tuple(f"{crowd}-{number:0{width}d}" for number in range(1, count + 1))
 
 
 LEAST_SHARE_MA = 6_000

@@ -11,8 +11,6 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from harness.check.obligation import FOREVER, Ending, Obligation, Outcome, Rule
 from harness.check.witness import story
 from harness.journal.records import AnyRecord, Command, Loss, Message, Power
@@ -143,31 +141,24 @@ class Shard:
         """Its last changes."""
 
 
-class Evidence(Struct, eq=False):
+_NEVER_YET = -FOREVER
+
+
+class Evidence:
     """One charger's evidence. Levels are as at the end of the last instant."""
 
-    index: int
-    name: str
-    profile: Profile
-    shard: Shard
-    share_ma: int
-    """The share of its load group last acknowledged; 0: it is in none."""
-    panel: Panel
-    """The rules that judge this charger: its profile's, less those that a fault has exempted."""
-    t: int = 0
-    flags: int = 0
-    wake: int = FOREVER
-    """When evidence next changes by time alone, as far as anything judged depends on it."""
+    __slots__ = (
+        "__dict__", "amperage_before", "amperage_ma", "announced", "authorised_at", "busy", "connected", "cut_hold", "done", "drew",
+        "flags", "forgot_at", "full", "held_by", "held_until", "in_service", "limit_ma", "link_at", "link_online", "live", "log", "loss",
+        "lost_by", "ma", "mains", "name", "outage", "outcomes", "over_failed", "over_since", "override_at", "own", "panel", "parked",
+        "paused_at", "plug_in", "plugged_at", "profile", "recovered_at", "released_at", "scheduled", "settled_at", "shard", "share_ma",
+        "since", "state", "swapped", "t", "timetable", "tou_on", "touched", "traffic", "troubled_until", "unplugged_at", "up_from",
+        "wake", "wanted_ma", "was_ma",
+    )  # fmt: skip
 
-    connected: bool = False
-    plug_in: int = 0
-    plugged_at: int = 0
-    unplugged_at: int = -FOREVER
-    """When a car was last unplugged from the station while it worked."""
+    # What hardly any charger ever has otherwise stands in the class: of a crowd each has an evidence of its own.
     replugs: int = 0
     """How many times in a row a car was plugged in again as soon as its model wants it, to charge now."""
-    full: bool = False
-    authorised_at: int = -1
     asked_at: int = -1
     """When the charger sent the question about a tag that its server answered last."""
     unanswered_at: int = -1
@@ -178,40 +169,14 @@ class Evidence(Struct, eq=False):
     """The charger keeps the server's answers about tags, and the last about this driver's was no."""
     list_lost: bool = False
     """The list of tags is no longer what was delivered."""
-    swapped: bool = False
-    """The car came while there was no mains, in the place of another: nobody can know."""
-    ma: int = 0
-    was_ma: int = 0
-    """The current before this instant."""
-    state: str = "Available"
-    announced: int = 0
-    """The last plug-in that the server was told of, by a transaction's start or at a return."""
-    drew: bool = False
-    """Current has flowed in this stay."""
-
-    mains: bool = True
     power: tuple[Power, ...] = ()
     """The records of the last loss and return of power."""
     car_at_off: bool = False
-    up_from: int = 0
-    """From when it counts as working."""
     cycled: bool = False
     """Mains was lost since a schedule was last acknowledged."""
-
-    outage: bool = False
-    since: int = 0
-    """When the outage began."""
-    lost_by: int = 0
-    """When its server was lost at the latest: from then on the charger has so long to notice."""
-    loss: Loss | None = None
-    recovered_at: int = -1
-    forgot_at: int = -1
-    """When its server last restarted or was restored."""
     restored_at: int = -1
     wiped_at: int = -1
     """When its server last lost its settings, without going down."""
-    link_online: bool = True
-    link_at: int = 0
     needs_registration: bool = False
     put_off: Message | None = None
     """The registration that its server has put off last since its last restart."""
@@ -221,79 +186,116 @@ class Evidence(Struct, eq=False):
     """The steps of the plan that trouble this charger now."""
     installs: set[str] | None = None
     """Those of them that install firmware, and have neither been cut short by a restart nor by loss of mains."""
-    troubled_until: int = 0
-    in_service: bool = True
-    """What it was told last, by a step of the plan or by its server."""
     closed_by: frozenset[str] = frozenset()
     """The steps that act now and take it out of service: the last of them to end puts it back."""
     service_at: int = -1
     """When it was last taken out of service, or put back."""
-    settled_at: int = -1
-    """When all was last settled."""
     unseen_until: int = -1
     """Up to when nothing tells what the charger draws."""
-    touched: frozenset[str] = frozenset()
-    """The kinds of fault that have touched this charger."""
-
-    held_by: Command | None = None
-    held_until: int = -1
-    cut_hold: tuple[Command, int] | None = None
-    """The hold that loss of mains erased in this outage, and when it would have ended."""
-    released_at: int = -1
-    """When a charger with a stored schedule acknowledged that it is to charge this car now."""
-    override_at: int = -1
-    """When the server accepted the override of this plug-in, as long as it remembers it."""
-    paused_at: int = -1
-    """When the server accepted the pause of this plug-in, as long as it is to stand."""
-    tou_on: bool = False
-    timetable: Timetable = Timetable()
-    scheduled: Windows | None = None
-    """The hold windows of the schedule last acknowledged; None: it is off."""
     ordered_at: int = -1
     """When the last schedule or limit was acknowledged."""
-    amperage_ma: int = 0
-    """The amperage that binds; 0: none does."""
     amperage_ack: int = 0
     """The amperage last acknowledged."""
     amperage_at: int = -1
     """When that was."""
     amperage_told: int = 0
     """The amperage acknowledged since the last power-up; 0: none."""
-    wanted_ma: int = 0
-    """The amperage that the server stores."""
-    amperage_before: int = 0
-    """The amperage that bound before the loss, or came in during the outage."""
     changes: list[tuple[int, bool, Timetable, int, int, int]] | None = None
     """What the server stored before each accepted change: (when it changed, time-of-use on, hold windows, amperage, when it had accepted
     the override and the pause that stood)."""
-    limit_ma: int = 0
-    """The limit that binds now."""
-
-    log: list[AnyRecord] = []
-    """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
-    live: list[Duty] = []
-    busy: int = 0
-    """The bits of the checks that have an obligation in ``live``."""
-    done: int = 0
-    """The bits of the checks that start no obligation in this instant, as one has just ended."""
-    parked: list[Parked] | None = None
-    """What the loss ended, unless it turns out to be a blip."""
-    outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
-    """What this outage has yielded, until it is known not to be a blip."""
-    over_since: int = -1
-    """Since when the current has been above its limit; −1: it is not."""
-    over_failed: bool = False
     groups: tuple[Any, ...] = ()
     requests: Any = None
-    own: Any = None
-    traffic: Any = None
 
-    def __post_init__(self) -> None:
-        profile = self.profile
+    def __init__(self, name: str, profile: Profile, shard: Shard, share_ma: int, panel: Panel) -> None:
+        self.name = name
+        self.profile = profile
+        self.shard = shard
+        self.share_ma = share_ma
+        """The share of its load group last acknowledged; 0: it is in none."""
+        self.panel = panel
+        """The rules that judge this charger: its profile's, less those that a fault has exempted."""
+        self.t = 0
+        self.flags = 0
+        self.wake = FOREVER
+        """When evidence next changes by time alone, as far as anything judged depends on it."""
+        self.connected = False
+        self.plug_in = 0
+        self.plugged_at = 0
+        self.unplugged_at = _NEVER_YET
+        """When a car was last unplugged from the station while it worked."""
+        self.full = False
+        self.authorised_at = -1
+        self.swapped = False
+        """The car came while there was no mains, in the place of another: nobody can know."""
+        self.ma = 0
+        self.was_ma = 0
+        """The current before this instant."""
+        self.state = "Available"
+        self.announced = 0
+        """The last plug-in that the server was told of, by a transaction's start or at a return."""
+        self.drew = False
+        """Current has flowed in this stay."""
+        self.mains = True
+        self.up_from = 0
+        """From when it counts as working."""
+        self.outage = False
+        self.since = 0
+        """When the outage began."""
+        self.lost_by = 0
+        """When its server was lost at the latest: from then on the charger has so long to notice."""
+        self.loss: Loss | None = None
+        self.recovered_at = -1
+        self.forgot_at = -1
+        """When its server last restarted or was restored."""
+        self.link_online = True
+        self.link_at = 0
+        self.troubled_until = 0
+        self.in_service = True
+        """What it was told last, by a step of the plan or by its server."""
+        self.settled_at = -1
+        """When all was last settled."""
+        self.touched: frozenset[str] = frozenset()
+        """The kinds of fault that have touched this charger."""
+        self.held_by: Command | None = None
+        self.held_until = -1
+        self.cut_hold: tuple[Command, int] | None = None
+        """The hold that loss of mains erased in this outage, and when it would have ended."""
+        self.released_at = -1
+        """When a charger with a stored schedule acknowledged that it is to charge this car now."""
+        self.override_at = -1
+        """When the server accepted the override of this plug-in, as long as it remembers it."""
+        self.paused_at = -1
+        """When the server accepted the pause of this plug-in, as long as it is to stand."""
         self.tou_on = profile.tou_on
         self.timetable = profile.timetable
-        self.scheduled = profile.timetable.at(0) if profile.schedules and profile.tou_on else None
-        self.amperage_ma = self.amperage_ack = self.amperage_told = self.wanted_ma = profile.amperage_ma
+        self.scheduled: Windows | None = profile.timetable.at(0) if profile.schedules and profile.tou_on else None
+        """The hold windows of the schedule last acknowledged; None: it is off."""
+        self.amperage_ma = profile.amperage_ma
+        """The amperage that binds; 0: none does."""
+        self.wanted_ma = profile.amperage_ma
+        """The amperage that the server stores."""
+        self.amperage_before = 0
+        """The amperage that bound before the loss, or came in during the outage."""
+        self.limit_ma = 0
+        """The limit that binds now."""
+        self.log: list[AnyRecord] = []
+        """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
+        self.live: tuple[Duty, ...] = ()
+        self.busy = 0
+        """The bits of the checks that have an obligation in ``live``."""
+        self.done = 0
+        """The bits of the checks that start no obligation in this instant, as one has just ended."""
+        self.parked: list[Parked] | None = None
+        """What the loss ended, unless it turns out to be a blip."""
+        self.outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
+        """What this outage has yielded, until it is known not to be a blip."""
+        self.over_since = -1
+        """Since when the current has been above its limit; −1: it is not."""
+        self.over_failed = False
+        self.own: Any = None
+        self.traffic: Any = None
+        if profile.amperage_ma:
+            self.amperage_ack = self.amperage_told = profile.amperage_ma
         self.bind()
 
     # Levels.
@@ -374,6 +376,11 @@ class Evidence(Struct, eq=False):
     def overridden(self) -> bool:
         """The charger acknowledged, for this plug-in, that it is to charge in spite of its stored schedule, or was told so by the plug."""
         return self.released_at >= 0
+
+    def calm(self) -> bool:
+        """No car is there and nothing is under way: what is yet to go wrong begins later than now."""
+        busy = self.connected or self.outage or self.live or self.parked or self.requests is not None or self.own is not None
+        return self.mains and self.link_online and not busy
 
     def story(self, began: int, at: int, *extra: AnyRecord | None) -> list[AnyRecord]:
         """The records that show what went wrong between ``began`` and ``at``, with ``extra`` in any case."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
+from sys import intern
 from typing import Any
 
 from harness.check import bounds, messages
@@ -27,7 +28,7 @@ from harness.check.requests import Requests
 from harness.check.result import CheckResult
 from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
-from harness.check.witness import LOG_LENGTH, prune
+from harness.check.witness import LOG_LENGTH, in_force, prune
 from harness.check.words import moment
 from harness.fault import ONE_SHARD
 from harness.journal.records import (
@@ -123,8 +124,8 @@ class Judge:
                 key = (entry.name, applied)
                 if key not in profiles:
                     profiles[key] = Profile(scenario, entry, Panel(self._rules_of(entry, named, applied), CHECKS), len(self._names))
-                index = len(self._chargers)
-                ev = Evidence(index, name, profiles[key], self._shards[shards[index] - 1], shares.get(name, 0), profiles[key].panel)
+                shard = self._shards[shards[len(self._chargers)] - 1]
+                ev = Evidence(name, profiles[key], shard, shares.get(name, 0), profiles[key].panel)
                 ev.own = self._own.of(name, entry.name)
                 if ev.own is not None:
                     ev.wake = ev.own.wake(ev, -1)
@@ -195,7 +196,9 @@ class Judge:
             if record.who != who or t != now:
                 if ev is not None:
                     self._end_instant(ev, now)
-                who, now = record.who, t
+                who = record.who
+                if t != now:
+                    now = t
                 ev = chargers.get(who)
                 if ev is not None:
                     while ev.wake <= t:
@@ -205,7 +208,7 @@ class Judge:
                     if len(ev.log) > LOG_LENGTH:
                         prune(ev.log)
                     who = ev.name
-            record.who = who  # one string for all that is kept of a charger
+            record.who, record.t = who, now  # one string for all that is kept of a charger, one number for all of a millisecond
             handler = handlers.get(type(record))
             if handler is not None:
                 handler(ev, record)
@@ -313,6 +316,7 @@ class Judge:
             ev.log.clear()
         ev.log.append(record)
         ev.outage = True
+        record.step = intern(record.step)
         ev.since = record.t
         ev.lost_by = max(record.t, record.by)
         ev.loss = record
@@ -567,7 +571,7 @@ class Judge:
                 held.add(duty.rule.name)
                 outcome = duty.step(record.t, duty.level, "cancel")
                 self._conclude(ev, duty, outcome, exempt=outcome == "cancelled")
-        ev.live = kept
+        ev.live = tuple(kept)
         ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
         for name in exempt - held:
             ev.panel.rules[name].cancelled(exempt=True)
@@ -641,7 +645,7 @@ class Judge:
         for duty in ev.live:
             if not duty.silenced:
                 self._conclude(ev, duty, duty.step(record.t, duty.level, "cancel"))
-        ev.live = []
+        ev.live = ()
         ev.busy = 0
         ev.over_since = -1
 
@@ -667,7 +671,6 @@ class Judge:
 
     def _end_instant(self, ev: Evidence, t: int) -> None:
         ev.t = t
-        ev.done = 0
         flags = ev.flags
         if ev.ma > ev.limit_ma or ev.over_since >= 0:
             self._over(ev, t)
@@ -681,6 +684,9 @@ class Judge:
             ev.own.instant(ev, t)
         if ev.outage or ev.live or ev.own is not None:
             self._plan_wake(ev, t)
+        ev.done = 0
+        if flags & ev_.RECOVERY and ev.calm():
+            ev.log = in_force(ev.log)
 
     def _plan_wake(self, ev: Evidence, t: int) -> None:
         wake = FOREVER
@@ -740,7 +746,7 @@ class Judge:
         if parked:
             ev.parked = parked
         if len(kept) != len(ev.live):
-            ev.live = kept
+            ev.live = tuple(kept)
             ev.busy = reduce(or_, (duty.check.bit for duty in kept), 0)
 
     def _conclude(self, ev: Evidence, duty: Duty, outcome: Outcome, *, exempt: bool = False) -> None:
@@ -802,8 +808,8 @@ class Judge:
             duty.silenced = True
             if outcome != "failed":
                 return
-        ev.live.append(duty)
-        ev.busy |= check.bit
+        ev.live = (*ev.live, duty)
+        ev.busy = ev.busy | check.bit if ev.busy else check.bit  # mostly the latter, which is one number for all
 
     def _recovery(self, ev: Evidence, t: int, *, blip: bool) -> None:
         outcomes, ev.outcomes = ev.outcomes, None
@@ -815,12 +821,12 @@ class Judge:
                 self._count(ev, duty, "cancelled")
             elif blip and not ending and outcome != "failed" and t < duty.until_at:
                 duty.resume(t, ev.since, level=duty.check.level(ev, duty))
-                ev.live.append(duty)
+                ev.live = (*ev.live, duty)
                 ev.busy |= duty.check.bit
             else:
                 self._count(ev, duty, outcome)
         if ev.requests is not None:
-            ev.live.extend(ev.requests.recovered(ev, t, blip=blip))
+            ev.live = (*ev.live, *ev.requests.recovered(ev, t, blip=blip))
 
     # The end.
 

@@ -101,24 +101,12 @@ class Shown(Struct, kw_only=True):
     """Charger → its first stay without the energy that was needed; only where that has a limit."""
 
 
-class _Port:
-    """What the meter keeps of one charger."""
+class _Uptime:
+    """How long a port could not dispense; made once there is anything that may keep it from that."""
 
-    __slots__ = (
-        "alone", "closed", "down_ms", "draws", "excluded", "index", "late_ms", "left_at", "lost_at", "needs_server", "powered",
-        "recovered_at", "shard", "since",
-    )  # fmt: skip
+    __slots__ = ("alone", "closed", "down_ms", "draws", "excluded", "powered", "since")
 
-    def __init__(self, index: int, shard: int, model: ChargerModel) -> None:
-        self.index = index
-        self.shard = shard
-        self.late_ms = model.link.answer_timeout_ms
-        self.needs_server = model.server_loss.new_car in ("waits", "refused")
-        """It turns new cars away while it takes itself to be offline."""
-        self.lost_at = -1
-        self.left_at = -1
-        """When the charger took itself to be offline in this outage."""
-        self.recovered_at = -1
+    def __init__(self) -> None:
         self.powered = True
         self.alone = False
         """It takes itself to be offline."""
@@ -138,14 +126,22 @@ class Meter:
         names = scenario.names()
         self._scenario = scenario
         self._totals = Totals(short_wh=[0] * len(names), peak_wh=[0] * len(names), micro=[0] * len(names))
-        self._ports: dict[str, _Port] = {}
+        self._firsts: dict[str, int] = {}
+        """Entry → the place of its first charger."""
+        # By the chargers' places, as of a crowd an object for each would take more than all else here.
+        self._models: list[ChargerModel] = []
         self._dearest: list[str] = []
-        shards = scenario.shards()
+        self._shards = scenario.shards()
+        self._lost_at = array("q", [-1]) * len(names)
+        self._left_at = array("q", [-1]) * len(names)
+        """When the charger took itself to be offline in this outage."""
+        self._recovered_at = array("q", [-1]) * len(names)
         for entry in scenario.chargers:
-            model = scenario.models[entry.model]
-            for name in entry.members():
-                self._ports[name] = _Port(len(self._ports), shards[len(self._ports)], model)
-                self._dearest.append(scenario.tariffs[entry.tariff].levels[0])
+            members = max(1, entry.count)
+            self._firsts[entry.name] = len(self._models)
+            self._models += [scenario.models[entry.model]] * members
+            self._dearest += [scenario.tariffs[entry.tariff].levels[0]] * members
+        self._uptimes: dict[int, _Uptime] = {}
         self._notices = array("q")
         self._recoveries = array("q")
         self._back_at: dict[int, int] = {}
@@ -160,7 +156,7 @@ class Meter:
             Discard: self._discard, Power: self._power, Server: self._server, Moved: self._moved, Fault: self._fault,
         }  # fmt: skip
         closes = any(step.do == "station.unavailable" for step in scenario.plan)
-        if closes or any(port.needs_server for port in self._ports.values()):
+        if closes or any(_needs_server(scenario.models[entry.model]) for entry in scenario.chargers):
             self._handlers[Current] = self._current  # nearly all records are of this kind, and nobody else needs it
 
     def feed(self, batch: Sequence[AnyRecord]) -> None:
@@ -171,13 +167,21 @@ class Meter:
             if handler is not None:
                 handler(record)
 
+    def _place(self, who: str) -> int:
+        """The place of a charger: its entry's, or, of a crowd's member, by its number. To look it up each would have to be kept."""
+        first = self._firsts.get(who)
+        if first is None:
+            crowd, _, number = who.rpartition("-")
+            first = self._firsts[crowd] + int(number) - 1
+        return first
+
     def _reaches(self, metric: str, figure: float, record: AnyRecord) -> None:
         """A metric has grown to this figure."""
         if metric in self._most and figure > self._most[metric]:
             self.shown.passed.setdefault(metric, record)
 
     def _stay(self, record: Stay) -> None:
-        totals, index = self._totals, self._ports[record.who].index
+        totals, index = self._totals, self._place(record.who)
         if record.ended == "unplugged" and not record.full and record.wh < record.needs_wh:
             totals.short_wh[index] += record.needs_wh - record.wh
             totals.drivers_short += 1
@@ -189,28 +193,28 @@ class Meter:
                 totals.peak_wh[index] += wh
 
     def _loss(self, record: Loss) -> None:
-        port = self._ports[record.who]
-        port.lost_at = record.t
-        port.left_at = record.t if record.cause == "link" else -1
+        place = self._place(record.who)
+        self._lost_at[place] = record.t
+        self._left_at[place] = record.t if record.cause == "link" else -1
 
     def _link(self, record: Link) -> None:
-        port = self._ports[record.who]
-        if port.needs_server:
-            self._account(port, record.t)
-            port.alone = record.state == "offline"
-        if record.state == "offline" and port.lost_at >= 0 and port.left_at < 0 and record.cause not in ("power", "reboot"):
-            port.left_at = record.t
-            self._notices.append(record.t - port.lost_at)
-            self._reaches("time_to_notice_max", (record.t - port.lost_at) / 1000, record)
+        place = self._place(record.who)
+        if _needs_server(self._models[place]):
+            self._accounted(place, record.t).alone = record.state == "offline"
+        lost_at = self._lost_at[place]
+        if record.state == "offline" and lost_at >= 0 and self._left_at[place] < 0 and record.cause not in ("power", "reboot"):
+            self._left_at[place] = record.t
+            self._notices.append(record.t - lost_at)
+            self._reaches("time_to_notice_max", (record.t - lost_at) / 1000, record)
 
     def _recovery(self, record: Recovery) -> None:
-        port = self._ports[record.who]
+        place = self._place(record.who)
         if not record.blip:
-            back_at = min(record.t, max(record.since, self._back_at.get(port.shard, 0), self._lifted.get(record.who, 0)))
+            back_at = min(record.t, max(record.since, self._back_at.get(self._shards[place], 0), self._lifted.get(record.who, 0)))
             self._recoveries.append(record.t - back_at)
             self._reaches("time_to_recover_max", (record.t - back_at) / 1000, record)
-            port.recovered_at = record.t
-        port.lost_at = -1
+            self._recovered_at[place] = record.t
+        self._lost_at[place] = -1
 
     def _return(self, record: Return) -> None:
         second = record.t // 1000
@@ -226,11 +230,13 @@ class Meter:
         self._reaches("messages_doubled", totals.doubled, record)
         if record.action not in ("transaction-start", "transaction-end", "meter-values"):
             return
-        port = self._ports[record.who]
-        totals.late += not record.repeat and record.action != "meter-values" and record.t - record.at > port.late_ms
+        place = self._place(record.who)
+        late_ms = self._models[place].link.answer_timeout_ms
+        totals.late += not record.repeat and record.action != "meter-values" and record.t - record.at > late_ms
         self._reaches("messages_late", totals.late, record)
-        if record.at < port.recovered_at:
-            totals.drain_ms = max(totals.drain_ms or 0, record.t - port.recovered_at)
+        recovered_at = self._recovered_at[place]
+        if record.at < recovered_at:
+            totals.drain_ms = max(totals.drain_ms or 0, record.t - recovered_at)
             self._reaches("queue_drain_time", totals.drain_ms / 1000, record)
 
     def _discard(self, record: Discard) -> None:
@@ -239,23 +245,27 @@ class Meter:
 
     def _power(self, record: Power) -> None:
         """Without power, and until booted, a port cannot dispense; loss of mains is excluded as the utility's."""
-        port = self._ports[record.who]
-        self._account(port, record.t)
+        port = self._accounted(self._place(record.who), record.t)
         port.powered = record.state == "on"
         port.excluded = record.state == "off"
 
-    @staticmethod
-    def _account(port: _Port, t: int) -> None:
+    def _accounted(self, place: int, t: int) -> _Uptime:
+        """A port's uptime, with all accounted for up to now."""
+        port = self._uptimes.get(place)
+        if port is None:
+            port = self._uptimes[place] = _Uptime()
         dispenses = port.powered and not port.closed and (port.draws or not port.alone)
         if not dispenses and not port.excluded:
             port.down_ms += t - port.since
         port.since = t
+        return port
 
     def _current(self, record: Current) -> None:
-        port = self._ports[record.who]
-        closed = port.powered and record.state == "Unavailable"
-        if port.needs_server or closed != port.closed:
-            self._account(port, record.t)
+        place = self._place(record.who)
+        known = self._uptimes.get(place)
+        closed = record.state == "Unavailable" and (known is None or known.powered)
+        if closed != (known is not None and known.closed) or _needs_server(self._models[place]):
+            port = self._accounted(place, record.t)
             port.draws = record.ma > 0
             port.closed = closed
 
@@ -264,7 +274,7 @@ class Meter:
             self._back_at[record.shard] = record.t
 
     def _moved(self, record: Moved) -> None:
-        self._ports[record.who].shard = record.shard
+        self._shards[self._place(record.who)] = record.shard
 
     def _fault(self, record: Fault) -> None:
         if record.who:
@@ -288,13 +298,16 @@ class Meter:
     def close(self, end_ms: int) -> Totals:
         """The run is over: the totals."""
         totals = self._totals
-        for port in self._ports.values():
-            self._account(port, end_ms)
-            totals.down_ms += port.down_ms
-        totals.up_ms = end_ms * len(self._ports) - totals.down_ms
+        totals.down_ms += sum(self._accounted(place, end_ms).down_ms for place in self._uptimes)
+        totals.up_ms = end_ms * len(self._models) - totals.down_ms
         totals.notice_ms = _percentiles(self._notices)
         totals.recover_ms = _percentiles(self._recoveries)
         return totals
+
+
+def _needs_server(model: ChargerModel) -> bool:
+    """Whether a charger turns new cars away while it takes itself to be offline."""
+    return model.server_loss.new_car in ("waits", "refused")
 
 
 def _percentiles(samples: array[int]) -> tuple[int, int, int] | None:

@@ -39,7 +39,7 @@ def story(log: Iterable[AnyRecord], began: int, at: int, *, extra: Iterable[AnyR
     given = {id(record): record for record in extra if record is not None}
     known = {id(record): record for record in log if record.t <= at}
     ordered = sorted((known | given).values(), key=_order)
-    chosen = {id(record) for record in _in_force([record for record in ordered if record.t < began])} | set(given)
+    chosen = {id(record) for record in in_force([record for record in ordered if record.t < began])} | set(given)
     told = [record for record in ordered if record.t >= began or id(record) in chosen]
     kept = {id(record) for record in [*told[:1], *told[-1:]]} | set(given)
     weights = _weights(told)
@@ -56,8 +56,8 @@ def _order(record: AnyRecord) -> tuple[int, bool]:
     return record.t, record.who != ""
 
 
-def _in_force(before: list[AnyRecord]) -> list[AnyRecord]:
-    """Of what came before the trigger, the latest of each kind that still mattered then."""
+def in_force(before: list[AnyRecord]) -> list[AnyRecord]:
+    """Of what came before a trigger, the latest of each kind that still mattered then."""
     latest: dict[str, AnyRecord] = {}
     for record in before:
         kind = _slot(record)

@@ -80,9 +80,7 @@ class Stays:
 
     def __init__(self, scenario: Scenario) -> None:
         self.shares = [Share(entry.name, entry.count) for entry in scenario.chargers]
-        self._of = {
-            name: share for share, entry in zip(self.shares, scenario.chargers, strict=True) for name in entry.members()
-        }  # fmt: skip
+        self._named = {share.name: share for share in self.shares}
         self._open: dict[str, tuple[Visit, Reason | None, int]] = {}
         """Named charger → its car's stay, what stands in the way of current, and since when."""
         self._lost: dict[str, int] = {}
@@ -93,6 +91,10 @@ class Stays:
             handlers |= {PlugIn: self._plug_in, Current: self._current}
         self._handlers = handlers
 
+    def _share(self, who: str) -> Share:
+        """Of the charger itself, or of the crowd that it is a member of."""
+        return self._named.get(who) or self._named[who.rpartition("-")[0]]
+
     def feed(self, batch: Sequence[AnyRecord]) -> None:
         """Take in a batch of records, in canonical order."""
         handlers = self._handlers
@@ -102,7 +104,7 @@ class Stays:
                 handler(record)
 
     def _plug_in(self, record: PlugIn) -> None:
-        share = self._of[record.who]
+        share = self._share(record.who)
         if share.members:
             return
         visit = Visit(record.t, record.needs_wh)
@@ -125,7 +127,7 @@ class Stays:
         self._open[record.who] = (visit, record.reason, record.t)
 
     def _stay(self, record: Stay) -> None:
-        share = self._of[record.who]
+        share = self._share(record.who)
         short = record.ended == "unplugged" and not record.full and record.wh < record.needs_wh
         share.stays += 1
         share.needs_wh += record.needs_wh
@@ -143,13 +145,13 @@ class Stays:
             visit.waited_for = _longest(visit._waits)
 
     def _loss(self, record: Loss) -> None:
-        share = self._of[record.who]
+        share = self._share(record.who)
         share.losses += 1
         if not share.members:
             self._lost[record.who] = record.t
 
     def _recovery(self, record: Recovery) -> None:
-        share = self._of[record.who]
+        share = self._share(record.who)
         lost_ms = self._lost.pop(record.who, -1)
         if record.blip:
             share.losses -= 1
@@ -162,7 +164,7 @@ class Stays:
             share.back_ms = record.t
 
     def _discard(self, record: Discard) -> None:
-        messages = self._of[record.who].given_up.setdefault(record.why, {})
+        messages = self._share(record.who).given_up.setdefault(record.why, {})
         messages[record.action] = messages.get(record.action, 0) + record.count
 
     def lost_since(self, share: Share) -> int:

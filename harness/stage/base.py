@@ -361,9 +361,9 @@ class Stage(Paths, Capacity):
             if touches_computed:
                 port.exact += by
             if by > 0:
-                port.faults.append(fault)
+                port.faults = (*port.faults, fault)
             else:
-                port.faults.remove(fault)
+                port.faults = tuple(other for other in port.faults if other is not fault)
 
         if by > 0 and step.when is not None and step.when.message and step.id not in self.director.timeline.ends:
             # Begun by the very message that is being sent: only what comes from now on is touched, that message first.
@@ -465,7 +465,7 @@ class Stage(Paths, Capacity):
                 in_vain += 1
             elif kind == "plug-in":
                 session = Session(plug_in_ms=now, leave_ms=now + cast("int", given["stay_ms"]), needs_wh=cast("int", given["needs_wh"]))
-                port.driver.joins(session)
+                port.joins(session)
                 charger.plugged_in(now, session.needs_wh, session.leave_ms)
             elif kind == "unplug":
                 port.driver.leaves()
@@ -499,7 +499,7 @@ class Stage(Paths, Capacity):
         now = self.clock.now
         if port.charger.battery is not None or rest.leave_ms <= now:
             return  # another car is there, or it was time to go
-        port.driver.joins(rest)
+        port.joins(rest)
         port.charger.plugged_in(now, rest.needs_wh, rest.leave_ms)
         self.after(port, now)
         if times:

@@ -12,7 +12,7 @@ from harness.values import Chargers, Scenario, Session, Timetable, timetable
 from harness.world.battery import CarType
 from harness.world.chance import actor_key
 from harness.world.charger import Charger, Kit
-from harness.world.driver import Driver, drawn_sessions
+from harness.world.driver import NOBODY, DrawnSessions, Driver
 from harness.world.group import Group
 from harness.world.link import NEVER
 from harness.world.server import Account, Server
@@ -57,7 +57,7 @@ def sessions_of(scenario: Scenario, entry: Chargers, key: int) -> Iterator[Sessi
     """A charger's sessions: pinned where the entry has any or is a single one, drawn for a crowd."""
     if entry.sessions or not entry.count or not entry.driver:
         return iter(entry.sessions)
-    return drawn_sessions(scenario.drivers[entry.driver], scenario.local_days, key)
+    return DrawnSessions(scenario.drivers[entry.driver], scenario.local_days, key)
 
 
 def groups_of(scenario: Scenario, cast: Cast) -> list[Group]:
@@ -94,11 +94,12 @@ def build(
     for entry in scenario.chargers:
         kit = kit_of(scenario, entry, windows)
         latency_ms = scenario.networks[entry.network].latency_ms
+        silence_ms = kit.model.link.noticing_ms
         for name in entry.members():
             key = actor_key(scenario.seed, name)
             group = group_of.get(place)
             charger = charger_class(place, name, kit, key, group.share[place] if group is not None else 0, emit)
-            account = Account(place, name, shard=shards[place] - 1, tou=kit.model.tou, silence_ms=kit.model.link.noticing_ms)
+            account = Account(place, name, shard=shards[place] - 1, tou=kit.model.tou, silence_ms=silence_ms)
             account.group = group
             account.tag = entry.tag
             account.tag_revoked_at = NEVER if entry.tag_revoked_ms is None else entry.tag_revoked_ms
@@ -112,6 +113,6 @@ def build(
             model = scenario.drivers[entry.driver] if entry.driver and entry.count else None
             driver = Driver(sessions_of(scenario, entry, key), model, key)
             accounts.append(account)
-            ports.append(Port(place, charger, account, driver, latency_ms))
+            ports.append(Port(place, charger, account, NOBODY if driver.deadline == NEVER else driver, latency_ms))
             place += 1
     return ports, server(scenario.server, accounts, groups, emit)

@@ -17,6 +17,13 @@ PLAN, SERVER, ARRIVAL, DEADLINE, LAST = range(5)
 
 Entry = tuple[int, int, int, Callable[..., None], tuple[Any, ...]]
 
+
+class Sleeper(Protocol):
+    """Whoever has deadlines."""
+
+    place: int
+
+
 LOOK_EVERY = 32
 """After how many milliseconds in which anything happened ``after`` is called."""
 
@@ -31,6 +38,12 @@ class Timekeeper(Protocol):
     def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have ``do(*arguments)`` called at ``when``, in its place within that millisecond."""
 
+    woken: Callable[[Any], None]
+    """What is called with whoever is woken."""
+
+    def wake(self, when: int, sleeper: Sleeper) -> None:
+        """Have :attr:`woken` called with a sleeper at ``when``, in its place among the deadlines of that millisecond."""
+
 
 class Clock:
     """Virtual milliseconds since the scenario's start. One simpy event takes its turn in each busy millisecond: making
@@ -39,20 +52,27 @@ class Clock:
     def __init__(self) -> None:
         self._environment = simpy.Environment()
         self._times: list[int] = []
-        self._due: dict[int, Entry | list[Entry]] = {}
-        """What is due when; most milliseconds have one thing to do."""
+        self._due: dict[int, Entry | Sleeper | list[Entry | Sleeper]] = {}
+        """What is due when; most milliseconds have one thing to do. A sleeper stands for itself, as a fleet has one for each charger."""
         self._number = count().__next__
         self._over = False
         self.now = 0
+        self.woken: Callable[[Any], None] = self._nobody
 
     def at(self, when: int, order: int, place: int, do: Callable[..., None], *arguments: Any) -> None:
         """Have ``do(*arguments)`` called at ``when``, which is now or later, in its place within that millisecond.
 
         Once :meth:`run` is over nothing is due any more.
         """
+        self._put(when, (order, place, self._number(), do, arguments))
+
+    def wake(self, when: int, sleeper: Sleeper) -> None:
+        """Have :attr:`woken` called with a sleeper at ``when``, in its place among the deadlines of that millisecond."""
+        self._put(when, sleeper)
+
+    def _put(self, when: int, entry: Entry | Sleeper) -> None:
         if self._over:
             return
-        entry = (order, place, self._number(), do, arguments)
         due = self._due
         if when not in due:
             due[when] = entry
@@ -61,6 +81,13 @@ class Clock:
             entries.append(entry)
         else:
             due[when] = [entries, entry]
+
+    def _placed(self, number: int, entry: Entry | Sleeper) -> Entry:
+        return entry if isinstance(entry, tuple) else (DEADLINE, entry.place, number, self.woken, (entry,))
+
+    @staticmethod
+    def _nobody(_: Any) -> None:
+        """Nobody sleeps."""
 
     def run(self, until: int, after: Callable[[int], None] | None = None) -> None:
         """Let time pass up to ``until``, what is due then included.
@@ -78,10 +105,11 @@ class Clock:
                 entries = due.pop(now)
                 if isinstance(entries, tuple):
                     entries[3](*entries[4])
-                    continue
-                entries.sort()
-                for _, _, _, do, arguments in entries:
-                    do(*arguments)
+                elif isinstance(entries, list):
+                    for _, _, _, do, arguments in sorted(map(self._placed, count(), entries)):
+                        do(*arguments)
+                else:
+                    self.woken(entries)
             busy += 1
             if after is not None and busy % LOOK_EVERY == 0:
                 after(now)

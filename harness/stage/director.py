@@ -46,6 +46,26 @@ class Carrier(Protocol):
         """Whether any charger is."""
 
 
+class _Missing:
+    """The chargers that a step has left away, until they are back: a byte for each."""
+
+    __slots__ = ("_flags", "count")
+
+    def __init__(self, places: list[int]) -> None:
+        self.count = len(places)
+        self._flags = bytearray(max(places, default=-1) + 1)
+        for place in places:
+            self._flags[place] = True
+
+    def found(self, place: int) -> bool:
+        """One is back; says whether it was missing."""
+        if place >= len(self._flags) or not self._flags[place]:
+            return False
+        self._flags[place] = False
+        self.count -= 1
+        return True
+
+
 class Director:
     """The plan of a run in progress."""
 
@@ -66,7 +86,7 @@ class Director:
         self._begun: set[str] = set()
         self._missed: set[str] = set()
         """Steps whose end was past when they were to begin."""
-        self._recovering: dict[str, set[int]] = {}
+        self._recovering: dict[str, _Missing] = {}
         self._recovered_at: dict[str, int] = {}
         self._back_at = 0
         self._last_step = 0
@@ -109,11 +129,10 @@ class Director:
             return
         # Exchanges carried in one go come ahead of time, so the last to be back need not be the last to be seen.
         self._back_at = max(self._back_at, now)
-        for step, places in tuple(self._recovering.items()):
-            if place in places:
-                places.discard(place)
+        for step, missing in tuple(self._recovering.items()):
+            if missing.found(place):
                 latest = self._recovered_at[step] = max(now, self._recovered_at.get(step, 0))
-                if not places:
+                if not missing.count:
                     self._check_recovered(step, latest)
         if not self.carrier.anyone_away():
             self._plan_settling(self._back_at)
@@ -261,12 +280,12 @@ class Director:
         self.timeline.ends[step.id] = now
         self._last_step = now
         self._settles += 1
-        self._recovering[step.id] = set()
+        self._recovering[step.id] = _Missing([])
         if ongoing is not None:
             self._note(step, "end", ongoing.places)
             if ongoing.fault is not None and not ongoing.fault.applied:
                 self.no_effect(step)
-            self._recovering[step.id] = {place for place in ongoing.places if self.carrier.is_away(place)}
+            self._recovering[step.id] = _Missing([place for place in ongoing.places if self.carrier.is_away(place)])
         self._follow(step.id, "end", now)
         self._check_recovered(step.id, now)
         self._plan_settling(now)
@@ -282,7 +301,7 @@ class Director:
             self._schedule_end(other)
 
     def _check_recovered(self, step: str, now: int) -> None:
-        if self._recovering.get(step):
+        if self._recovering[step].count:
             return
         del self._recovering[step]
         self.timeline.recoveries[step] = now

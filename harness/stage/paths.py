@@ -116,9 +116,9 @@ class Paths(Wire):
             port.legs += by
             port.exact += by
             if by > 0:
-                port.strays.append(fault)
+                port.strays = (*port.strays, fault)
             else:
-                port.strays.remove(fault)
+                port.strays = tuple(other for other in port.strays if other is not fault)
 
         self._change(places, change)
 

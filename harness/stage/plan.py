@@ -74,20 +74,24 @@ class Cast:
     def __init__(self, scenario: Scenario) -> None:
         self.names = scenario.names()
         self.seed = scenario.seed
-        self._places: dict[str, list[int]] = {}
+        self._places: dict[str, Sequence[int]] = {}
+        """Of entries and circuits, and of the single members that were asked for."""
         first = 0
         for entry in scenario.chargers:
-            members = entry.members()
-            self._places[entry.name] = list(range(first, first + len(members)))
-            for place, name in enumerate(members, first):
-                self._places.setdefault(name, [place])
-            first += len(members)
+            following = first + max(1, entry.count)
+            self._places[entry.name] = range(first, following)
+            first = following
         for circuit in scenario.circuits:
             self._places[circuit.name] = self.of_names(circuit.members)
 
     def of_names(self, names: Sequence[str]) -> list[int]:
         """The places of entries, members or circuits, each once, in order."""
-        return sorted({place for name in names for place in self._places[name]})
+        return sorted({place for name in names for place in self._of_name(name)})
+
+    def _of_name(self, name: str) -> Sequence[int]:
+        if name not in self._places:
+            self._places[name] = (self.names.index(name),)
+        return self._places[name]
 
     def of(self, targets: Targets) -> list[int]:
         """The places of a step's targets; ``shard`` is the server's matter and means all here."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from harness.values import Step
+from harness.values import Session, Step
 from harness.world.chance import JITTER, below
 from harness.world.charger import Charger
-from harness.world.driver import Driver
+from harness.world.driver import NOBODY, Driver
 from harness.world.link import NEVER, Link
 from harness.world.server import Account, Cause
 
@@ -131,9 +131,9 @@ class Port:
 
     __slots__ = (
         "account", "arrives", "away", "banned", "behind_at", "charger", "cuts", "distrusts", "down_at", "down_free_at", "drawn", "driver",
-        "due", "epoch", "exact", "extra_ms", "faults", "held", "holes", "jitter_ms", "latency_ms", "left_online", "legs", "lost_at",
-        "nameless", "pass_ms", "pending", "place", "ready_at", "seen_lost_at", "seen_online", "seen_pending", "shut", "strays", "tcp",
-        "timers", "up_at", "up_free_at", "waits_in",
+        "due", "epoch", "exact", "extra_ms", "faults", "holes", "jitter_ms", "latency_ms", "later_timers", "left_online", "legs",
+        "lost_at", "nameless", "pass_ms", "pending", "place", "ready_at", "seen_lost_at", "seen_online", "seen_pending", "shut", "strays",
+        "tcp", "timer", "up_at", "up_free_at", "waits_in",
     )  # fmt: skip
 
     def __init__(self, place: int, charger: Charger, account: Account, driver: Driver, latency_ms: int) -> None:
@@ -145,8 +145,10 @@ class Port:
         self.tcp = charger.model.link.transport == "websocket"
         self.due = NEVER
         """When the charger or its driver next does something."""
-        self.timers = [NEVER]
-        """The times for which timers are set, the earliest last."""
+        self.timer = NEVER
+        """The earliest time for which a timer is set."""
+        self.later_timers: tuple[int, ...] = ()
+        """The others, the earliest last."""
         self.arrives = -1
         """When the last request that was sent leg by leg arrives."""
         self.pending = 0
@@ -173,7 +175,7 @@ class Port:
         """How long each message takes to pass a narrow path, one after the other."""
         self.up_free_at = self.down_free_at = 0
         """When what was last sent over it, to the server or to the charger, has passed."""
-        self.strays: list[Strays] = []
+        self.strays: tuple[Strays, ...] = ()
         self.drawn = 0
         """The ordinal of the last draw about a message."""
         self.nameless = 0
@@ -185,9 +187,7 @@ class Port:
         """Causes for which all traffic must be simulated, routine traffic too."""
         self.legs = 0
         """Causes for which messages must be carried leg by leg."""
-        self.held: list[Waiting] = []
-        """What a cut path holds."""
-        self.faults: list[MessageFault] = []
+        self.faults: tuple[MessageFault, ...] = ()
         self.lost_at: int | None = None
         """Since when the charger is in an outage, in truth."""
         self.left_online = False
@@ -196,6 +196,12 @@ class Port:
         self.seen_lost_at: int | None = None
         """Whether the charger was online, or its registration put off, and its outage, as last looked at."""
         self.away = False
+
+    def joins(self, session: Session) -> None:
+        """A session that the plan adds begins now."""
+        if self.driver is NOBODY:
+            self.driver = Driver(iter(()), None, 0)
+        self.driver.joins(session)
 
     @property
     def delayed(self) -> bool:

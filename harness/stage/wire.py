@@ -16,7 +16,7 @@ from itertools import count
 from typing import Any
 
 from harness.journal.records import Loss, Recovery
-from harness.stage.clock import ARRIVAL, DEADLINE, SERVER, Timekeeper
+from harness.stage.clock import ARRIVAL, SERVER, Timekeeper
 from harness.stage.port import Bans, BrownOut, MessageFault, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.chance import below
@@ -30,6 +30,7 @@ class Wire:
 
     def __init__(self, ports: list[Port], server: Server, recorder: Recorder, clock: Timekeeper, *, leg_by_leg: bool) -> None:
         self.clock = clock
+        clock.woken = self._due
         self.ports = ports
         self.server = server
         self.recorder = recorder
@@ -49,6 +50,8 @@ class Wire:
         """Why each shard answers fewer requests than it could."""
         self.backlog: list[list[Waiting]] = [[] for _ in range(shards)]
         """What a hung shard has taken in and not processed."""
+        self.held: dict[int, list[Waiting]] = {}
+        """What cut paths hold, by the charger's place."""
         self.deaths = [0] * shards
         """How often each shard's process has ended."""
         self.hangs = [0] * shards
@@ -145,7 +148,8 @@ class Wire:
                 elif self.hung[port.account.shard] and self.path_open(port) and not port.shut:
                     self._arrive(port, keepalive, port.epoch, lands)
                 elif port.cuts and port.tcp and not port.holes:
-                    port.held.append(Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch)))
+                    held = Waiting(lands, port.place, port.epoch, self._arrives, (port, keepalive, port.epoch))
+                    self.held.setdefault(port.place, []).append(held)
         elif link.state == "waiting":
             refused = port.tcp and self.path_open(port)
             hangs = bool(self.hung[port.account.shard]) and not (self.down[port.account.shard] or port.shut or self.closed(port))
@@ -210,12 +214,17 @@ class Wire:
             due = port.driver.deadline
         port.due = due
         now = self.clock.now
-        if due < port.timers[-1] and not now < port.arrives < due:
-            port.timers.append(due)
-            self.clock.at(due if due > now else now, DEADLINE, port.place, self._due, port)
+        if due < port.timer and not now < port.arrives < due:
+            if port.timer < NEVER:
+                port.later_timers = (*port.later_timers, port.timer)
+            port.timer = due
+            self.clock.wake(due if due > now else now, port)
 
     def _due(self, port: Port) -> None:
-        port.timers.pop()
+        if port.later_timers:
+            port.timer, port.later_timers = port.later_timers[-1], port.later_timers[:-1]
+        else:
+            port.timer = NEVER
         now = self.clock.now
         if port.due > now:
             # The deadline has moved since.
@@ -281,14 +290,15 @@ class Wire:
 
     def pump(self, port: Port) -> int:
         """Carry away what the charger wants sent. Returns up to when exchanges were carried in one go."""
-        out = port.charger.out
+        charger = port.charger
         upto = 0
-        while out:
-            item = out.pop(0)
+        while charger.out:
+            item, *rest = charger.out
+            charger.out = tuple(rest)
             if isinstance(item, str):
                 port.epoch += 1
                 port.up_at = port.down_at = 0
-                port.held.clear()
+                self.held.pop(port.place, None)
                 continue
             attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
             if attempt and self.unresolved(port, item.sent):
@@ -299,11 +309,11 @@ class Wire:
             arrives = item.sent + way_ms
             if attempt:
                 watched = self.closed(port) or self.bans[port.account.shard]
-                if not (out or watched or self.attempts) and self.evenly and self._undisturbed(port, arrives):
+                if not (charger.out or watched or self.attempts) and self.evenly and self._undisturbed(port, arrives):
                     upto = self._await_admission(port, item, arrives)
                 else:
                     self._send(port, item, attempt=True)
-            elif not out and self._undisturbed(port, arrives + 2 * way_ms):
+            elif not charger.out and self._undisturbed(port, arrives + 2 * way_ms):
                 upto = self._exchange(port, item, arrives)
             else:
                 self._send(port, item)
@@ -427,7 +437,7 @@ class Wire:
     def _matching(self, port: Port, sent: int, direction: str, action: str) -> list[MessageFault]:
         """The message faults that act on this message; each counts it."""
         matching = []
-        for fault in tuple(port.faults):
+        for fault in port.faults:
             if fault.direction != direction or fault.action not in ("", action) or action == "connect":
                 continue
             fault.seen += 1
@@ -740,10 +750,9 @@ class Wire:
 
     def _hold(self, port: Port, epoch: int, do: Callable[..., None], *arguments: Any) -> None:
         """A cut path holds what arrives on it."""
-        port.held.append(Waiting(self.clock.now, port.place, epoch, do, arguments))
+        self.held.setdefault(port.place, []).append(Waiting(self.clock.now, port.place, epoch, do, arguments))
 
     def release_held(self, port: Port, now: int) -> None:
         """A cut healed: what was held arrives."""
-        held, port.held = port.held, []
-        for one in Waiting.in_order(held):
+        for one in Waiting.in_order(self.held.pop(port.place, [])):
             self._leg(port, now, one.do, *one.arguments)

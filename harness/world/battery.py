@@ -66,11 +66,15 @@ class CarType:
 class Battery:
     """One car's battery during a stay."""
 
-    __slots__ = ("_power_mw", "_taper_rate", "kind", "missing_uj")
+    __slots__ = ("_power_mw", "_taper_rate", "kind", "missing_uj", "priced_uj", "stay_uj")
 
     def __init__(self, kind: CarType, needs_wh: int) -> None:
         self.kind = kind
         self.missing_uj = min(kind.full_uj + needs_wh * UJ_PER_WH, kind.capacity_uj)
+        self.stay_uj = 0
+        """What it has taken in this stay."""
+        self.priced_uj: dict[tuple[str, int], int] = {}
+        """The same by what it cost: (level, price)."""
         self._power_mw = 0
         self._taper_rate = 0.0
 

@@ -41,6 +41,7 @@ from harness.world.messages import Answer, Request
 from harness.world.messages import Command as Order
 from harness.world.outbox import Outbox
 
+LONG_AGO = -NEVER
 DROP = "drop"
 """An output: the charger closes its connection."""
 
@@ -56,7 +57,20 @@ CLOCKS_CHANGE_MS = 7_200_000
 class Kit:
     """What chargers of one entry share: their model and what was laid out for it."""
 
-    __slots__ = ("car", "cleared_by", "days", "epoch_ms", "model", "periods", "settings", "tag", "tag_barred", "tag_listed", "windows")
+    __slots__ = (
+        "car",
+        "cleared_by",
+        "days",
+        "epoch_ms",
+        "model",
+        "nothing_queued",
+        "periods",
+        "settings",
+        "tag",
+        "tag_barred",
+        "tag_listed",
+        "windows",
+    )
 
     def __init__(
         self, model: ChargerModel, car: CarType, periods: Sequence[Period], windows: list[tuple[int, int]] | None,
@@ -77,6 +91,8 @@ class Kit:
         self.tag_listed = tag_listed
         self.tag_barred = tag_barred
         """The list that holds it says that it may not charge."""
+        self.nothing_queued = Outbox(model, "", lambda _: None)
+        """The queue of each that has never had anything to queue."""
         memory = model.memory
         cells = memory.__struct_fields__
         self.cleared_by: dict[str, tuple[str, ...]] = {
@@ -90,10 +106,10 @@ class Charger:
 
     __slots__ = (
         "_allows_at", "_asked", "_changed_at", "_drawing_since", "_held_again_ms", "_next_energy", "_next_late", "_next_reading",
-        "_period", "_ready_at", "_stay_uj", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
+        "_period", "_ready_at", "_told", "amperage_ma", "authorised", "battery", "boots_at", "cache", "clock_offset_ms",
         "clock_set", "configured", "delays", "emit", "energy_uj", "has_list", "hold_plug_in", "hold_until", "in_service", "index",
         "installs_until", "key", "kit", "last_ma", "last_reason", "last_state", "late_ma", "link", "lost_link_at", "ma", "model",
-        "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power", "priced_uj", "quirks", "readings_from",
+        "name", "offline_ma", "out", "outbox", "overridden", "plug_in", "power", "quirks", "readings_from",
         "refused_at_uj", "register_base_uj", "replugs",
         "resumes", "returned", "routine", "schedule", "seq", "share_ma", "suspended", "tag", "tapers", "tx",
         "tx_at", "tx_from_uj", "tx_plug_in", "tx_start", "unlimited", "unplugged_at", "wire_ma",
@@ -108,7 +124,7 @@ class Charger:
         self.quirks = model.quirks
         self.key = key
         self.emit = emit
-        self.out: list[Request | str] = []
+        self.out: tuple[Request | str, ...] = ()
 
         self.power = "on"
         self.boots_at = NEVER
@@ -117,7 +133,7 @@ class Charger:
         self.link = LinkRegion(model, key)
         self.configured = False
         """The server that puts its registration off has told it an amperage, which is in force as long as it does."""
-        self.outbox = Outbox(model, name, self._tell)
+        self.outbox = kit.nothing_queued
         self.clock_set = True
         self.clock_offset_ms = 0
         self.lost_link_at = NEVER
@@ -128,13 +144,13 @@ class Charger:
         self.late_ma = 0
         self._next_late = NEVER
         self._next_reading = NEVER
-        self._changed_at = -NEVER
+        self._changed_at = LONG_AGO
         """When the server was last taken to be told of a change, without a message that did."""
         self.routine = False
         """Status and readings are sent on a healthy link too; begun by :meth:`begin_routine`, ended by setting it."""
 
         self.plug_in = 0
-        self.unplugged_at = -NEVER
+        self.unplugged_at = LONG_AGO
         self.replugs = 0
         """How many times in a row a car has been plugged in again so soon that it counts."""
         self.battery: Battery | None = None
@@ -156,8 +172,6 @@ class Charger:
         self._next_energy = NEVER
         self.energy_uj = 0
         self.register_base_uj = 0
-        self._stay_uj = 0
-        self.priced_uj: dict[tuple[str, int], int] = {}
         self._period = 0
         self.last_ma, self.last_state, self.last_reason = 0, "Available", "no-car"
         self._told = "Available"
@@ -191,6 +205,12 @@ class Charger:
         self.cache: dict[str, bool] | None = {} if model.server_loss.cached_tags else None
         """Whether the server accepted each tag when it was last asked; None: that is not kept."""
         self.unlimited = False
+
+    def _queue(self, now: int, request: Request) -> None:
+        """Have a message wait for its turn to be sent."""
+        if self.outbox is self.kit.nothing_queued:
+            self.outbox = Outbox(self.model, self.name, self._tell)
+        self.outbox.put(now, request)
 
     def _tell(self, record: Record) -> None:
         self.emit(self.index, record)
@@ -230,7 +250,7 @@ class Charger:
             if self.tx_plug_in and self.routine:
                 self._plan_reading(now)
                 if self.link.online:
-                    self.out.append(Request("meter-values", now, self.plug_in))
+                    self.out += (Request("meter-values", now, self.plug_in),)
         if self.outbox.deadline <= now:
             self.outbox.overdue(now)
             self._send_queued(now)
@@ -242,10 +262,10 @@ class Charger:
                 self._server_lost(now, "silence")
             else:
                 link.keepalive_at += link.model.keepalive_ms
-                self.out.append(self._request("keepalive", now))
+                self.out += (self._request("keepalive", now),)
         elif link.asks_at <= now:
             link.ask_again(now)
-            self.out.append(self._request("registration", now))
+            self.out += (self._request("registration", now),)
         elif link.state == "trying":
             self._attempt_failed(now)
         else:
@@ -306,7 +326,7 @@ class Charger:
         if was_online:
             self.lost_link_at = now
             self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
-        self.out = [DROP]
+        self.out = (DROP,)
         self._clear(now, event)
         self._ready_at = NEVER
         self._next_late = NEVER
@@ -381,8 +401,6 @@ class Charger:
         if "keeps-hold-for-next-car" in self.quirks:
             self.hold_plug_in = self.plug_in
         self.battery = Battery(self.kit.car, needs_wh)
-        self._stay_uj = 0
-        self.priced_uj = {}
         self.resumes = True
         self.authorised = "no"
         self.suspended = False
@@ -416,7 +434,7 @@ class Charger:
         if self.power == "on":
             self._close_transaction(now, closes_stay=True)
         self._end_stay(now, "unplugged")
-        self.unplugged_at = now if self.power == "on" else -NEVER
+        self.unplugged_at = now if self.power == "on" else LONG_AGO
         self.battery = None
         self.authorised = "no"
         self._asked = None
@@ -473,9 +491,9 @@ class Charger:
         self.emit(
             self.index,
             Stay(
-                t=now, who=self.name, plug_in=self.plug_in, ended=ended, wh=self._stay_uj // UJ_PER_WH,  # type: ignore[arg-type]
-                needs_wh=(self._stay_uj + max(0, battery.missing_uj - battery.kind.full_uj)) // UJ_PER_WH, full=battery.full,
-                by_price=[(level, price, uj // UJ_PER_WH) for (level, price), uj in self.priced_uj.items()],
+                t=now, who=self.name, plug_in=self.plug_in, ended=ended, wh=battery.stay_uj // UJ_PER_WH,  # type: ignore[arg-type]
+                needs_wh=(battery.stay_uj + max(0, battery.missing_uj - battery.kind.full_uj)) // UJ_PER_WH, full=battery.full,
+                by_price=[(level, price, uj // UJ_PER_WH) for (level, price), uj in battery.priced_uj.items()],
             )
         )  # fmt: skip
 
@@ -506,7 +524,7 @@ class Charger:
                 self._asked = request = self._request("authorise", now)
                 request.tag = tag
                 request.number = 1
-                self.out.append(request)
+                self.out += (request,)
                 self._next_energy = min(self._next_energy, now + self.model.link.answer_timeout_ms)
             return
         self._asked = None
@@ -684,7 +702,7 @@ class Charger:
         """The server is to know the connector's state; as all routine traffic, it hears of it or is taken to have."""
         self._told = self.last_state
         if self.routine:
-            self.out.append(self._request("status", now))
+            self.out += (self._request("status", now),)
         else:
             self._changed_at = now
 
@@ -733,7 +751,7 @@ class Charger:
             edge = periods[place + 1].start_ms
             upto = battery.taken_uj(min(edge, now) - since)
             bucket = (periods[place].level, periods[place].microprice)
-            self.priced_uj[bucket] = self.priced_uj.get(bucket, 0) + upto - taken
+            battery.priced_uj[bucket] = battery.priced_uj.get(bucket, 0) + upto - taken
             taken = upto
             if edge >= now:
                 break
@@ -745,7 +763,7 @@ class Charger:
             taken += battery.missing_uj - battery.kind.full_uj
             battery.missing_uj = battery.kind.full_uj
         self.energy_uj += taken
-        self._stay_uj += taken
+        battery.stay_uj += taken
         self._drawing_since = now
 
     # Transactions.
@@ -778,7 +796,7 @@ class Charger:
         if self.routine:
             self._plan_reading(now)
         if "loses-start" not in self.quirks or self.link.online:
-            self.outbox.put(now, request)
+            self._queue(now, request)
         self._send_queued(now)
 
     def _tag_refused(self, now: int) -> None:
@@ -809,7 +827,7 @@ class Charger:
             request.start = self.tx_start
             request.closes_stay = closes_stay
             request.reason = reason
-            self.outbox.put(now, request)
+            self._queue(now, request)
         self.tx_plug_in = 0
         self.refused_at_uj = NEVER
         self._next_reading = NEVER
@@ -830,7 +848,7 @@ class Charger:
             request.offline = self.model.protocol == "ocpp2.0.1"  # the readings are of the outage, though the link is online by now
             request.wh = self.register_wh(now)
             self.seq += 0 if "numbers-readings-once" in self.quirks else count - 1
-            self.outbox.put(now, request)
+            self._queue(now, request)
 
     def _request(self, action: str, now: int) -> Request:
         request = Request(action, now, self.plug_in if self.battery is not None else 0)  # type: ignore[arg-type]
@@ -856,7 +874,7 @@ class Charger:
                     request.stamp = request.at - self.kit.epoch_ms
             elif "stamps-repeats-anew" in self.quirks and request.number > 1:
                 request.stamp = now + self.clock_offset_ms
-            self.out.append(request)
+            self.out += (request,)
 
     # The link.
 
@@ -865,7 +883,7 @@ class Charger:
         if self.link.state != "trying":
             return
         if self.link.registers and not ("registers-only-once" in self.quirks and self.link.waits):
-            self.out.append(self._request("registration", now))
+            self.out += (self._request("registration", now),)
         elif "awaits-boot-after-reconnect" not in self.quirks:
             self._online(now, "connected")
 
@@ -1011,24 +1029,24 @@ class Charger:
         if self.model.link.transport == "udp":
             request = self._request("registration" if self.link.registers else "keepalive", now)
             request.anew = True
-            self.out.append(request)
+            self.out += (request,)
         else:
-            self.out.append(self._request("connect", now))
+            self.out += (self._request("connect", now),)
 
     def _attempt_failed(self, now: int, *, not_before: int = 0) -> None:
         self.link.attempt_failed(now, not_before=not_before)
         if self.configured:
             self.configured = False
             self._link_changed(now)
-        self.out.append(DROP)
+        self.out += (DROP,)
 
     def _end_series(self, now: int, series: Series | None) -> None:
         if series is not None:
             self.emit(
             self.index,
                 Attempts(
-                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps, more=series.more,
-                    least_gap=series.least_gap,
+                    t=now, who=self.name, first=series.first, last=series.last, count=series.count, gaps=series.gaps,
+                    more=series.more, least_gap=series.least_gap,
                 )
             )  # fmt: skip
 
@@ -1037,7 +1055,7 @@ class Charger:
         self.emit(self.index, Link(t=now, who=self.name, state="online", cause=cause))  # type: ignore[arg-type]
         self._count_readings(now)
         if self.model.link.transport == "websocket":
-            self.out.append(self._request("keepalive", now))
+            self.out += (self._request("keepalive", now),)
             threshold_ms = self.model.queue.status_after_ms
             if cause == "registered" or self.last_state != self._told or 0 < threshold_ms < now - self.lost_link_at:
                 self._tell_state(now)
@@ -1058,7 +1076,7 @@ class Charger:
         self.lost_link_at = self.link.answered_at if cause == "silence" else now
         self.link.lost(now)
         self.emit(self.index, Link(t=now, who=self.name, state="offline", cause=cause))  # type: ignore[arg-type]
-        self.out.append(DROP)
+        self.out += (DROP,)
         self.outbox.link_lost(now)
         self._clear(now, "server-loss")
         if self._asked is not None:

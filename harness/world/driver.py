@@ -32,19 +32,38 @@ def from_quantiles(quantiles: Quantiles, bits: int) -> int:
     return quantiles.p90
 
 
-def drawn_sessions(model: DriverModel, days: Sequence[tuple[int, int, int]], key: int) -> Iterator[Session]:
+class DrawnSessions:
     """The sessions of a driver of the crowd over local days (midnight, length, weekday), in order."""
-    free_from = -NEVER
-    for number, (midnight, _length, weekday) in enumerate(days):
-        stays_home = model.no_trip_weekend_permille if weekday >= 5 else model.no_trip_weekday_permille
-        if below(key, TRIP, number, 1000) < stays_home:
-            continue
-        arrives = midnight + from_quantiles(model.arrival_min, draw(key, ARRIVAL, number)) * 60_000
-        if arrives < max(0, free_from):
-            continue
-        leaves = arrives + from_quantiles(model.stay_min, draw(key, STAY, number)) * 60_000
-        free_from = leaves + 60_000
-        yield Session(plug_in_ms=arrives, leave_ms=leaves, needs_wh=from_quantiles(model.energy_wh, draw(key, NEED, number)))
+
+    # No generator: of those a crowd would have one for each driver, and one takes five times the memory.
+    __slots__ = ("_day", "_days", "_free_from", "_key", "_model")
+
+    def __init__(self, model: DriverModel, days: Sequence[tuple[int, int, int]], key: int) -> None:
+        self._model = model
+        self._days = days
+        self._key = key
+        self._day = 0
+        self._free_from = 0
+
+    def __iter__(self) -> DrawnSessions:
+        return self
+
+    def __next__(self) -> Session:
+        model, key = self._model, self._key
+        for number in range(self._day, len(self._days)):
+            midnight, _length, weekday = self._days[number]
+            stays_home = model.no_trip_weekend_permille if weekday >= 5 else model.no_trip_weekday_permille
+            if below(key, TRIP, number, 1000) < stays_home:
+                continue
+            arrives = midnight + from_quantiles(model.arrival_min, draw(key, ARRIVAL, number)) * 60_000
+            if arrives < self._free_from:
+                continue
+            leaves = arrives + from_quantiles(model.stay_min, draw(key, STAY, number)) * 60_000
+            self._day = number + 1
+            self._free_from = leaves + 60_000
+            return Session(plug_in_ms=arrives, leave_ms=leaves, needs_wh=from_quantiles(model.energy_wh, draw(key, NEED, number)))
+        self._day = len(self._days)
+        raise StopIteration
 
 
 class Driver:
@@ -128,3 +147,7 @@ class Driver:
         self.connected = None
         self._looks_at = NEVER
         return "unplug", None
+
+
+NOBODY = Driver(iter(()), None, 0)
+"""The driver of chargers that no car comes to; shared by them."""

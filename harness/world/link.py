@@ -13,6 +13,7 @@ the attempts are caught up with from the link's own draws when something changes
 
 from __future__ import annotations
 
+from array import array
 from typing import Literal
 
 from harness.values import ChargerModel
@@ -24,26 +25,53 @@ Mode = Literal["live", "steady", "dead"]
 
 
 class Series:
-    """A series of attempts, summed up as :class:`harness.journal.records.Attempts` holds it."""
+    """A series of attempts, summed up as :class:`harness.journal.records.Attempts` holds it.
 
-    __slots__ = ("count", "first", "gaps", "last", "least_gap", "more")
+    In an outage each charger of a fleet has one, so its numbers stand in one array: the first and the last attempt, the least of the
+    later gaps, and the first gaps.
+    """
+
+    __slots__ = ("count", "more", "numbers")
 
     def __init__(self, at: int) -> None:
-        self.first = self.last = at
+        self.numbers = array("q", (at, at, 0))
         self.count = 1
-        self.gaps: list[int] = []
         self.more = 0
-        self.least_gap = 0
+
+    @property
+    def first(self) -> int:
+        """When the first attempt began."""
+        return self.numbers[0]
+
+    @property
+    def last(self) -> int:
+        """When the last one did."""
+        return self.numbers[1]
+
+    @property
+    def least_gap(self) -> int:
+        """The least of the gaps that are only counted, as ``more``; 0: there is none."""
+        return self.numbers[2]
+
+    @property
+    def gaps(self) -> list[int]:
+        """The first gaps between attempts, as many as may grow."""
+        return self.numbers[_GAPS:].tolist()
 
     def add(self, at: int, gap_ms: int, growing: int) -> None:
         """One more attempt, ``gap_ms`` after the failure of the one before."""
-        self.last = at
+        numbers = self.numbers
+        numbers[1] = at
         self.count += 1
-        if len(self.gaps) < growing:
-            self.gaps.append(gap_ms)
+        if len(numbers) < _GAPS + growing:
+            numbers.append(gap_ms)
         else:
-            self.least_gap = gap_ms if not self.more else min(self.least_gap, gap_ms)
+            numbers[2] = gap_ms if not self.more else min(self.least_gap, gap_ms)
             self.more += 1
+
+
+_GAPS = 3
+"""Where in the numbers of a series the gaps begin."""
 
 
 class Link:
@@ -52,7 +80,6 @@ class Link:
     __slots__ = (
         "answered_at",
         "asks_at",
-        "backoff",
         "draws",
         "failed_at",
         "keepalive_at",
@@ -73,7 +100,6 @@ class Link:
 
     def __init__(self, model: ChargerModel, key: int) -> None:
         self.model = model.link
-        self.backoff = model.link.backoff
         self.quirks = model.quirks
         self.key = key
         self.state: Literal["off", "waiting", "trying", "online"] = "online"
@@ -155,7 +181,7 @@ class Link:
         if self.series is None:
             self.series = Series(now)
         else:
-            self.series.add(now, now - self.failed_at, self.backoff.repeat_times + 1)
+            self.series.add(now, now - self.failed_at, self.model.backoff.repeat_times + 1)
         self.state = "trying"
         self.tried += 1
         self.next_at = now + self.model.answer_timeout_ms
@@ -171,7 +197,7 @@ class Link:
     def put_off(self, now: int, interval_ms: int) -> None:
         """The registration under way is neither accepted nor refused: ask again later, on the same connection."""
         self.pending = True
-        self.asks_at = self.next_at = now + (interval_ms or self.backoff.wait_minimum_ms)
+        self.asks_at = self.next_at = now + (interval_ms or self.model.backoff.wait_minimum_ms)
 
     def ask_again(self, now: int) -> None:
         """Register once more."""
@@ -183,8 +209,8 @@ class Link:
         self.draws += 1
         if "no-backoff" in self.quirks:
             return 1000
-        random_ms = below(self.key, BACKOFF, self.draws, self.backoff.random_range_ms + 1)
-        return self.backoff.base_ms(self.waits) + random_ms
+        random_ms = below(self.key, BACKOFF, self.draws, self.model.backoff.random_range_ms + 1)
+        return self.model.backoff.base_ms(self.waits) + random_ms
 
     def catch_up(self, now: int, *, arrives_ms: int, fails_ms: int) -> int | None:
         """Do the attempts that were due before ``now`` while the server could not answer.
@@ -211,12 +237,12 @@ class Link:
         the same draws as attempt by attempt."""
         series = self.series
         assert series is not None
-        backoff = self.backoff
+        backoff = self.model.backoff
         base_ms, random_ms = backoff.base_ms(self.waits + 1), backoff.random_range_ms + 1
         largest_ms = backoff.wait_minimum_ms << backoff.repeat_times
         if "no-backoff" in self.quirks:
             base_ms, random_ms, largest_ms = 1000, 1, 1000
-        gaps, growing = series.gaps, backoff.repeat_times + 1
+        numbers, gaps_end = series.numbers, _GAPS + backoff.repeat_times + 1
         least = series.least_gap if series.more else NEVER
         at, failed_at, last = self.next_at, self.failed_at, series.last
         count = more = 0
@@ -224,8 +250,8 @@ class Link:
         while at < before:
             count += 1
             gap = at - failed_at
-            if len(gaps) < growing:
-                gaps.append(gap)
+            if len(numbers) < gaps_end:
+                numbers.append(gap)
             else:
                 more += 1
                 if gap < least:
@@ -241,8 +267,8 @@ class Link:
                 base_ms *= 2
         series.count += count
         series.more += more
-        series.last = last
-        series.least_gap = least if series.more else 0
+        numbers[1] = last
+        numbers[2] = least if series.more else 0
         self.waits += count
         self.draws += count
         self.tried += count

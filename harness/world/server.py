@@ -17,8 +17,9 @@ Like the charger, the server does no I/O: what it wants to send stands in :attr:
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import copy
+from types import MappingProxyType
 from typing import Literal
 
 from harness.journal.records import Action, Ledger, Message, Record, Return
@@ -60,7 +61,7 @@ class Account:
         self.silence_ms = silence_ms
         self.tou_on = False
         self.charge_in: tuple[str, ...] = ()
-        self.timetable = Timetable()
+        self.timetable = _NO_WINDOWS
         self.amperage_ma = 0
         self.tells_amperage = False
         self.override = 0
@@ -79,13 +80,13 @@ class Account:
         """Its registration was put off, and none has been accepted since: of its settings it is told the amperage alone."""
         self.fresh: Literal["", "connection", "request"] = ""
         """The next request is a return: on a new connection, or after a restart of the server; empty: it is none."""
-        self.unsettled: dict[str, int] = {}
+        self.unsettled: Mapping[str, int] = _NOTHING
         """What was sent and not acknowledged (tou, override, amperage, share), and when."""
-        self.origins: dict[str, int] = {}
+        self.origins: Mapping[str, int] = _NOTHING
         """For each of these, the number of the driver's action behind it."""
         self.obeyed = -1
         """When the latest of the commands was sent that are acknowledged, shares apart."""
-        self.entries: list[Entry] = []
+        self.entries: tuple[Entry, ...] = ()
         self.stands_at = -1
         """The shard in whose queue messages of this charger stand: later ones stand behind them; −1: in none."""
 
@@ -94,13 +95,38 @@ class Account:
         """It waits for cheaper hours by the server's orders; what its driver asks for travels as one of them."""
         return self.tou in ("hold", "pause")
 
+    def awaits(self, topic: str, now: int) -> None:
+        """Something was sent on a topic that the charger is to acknowledge."""
+        self.unsettled = {**self.unsettled, topic: now}
+
+    def settles(self, topic: str) -> None:
+        """The charger has acknowledged what applies on a topic, or there is nothing to acknowledge any more."""
+        if topic in self.unsettled:
+            self.unsettled = without(self.unsettled, topic)
+        self.forgets_origin(topic)
+
+    def forgets_origin(self, topic: str) -> None:
+        """What applies on a topic is no longer what its driver asked for."""
+        if topic in self.origins:
+            self.origins = without(self.origins, topic)
+
+
+_NO_WINDOWS = Timetable()
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+"""Shared by all accounts that wait for nothing, which is nearly all of them: these are made anew at a change, never changed."""
+
+
+def without(kept: Mapping[str, int], topic: str) -> Mapping[str, int]:
+    """All that is kept of other topics."""
+    return {other: value for other, value in kept.items() if other != topic} or _NOTHING
+
 
 PATIENCE_MS = 5_000
 """A command is not sent again while its acknowledgement may still be under way (assumption)."""
 
 _TOPICS = ("tou", "override", "amperage", "share")
 
-Backup = tuple[bool, tuple[str, ...], Timetable, int, int, int, int, list[Entry]]
+Backup = tuple[bool, tuple[str, ...], Timetable, int, int, int, int, tuple[Entry, ...]]
 """What a backup holds of an account."""
 
 
@@ -247,7 +273,7 @@ class Server:
             if kind not in news:
                 news[kind] = self._is_news(now, account)
             if news[kind]:
-                account.unsettled["tou"] = now  # so that a hold is lifted, too, that no window has any more
+                account.awaits("tou", now)  # so that a hold is lifted, too, that no window has any more
                 self._tell(now, account, "tou")
         self.plan(now)
 
@@ -277,7 +303,7 @@ class Server:
                 continue
             edges = (edge - self.clock_offset_ms[shard] for window in account.timetable.at(now) for edge in window)
             if announced:
-                account.unsettled["tou"] = now
+                account.awaits("tou", now)
             if announced or any(since <= edge <= now for edge in edges):
                 self._tell(now, account, "tou")
         self.work_through(now, shard)
@@ -321,11 +347,10 @@ class Server:
             account.group.sent(account.index, share_ma)
             order = Order("share", now, ma=share_ma)
         if order is None:
-            account.unsettled.pop(topic, None)
-            account.origins.pop(topic, None)
+            account.settles(topic)
             return
         order.origin = account.origins.get(topic, 0)
-        account.unsettled[topic] = now
+        account.awaits(topic, now)
         self.out.append((account.index, order))
 
     def acknowledged(self, now: int, index: int, order: Order) -> None:
@@ -334,7 +359,7 @@ class Server:
         name = order.name
         if name == "share":
             assert account.group is not None
-            account.unsettled.pop("share", None)
+            account.settles("share")
             account.group.acknowledged(index, order.ma)
             self._balance(now, account.group)
             return
@@ -342,12 +367,11 @@ class Server:
         topic = "amperage" if name == "amperage" else "override" if of_driver else "tou"
         if order.sent < account.obeyed:
             # Overtaken on its way by a newer command, and obeyed after it: what applies now is to be said again.
-            account.unsettled.setdefault(topic, now)
+            account.awaits(topic, account.unsettled.get(topic, now))
             return
         account.obeyed = order.sent
         if topic != "amperage" or order.ma == account.amperage_ma:
-            account.unsettled.pop(topic, None)
-            account.origins.pop(topic, None)
+            account.settles(topic)
 
     def take_out(self) -> list[tuple[int, Order]]:
         """Take what the server wants sent."""
@@ -499,7 +523,7 @@ class Server:
             return
         account.plug_in = plug_in
         for topic in ("tou", "override"):
-            account.origins.pop(topic, None)  # what was asked for the car before is not what this one is told
+            account.forgets_origin(topic)  # what was asked for the car before is not what this one is told
         group = account.group
         if group is not None:
             if plug_in:
@@ -514,7 +538,7 @@ class Server:
             if account.unaccepted:
                 continue
             group.sent(member, share_ma)
-            account.unsettled["share"] = now
+            account.awaits("share", now)
             self.out.append((member, Order("share", now, ma=share_ma)))
 
     def _note(
@@ -542,7 +566,7 @@ class Server:
         """Book a transaction's start, whatever becomes of its tag; says whether it tells of a plug-in that the server did not know."""
         known = self._find(account, request.stamp, request.wh)
         if known is None or "books-repeats-twice" in self.quirks:
-            account.entries.append(Entry(request.tx, request.stamp, request.wh))
+            account.entries = (*account.entries, Entry(request.tx, request.stamp, request.wh))
         self._note(now, account, request, result=result, repeat=known is not None)
         is_news = request.plug_in > account.plug_in and known is None
         if is_news:
@@ -556,7 +580,8 @@ class Server:
         if entry is not None and not repeat:
             entry.stop, entry.stop_wh = request.stamp, request.wh
         elif entry is not None and "books-repeats-twice" in self.quirks:
-            account.entries.append(again := Entry(request.tx, entry.start, entry.start_wh))
+            again = Entry(request.tx, entry.start, entry.start_wh)
+            account.entries = (*account.entries, again)
             again.stop, again.stop_wh = request.stamp, request.wh
         self._note(now, account, request, repeat=repeat)
         if request.closes_stay and request.plug_in == account.plug_in:
@@ -593,10 +618,10 @@ class Server:
             account.tou_on = deed.on
             if deed.timetable is not None:
                 account.timetable, account.charge_in = deed.timetable, deed.charge_in
-            account.unsettled["tou"] = now
+            account.awaits("tou", now)
             topic = "tou"
             self._plan_for(now, account)
-        account.origins[topic] = deed.number
+        account.origins = {**account.origins, topic: deed.number}
         self._done(now, account, deed, "accepted")
         self._tell(now, account, topic)
 
@@ -635,7 +660,7 @@ class Server:
         backups: list[Backup] = [
             (
                 account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.paused,
-                account.plug_in, [copy(entry) for entry in account.entries],
+                account.plug_in, tuple(copy(entry) for entry in account.entries),
             )
             for account in self.accounts
         ]  # fmt: skip
@@ -668,8 +693,7 @@ class Server:
     def _forget(self, account: Account) -> None:
         """A new process serves this charger from now on: what a restart forgets is gone, and its next request is a return."""
         account.fresh = "request"
-        account.unsettled.clear()
-        account.origins.clear()
+        account.unsettled = account.origins = _NOTHING
         forgets = self.model.forgets_at_restart
         if "override" in forgets:
             account.override = 0
@@ -678,7 +702,7 @@ class Server:
         if "amperage" in forgets:
             account.amperage_ma = 0
         if "ledger" in forgets:
-            account.entries.clear()
+            account.entries = ()
 
     def moved(self, now: int, index: int, shard: int) -> None:
         """Another shard serves the charger: what the process before it would forget at a restart does not come along."""
@@ -697,8 +721,7 @@ class Server:
         account.amperage_ma = account.override = 0
         account.fresh = account.fresh or "request"
         for topic in ("tou", "override", "amperage"):
-            account.unsettled.pop(topic, None)
-            account.origins.pop(topic, None)
+            account.settles(topic)
         return had
 
     def _replay(self, now: int) -> None:

@@ -610,7 +610,7 @@ class Asked:
     def answer(self, action: str) -> None:
         """Have the server accept what the charger has just said, which is this."""
         (request,) = [one for one in self.charger.out if isinstance(one, Request) and one.action == action]
-        self.charger.out.clear()
+        self.charger.out = ()
         self.charger.answer(request.sent, request, ACCEPTED)
 
     def status(self, *tx: int) -> dict[str, bool]:

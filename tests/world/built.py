@@ -55,12 +55,12 @@ class Bench:
 
     def take(self) -> list[Any]:
         """Take what the charger wants sent: the action of each request, or ``drop``."""
-        out, self.charger.out = self.charger.out, []
+        out, self.charger.out = self.charger.out, ()
         return [item if isinstance(item, str) else item.action for item in out]
 
     def requests(self) -> list[Any]:
         """Take the requests that the charger wants sent."""
-        out, self.charger.out = self.charger.out, []
+        out, self.charger.out = self.charger.out, ()
         return [item for item in out if not isinstance(item, str)]
 
     def until(self, when: int) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.values import DriverModel, Intervention, Quantiles, Session
 from harness.world.chance import actor_key
-from harness.world.driver import POWER_CYCLE_MS, Driver, drawn_sessions, from_quantiles
+from harness.world.driver import POWER_CYCLE_MS, DrawnSessions, Driver, from_quantiles
 from harness.world.link import NEVER
 
 DAY = 24 * HOUR
@@ -65,7 +65,7 @@ def test_the_tails_are_cut_off():
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 6))
 def test_drawn_stays_follow_one_another_and_begin_in_the_run(key, first_weekday):
-    sessions = list(drawn_sessions(COMMUTER, days(28, first_weekday), key))
+    sessions = list(DrawnSessions(COMMUTER, days(28, first_weekday), key))
     assert all(session.plug_in_ms >= 0 and session.leave_ms > session.plug_in_ms for session in sessions)
     assert all(before.leave_ms < after.plug_in_ms for before, after in itertools.pairwise(sessions))
     arrivals = [(session.plug_in_ms + 17 * HOUR) % DAY // MINUTE for session in sessions]
@@ -77,7 +77,7 @@ def test_a_share_of_the_days_sees_no_trip():
     short = replace(COMMUTER, stay_min=Quantiles(p10=10, p25=10, p50=10, p75=10, p90=10))
     weekdays = weekend = 0
     for number in range(100):
-        for session in drawn_sessions(short, days(71)[1:], actor_key(1, f"homes-{number}")):
+        for session in DrawnSessions(short, days(71)[1:], actor_key(1, f"homes-{number}")):
             day = (session.plug_in_ms + 17 * HOUR) // DAY % 7
             weekend += day >= 5
             weekdays += day < 5

@@ -487,7 +487,7 @@ def test_a_restart_forgets_what_the_model_says_and_nothing_else():
     office.server.asked(10, 0, Deed("override", 1))
     office.server.asked(20, 0, Deed("set-amperage", 2, ma=10_000))
     office.server.restarted(HOUR, None)
-    assert (account.tou_on, account.amperage_ma, account.entries, account.override, account.plug_in) == (False, 0, [], 1, 1)
+    assert (account.tou_on, account.amperage_ma, account.entries, account.override, account.plug_in) == (False, 0, (), 1, 1)
 
 
 def test_a_restarted_server_no_longer_knows_that_a_hold_was_not_acknowledged():

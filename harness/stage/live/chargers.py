@@ -115,9 +115,10 @@ class ChargerSide(LiveStage):
 
     def pump(self, port: Port) -> int:
         """Carry away what the charger wants sent. Nothing is carried ahead of time."""
-        out = port.charger.out
-        while out:
-            item = out.pop(0)
+        charger = port.charger
+        while charger.out:
+            item, *rest = charger.out
+            charger.out = tuple(rest)
             if isinstance(item, str):
                 self._hang_up(port)
                 continue
@@ -141,7 +142,7 @@ class ChargerSide(LiveStage):
     def _hang_up(self, port: Port) -> None:
         """The charger ends its connection, or its attempt to have one."""
         port.epoch += 1
-        port.held.clear()
+        self.held.pop(port.place, None)
         attempt, self._attempts[port.place] = self._attempts[port.place], None
         if attempt is not None:
             attempt.decision.cancel()

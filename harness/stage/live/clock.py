@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from harness.stage.clock import LAST
+from harness.stage.clock import DEADLINE, LAST, Sleeper
 
 _END = LAST + 1
 _ROUNDING = 1e-6
@@ -28,6 +28,7 @@ class LiveClock:
         """``quiet`` says whether nothing is under way; without it no time is skipped."""
         self.speed = speed
         self.now = 0
+        self.woken: Callable[[Any], None] = lambda _: None
         self.latest_ms = 0.0
         """How late anything was done at the most, in real ms."""
         self._loop = asyncio.get_running_loop()
@@ -46,6 +47,10 @@ class LiveClock:
         """Have ``do(*arguments)`` called at ``when``, in its place among what is due in that millisecond; at once where that is past."""
         heappush(self._due, (max(when, self.now), order, place, self._number(), do, arguments))
         self._arm()
+
+    def wake(self, when: int, sleeper: Sleeper) -> None:
+        """Have :attr:`woken` called with a sleeper at ``when``, in its place among the deadlines of that millisecond."""
+        self.at(when, DEADLINE, sleeper.place, self.woken, sleeper)
 
     def start(self) -> None:
         """Time begins to pass."""

@@ -34,7 +34,7 @@ from harness.units import counted, format_duration_ms
 from harness.values import Scenario, Target
 from harness.world.link import NEVER
 from harness.world.messages import Answer, Command, Request
-from harness.world.server import Account, Deed, Server
+from harness.world.server import Account, Deed, Server, without
 
 _GREETINGS_AT_ONCE = 50
 _AGAIN_S = 0.5
@@ -60,7 +60,7 @@ class Elsewhere(Server):
         self.deadline = NEVER
 
     def _tell(self, now: int, account: Account, topic: str) -> None:
-        account.unsettled.pop(topic, None)
+        account.unsettled = without(account.unsettled, topic)
 
     def resumed(self, now: int, shard: int, since: int) -> None:
         """It knows by itself what it missed."""
@@ -198,7 +198,7 @@ class TargetStage(ChargerSide):
                 raise ExperimentError(f"your server did not accept {place.station} at {url} before the start: {why}")
             await asyncio.sleep(wait_s)
         self._hold_line(port, line)
-        port.charger.out.append(Request("status", 0))
+        port.charger.out += (Request("status", 0),)
 
     async def _register(self, port: Port, line: Line) -> Payload:
         """Send a BootNotification and wait for its answer; other frames meanwhile are left unanswered. Raises :class:`FrameError`."""
@@ -343,7 +343,7 @@ class TargetStage(ChargerSide):
         self._put(port, line, end.frames.result(frame.id, frame.action, payload))
         self.after(port, now)
         if served.triggers:
-            port.charger.out.append(Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0))
+            port.charger.out += (Request(served.triggers, self.clock.now, port.charger.plug_in if port.charger.battery else 0),)
             self.after(port, self.clock.now)
         if served.resets:
             now = self.clock.now

@@ -1,0 +1,112 @@
+"""What each charger of a large crowd holds in memory, when it has done nothing yet and as its server comes back from an outage.
+
+Bytes as Python itself counts them, so that runs hardly differ; the difference between two crowds leaves out what does not grow with them.
+Counting slows a run down: these take some seconds together.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+import harness
+from harness.check.judge import Judge
+from harness.check.metrics import Meter
+from harness.journal.records import AnyRecord
+from harness.report.outline import Outline
+from harness.report.stays import Stays
+from harness.stage import simulated
+from harness.stage.base import Stage
+from harness.stage.clock import Clock
+from harness.values import Scenario
+
+CROWD = """
+harness: 1
+title: A crowd without cars
+start: 2026-03-12 17:00
+zone: America/Los_Angeles
+duration: 30 min
+seed: 1
+server: {extends: juicenet, accepts_per_s: 1000}
+network: ethernet
+supply: {voltage: 240 V}
+defaults: {model: juicebox-40, car: leaf-40, tariff: pge-ev2-a, driver: {extends: commuter, no_trip_weekday: 100 %}}
+chargers:
+  town: {count: 2}
+plan:
+  - {id: crash, at: +10 min, do: server.crash, for: 15 min}
+"""
+START_MS, BACK_MS = 0, 1_500_000
+MARGIN = 1.03 if sys.version_info[:2] == (3, 11) else 1.15
+"""A list more for each charger is over it. The figures are CPython 3.11's; other versions count a little differently."""
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory) -> Scenario:
+    file = tmp_path_factory.mktemp("crowd") / "crowd.yaml"
+    file.write_text(CROWD)
+    return harness.load(file)
+
+
+def each(crowd: Scenario, ready: Callable[[Scenario], Callable[[], object]]) -> float:
+    """How many bytes each charger more takes of what comes of a call that was made ready."""
+    taken = []
+    for count in (10, 500, 1500):  # the first fills what is kept for good
+        (entry,) = crowd.chargers
+        make = ready(replace(crowd, chargers=(replace(entry, count=count),)))
+        gc.collect()
+        tracemalloc.start()
+        with simulated.without_collections():
+            held = make()
+        taken.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        del held
+    return (taken[2] - taken[1]) / 1000
+
+
+def staged(crowd: Scenario, upto_ms: int) -> Callable[[], Stage]:
+    """The stage of a run that has come so far, its records handed on."""
+    crowd.names()
+
+    def make() -> Stage:
+        clock = Clock()
+        stage = Stage(crowd, lambda _: None, clock)
+        stage.open()
+        clock.run(upto_ms, stage.elapsed)
+        stage.recorder.hand_on(upto_ms + 1)
+        return stage
+
+    return make
+
+
+def judged(crowd: Scenario, upto_ms: int) -> Callable[[], list[object]]:
+    """All that listens to a run, when it has heard so much of it, as it comes from another process."""
+    lines: list[bytes] = []
+    encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder(AnyRecord)
+    simulated.run(crowd, lambda batch: lines.append(encoder.encode_lines([record for record in batch if record.t <= upto_ms])))
+
+    def make() -> list[object]:
+        listening = [Judge(crowd), Meter(crowd), Outline(), Stays(crowd)]
+        for batch in lines:
+            records = decoder.decode_lines(batch)
+            for listener in listening:
+                listener.feed(records)
+        return list(listening)
+
+    return make
+
+
+@pytest.mark.parametrize(("upto_ms", "bytes_each"), [(START_MS, 1381), (BACK_MS, 1841)])
+def test_a_charger_on_the_stage(crowd, upto_ms, bytes_each):
+    assert each(crowd, lambda larger: staged(larger, upto_ms)) <= bytes_each * MARGIN
+
+
+@pytest.mark.parametrize(("upto_ms", "bytes_each"), [(START_MS, 919), (BACK_MS, 1255)])
+def test_a_charger_that_is_judged(crowd, upto_ms, bytes_each):
+    assert each(crowd, lambda larger: judged(larger, upto_ms)) <= bytes_each * MARGIN
