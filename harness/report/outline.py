@@ -31,7 +31,8 @@ class Outline:
     chargers: set[str] = field(default_factory=set)
     """Who lost its server, blips apart."""
     causes: dict[str, str] = field(default_factory=dict)
-    """Step → its kind, of the steps that took a server away, in order, and of those under which links left online; a loss without either is its own cause."""
+    """Step → its kind, of the steps that took a server away, in order, and of those under which links left online; a loss without either is
+    its own cause."""
     edges: dict[str, list[int]] = field(default_factory=dict)
     """Step → when it began and, where it did, ended; for each time that it acted."""
     driver_steps: dict[str, int] = field(default_factory=dict)
