@@ -155,6 +155,67 @@ def test_whoever_stands_in_line_is_not_answered_by_a_server_that_dies_or_hangs(m
         assert not [r for r in records if isinstance(r, Return) and 2 * HOUR < r.t < 2 * HOUR + 20 * MINUTE]
 
 
+BUSY = 2 * HOUR - 20 * SECOND
+"""When cars come to chargers whose server has a line by then."""
+
+
+def busy(*more: Step, model: str = "ocpp201", lasts: int = 3 * HOUR) -> Scenario:
+    """Thirty chargers whose cars come twenty seconds before two hours are over, to a server that answers two a second: a line of half a
+    minute."""
+    loaded = street(step("slow", "server.brown-out", HOUR, lasts, answers_per_ks=2_000), *more, model=model)
+    session = Session(plug_in_ms=BUSY, leave_ms=5 * HOUR, needs_wh=10_000)
+    return replace(loaded, chargers=tuple(replace(entry, sessions=(session,)) for entry in loaded.chargers))
+
+
+def test_in_the_line_of_a_busy_server_everybody_has_his_turn():
+    asked = [record for record in records_of(busy()) if isinstance(record, Message) and record.action == "authorise"]
+    assert len({record.who for record in asked}) == 30
+    assert asked[-1].t - asked[0].t > 10 * SECOND
+
+
+@pytest.mark.parametrize("model", ["ocpp201", "juicebox-40"])
+@pytest.mark.parametrize("kind", ["server.crash", "server.hang"])
+def test_a_server_that_goes_away_books_nothing_of_what_stands_in_its_line_until_it_is_back(kind, model):
+    begins, lasts = 2 * HOUR - 15 * SECOND, 20 * MINUTE
+    loaded = busy(step("away", kind, begins, lasts), model=model)
+    records = records_of(loaded)
+    authorised = [r for r in records if isinstance(r, Message) and r.action in ("authorise", "transaction-start")]
+    assert [r for r in authorised if r.t < begins]
+    assert not [r for r in authorised if begins <= r.t < begins + lasts]
+    assert len({r.who for r in authorised if r.action == "transaction-start"}) == 30
+    assert failing(loaded, records) == []
+
+
+def test_when_a_brown_out_ends_the_rest_of_the_line_is_answered_at_once():
+    records = records_of(busy(lasts=HOUR - 15 * SECOND))
+    ends = 2 * HOUR - 15 * SECOND
+    asked = [r.t for r in records if isinstance(r, Message) and r.action == "authorise"]
+    assert len(asked) == 30
+    assert sum(t < ends for t in asked) < 15
+    assert sum(t == ends for t in asked) > 15
+
+
+def test_a_busy_shard_does_nothing_more_for_chargers_that_another_serves_by_now():
+    begins = 2 * HOUR - 15 * SECOND
+    loaded = busy(step("move", "server.failover", begins, shard=1), model="juicebox-40")
+    loaded = replace(loaded, server=replace(loaded.server, shards=2), chargers=tuple(replace(entry, shard=1) for entry in loaded.chargers))
+    records = records_of(loaded)
+    left_waiting = [r for r in records if isinstance(r, Message) and r.sent < begins <= r.t]
+    assert left_waiting == []
+    assert len({r.who for r in records if isinstance(r, Message) and r.action == "transaction-start"}) == 30
+    assert failing(loaded, records) == []
+
+
+def test_a_hung_shard_forgets_what_it_took_in_from_chargers_that_have_moved_on():
+    plan = (step("hang", "server.hang", HOUR, 2 * HOUR, to=Targets(shard=1)), step("move", "server.failover", HOUR + 3 * MINUTE, shard=1))
+    loaded = small(*plan, hours=6, stay=(HOUR + MINUTE, 5 * HOUR))
+    loaded = replace(loaded, chargers=tuple(replace(entry, shard=1) for entry in loaded.chargers))
+    records = records_of(loaded)
+    began = [(r.t < 2 * HOUR, r.repeat) for r in of(records, Message) if r.action == "transaction-start"]
+    assert began == [(True, False)]
+    assert failing(loaded, records) == []
+
+
 # Stalled.
 
 

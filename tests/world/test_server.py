@@ -10,7 +10,7 @@ from built import HOUR, MINUTE, WINDOW, Office
 from harness.journal.records import Action, Ledger, Message, Return
 from harness.values import Timetable
 from harness.world.messages import Command, Request
-from harness.world.server import PATIENCE_MS, Deed
+from harness.world.server import PATIENCE_MS, Cause, Deed, Gate
 
 KEEPALIVE_MS = 30_000
 IN_WINDOW = 3 * HOUR
@@ -695,3 +695,51 @@ def test_after_a_hang_a_shard_tells_of_the_windows_that_it_missed():
     assert office.sent() == [(0, "hold")]
     office.server.resumed(WINDOW[0] + HOUR, 0, WINDOW[0] + MINUTE)
     assert office.sent() == []
+
+
+# What is acknowledged and stands, and at which pace chargers are let in.
+
+
+def stalled() -> Office:
+    office = Office()
+    office.server.stalled[0].append(Cause())
+    return office
+
+
+def test_a_stalled_server_learns_of_a_return_from_the_next_word_that_it_listens_to():
+    office = stalled()
+    began = 20 * MINUTE  # after a silence longer than any that a charger does not notice
+    assert office.server.handle(began, 0, start(began)).result == "accepted"
+    assert (office.of(Return), office.of(Message), office.sent()) == ([], [], [])
+    keepalive(office, began + 1_000)
+    assert [(record.t, record.by) for record in office.of(Return)] == [(began + 1_000, "request")]
+
+
+def test_a_message_that_stands_twice_is_booked_once_and_what_was_changed_since_is_not():
+    office = stalled()
+    began = start(1_000)
+    office.server.handle(1_100, 0, began)
+    began.number = 2
+    office.server.handle(61_100, 0, began)
+    office.server.stalled[0].clear()
+    office.server.work_through(2 * MINUTE, 0)
+    office.server.ledger(3 * MINUTE)
+    assert [(record.t, record.answered, record.number, record.repeat) for record in office.of(Message)] == [
+        (2 * MINUTE, 1_100, 1, False), (2 * MINUTE, 61_100, 2, True),
+    ]  # fmt: skip
+    assert len(office.of(Ledger)[0].entries) == 1
+
+
+def test_a_lifted_gate_leaves_as_many_waiting_and_not_for_as_long():
+    server = Office().server
+    gate = Gate(10)
+    server.gates[0].append(gate)
+    server.set_pace(0, 0)
+    assert server.admit(0, 0) == 0
+    assert server.admit(1_000, 0) is None  # its turn would be in 99 s
+    assert gate.applied == 1
+    server.gates[0].remove(gate)
+    server.set_pace(1_000, 0)
+    begins = server.admit(1_000, 0)
+    assert begins is not None
+    assert 1_000 <= begins < 2_000
