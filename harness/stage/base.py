@@ -117,7 +117,7 @@ class Stage(Paths, Capacity):
     def begin(self, ongoing: Ongoing) -> None:
         """A fault begins to act."""
         self._faults[ongoing.step.do](ongoing, 1)
-        if ongoing.fault is None and not self.feeling(ongoing):
+        if KINDS[ongoing.step.do].over and ongoing.fault is None and not self.feeling(ongoing):
             self.director.no_effect(ongoing.step)
 
     def lift(self, ongoing: Ongoing) -> None:

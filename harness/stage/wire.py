@@ -1,8 +1,9 @@
 """The simulated wire: messages travel leg by leg, or, where nothing can come between, in one go.
 
 Theory of operation. A leg arrives its latency after it was sent, and its fate is decided on arrival: by the path (a cut holds bytes on
-TCP and loses them on UDP, a black hole swallows), by the shard (down, hung), and by message faults. A request whose whole exchange lies
-before the next thing that could change its fate is carried in one call, with the same times in its records.
+TCP and loses them on UDP, a black hole swallows), by the shard (down, hung, or shut to whoever connects anew), and by message faults. A
+request whose whole exchange lies before the next thing that could change its fate is carried in one call, with the same times in its
+records.
 
 The same holds for routine traffic: a charger's link is *steady*, *dead* or *live* (:mod:`harness.world.link`), and this module
 decides which. On leaving steady or dead, what would have been under way is put under way.
