@@ -24,9 +24,11 @@ from harness.values import Scenario
 
 SHORTEST_TOXIC_MS = 5
 SHORTEST_TIMEOUT_MS = 250
-MOST_CHARGERS = 2_000
+MOST_CHARGERS = 5_000
 FILES_PER_CHARGER = 4
-"""The charger's end, the server's, and two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
+"""The charger's end and the server's, or two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
+FILES_PER_CHARGER_ALONE = 2
+"""The same where only the charger's end is here: against your server, with no Toxiproxy between."""
 FILES_BESIDE = 200
 
 
@@ -90,7 +92,8 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
     if how.yours is not None:
         yours.refuse(scenario, how.yours, how)
         scenario = yours.ready(scenario)
-    _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
+    alone = how.yours is not None and (how.direct or bool(how.toxiproxy))
+    _raise_file_limit(FILES_PER_CHARGER_ALONE if alone else FILES_PER_CHARGER, len(scenario.names()))
     if how.toxiproxy:
         Toxiproxy(how.toxiproxy).version()
     elif not how.direct:
@@ -145,15 +148,19 @@ def run_fast(work: Coroutine[Any, Any, _Done]) -> _Done:
         return runner.run(work)
 
 
-def _raise_file_limit(needed: int) -> None:
+def _raise_file_limit(each: int, chargers: int) -> None:
     """Let this process, and the Toxiproxy that it starts, open as many files as there are connections to be."""
+    needed = each * chargers + FILES_BESIDE
     try:
         import resource
     except ImportError:  # Windows, which has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
-        raise ExperimentError(f"{needed} open files are needed, and at most {hard} are allowed: see `ulimit -Hn`")
+        enough = max(0, (hard - FILES_BESIDE) // each)
+        raise ExperimentError(
+            f"{chargers} chargers need {needed} open files, and at most {hard} are allowed, enough for {enough} chargers: see `ulimit -Hn`"
+        )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
