@@ -48,7 +48,7 @@ def town(report: Report, chargers: int) -> None:
         if ran.result is None:
             raise SystemExit(f"the run ended with exit code {ran.code}:\n{ran.said}")
         checks = {check["name"]: check for check in ran.result["checks"]}
-        last = f"the last after {ran.result['metrics']['time_to_recover_max']['value']:.0f} s"
+        last = f"the last {ran.result['metrics']['time_to_recover_max']['value']:.0f} s after the server"
         report.line("town: lost and back, every one", ran.accounted, chargers, "chargers", least=True, note=last)
         for name in ("reconnects-in-time", "transactions-accounted"):
             met = checks[name]["met"] * (checks[name]["verdict"] == "pass")

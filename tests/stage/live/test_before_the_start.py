@@ -23,7 +23,7 @@ ROOT = HERE.parents[2]
 STREET = str(HERE / "street.yaml")
 MESSAGES = str(HERE / "messages.yaml")
 
-CROWD = "chargers.crowd={count: 6000, model: box, driver: commuter}"
+CROWD = "chargers.crowd={count: 3000, model: box, driver: commuter}"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
@@ -64,7 +64,7 @@ def test_a_run_within_an_event_loop_has_one_of_its_own():
         ([STREET, "--live", "--set", "plan.far.with.delay=100 ms", "--speed", "60"], "the most for this scenario is --speed 20"),
         (
             [MESSAGES, "--live", "--direct", "--set", CROWD],
-            "are more than the 5000 that run live",
+            "are more than the 2000 that run live",
         ),
         ([MESSAGES, "--speed", "3"], "--speed is of live runs: say --live, too"),
         ([MESSAGES, "--direct"], "--direct is of live runs"),

@@ -16,7 +16,7 @@ import pytest
 from alongside import HERE
 
 from harness import load
-from harness.stage.errors import ExperimentError
+from harness.stage.errors import ExperimentError, StageError
 from harness.stage.live import run as runs
 from harness.stage.live.clock import LiveClock
 from harness.stage.live.target import TargetStage
@@ -94,3 +94,10 @@ def test_too_few_open_files_are_told_with_how_many_chargers_they_are_enough_for(
     message = "5000 chargers need 10200 open files, and at most 8000 are allowed, enough for 3900 chargers: see `ulimit -Hn`"
     with pytest.raises(ExperimentError, match=message):
         runs._raise_file_limit(runs.FILES_PER_CHARGER_ALONE, 5_000)
+
+
+def test_more_chargers_are_carried_where_the_server_is_elsewhere():
+    scenario = load(HERE / "alone.yaml", overrides=["chargers={crowd: {count: 5000, model: box, sessions: []}}", "plan=[]", "expect={}"])
+    runs.refuse(scenario, 1, direct=True, yours=True)
+    with pytest.raises(StageError, match="5000 chargers are more than the 2000 that run live"):
+        runs.refuse(scenario, 1, direct=True)
