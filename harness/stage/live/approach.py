@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from harness.stage.live.chargers import connect
 from harness.values import Scenario, Target
 
 PATIENCE_S = 5.0
@@ -81,6 +80,8 @@ async def knock(target: Target, context: ssl.SSLContext | None, place: Place, su
     """Connect to a target's server as a station does, and leave as one does. Returns why it was not let in; None: it was."""
     from websockets.exceptions import WebSocketException
 
+    from harness.stage.live.client import connect
+
     url, headers = door(target, place)
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -88,7 +89,7 @@ async def knock(target: Target, context: ssl.SSLContext | None, place: Place, su
     except (OSError, EOFError, UnicodeError, WebSocketException) as problem:
         return problem
     agreed = web_socket.subprotocol is not None
-    await web_socket.close()
+    await web_socket.close(1000)
     return None if agreed else NotAgreedError()
 
 

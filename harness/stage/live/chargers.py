@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from harness.stage.clock import ARRIVAL
 from harness.stage.live import frames, ocpp16, ocpp201
 from harness.stage.live.codec import ChargerEnd, Payload, UnusableError
 from harness.stage.live.frames import FrameError
 from harness.stage.live.lines import Attempt, Line, Sent
-from harness.stage.live.stage import LARGEST_FRAME, QUIET, TOO_BIG, LiveStage
+from harness.stage.live.stage import LARGEST_FRAME, TOO_BIG, LiveStage
 from harness.stage.port import Ongoing, Port
 from harness.world.messages import ACCEPTED, ERROR, Answer, Command, Request
 
+if TYPE_CHECKING:
+    from websockets.exceptions import ConnectionClosed
+
 EPOCH_HEADER = "X-Harness-Connection"
 """Tells the embedded server which of a charger's attempts a connection is: one may come in late, after the charger gave it up."""
-
-_CLIENT: dict[str, Any] = {
-    "compression": None, "ping_interval": None, "open_timeout": None, "close_timeout": 1, "max_size": LARGEST_FRAME, "proxy": None,
-    "logger": QUIET,
-}  # fmt: skip
-
-
-@cache
-def _connector() -> Any:
-    """What opens connections; made once, when it is first needed."""
-    from websockets.asyncio.client import connect
-
-    class Connect(connect):
-        """Follows no redirect: it may lead to somebody else's server."""
-
-        def process_redirect(self, exc: Exception) -> Exception:
-            return exc
-
-    return Connect
-
-
-async def connect(url: str, subprotocol: str, headers: dict[str, str], **options: Any) -> Any:
-    """Open the WebSocket of a charger, and wait for it as long as it takes: whoever calls gives it up."""
-    from websockets.typing import Subprotocol
-
-    return await _connector()(url, **_CLIENT, subprotocols=[Subprotocol(subprotocol)], additional_headers=headers, **options)
 
 
 class ChargerSide(LiveStage):
@@ -79,6 +56,8 @@ class ChargerSide(LiveStage):
     # Connecting.
 
     async def _connect(self, port: Port, epoch: int) -> Any:
+        from harness.stage.live.client import connect
+
         url, headers, options = self._where(port)
         subprotocol = self._charger_ends[port.place].frames.subprotocol
         return await connect(url, subprotocol, {EPOCH_HEADER: str(epoch), **headers}, **options)
@@ -90,7 +69,7 @@ class ChargerSide(LiveStage):
             former, self._former[port.place] = self._former[port.place], []
             for one in former:
                 one.drop()
-        self._spawn(self._listen(port, line))
+        line.socket.hear(partial(self._comes_in, port, line), partial(self._is_gone, port, line))
 
     async def _dial(self, port: Port, attempt: Attempt) -> None:
         from websockets.exceptions import WebSocketException
@@ -175,27 +154,25 @@ class ChargerSide(LiveStage):
             line.sent[id_] = Sent(request, spoilt, action, self.clock.now)
             self._put(port, line, schemas.call(id_, action, payload))
 
-    async def _listen(self, port: Port, line: Line) -> None:
-        """Hear what the server sends on a connection, to its end."""
-        from websockets.exceptions import ConnectionClosed
+    def _comes_in(self, port: Port, line: Line, text: str | bytes) -> None:
+        """The server sent something on a connection."""
+        self.live_clock.catch_up()
+        self._lands(port, line.epoch)
+        if line.epoch == port.epoch and not line.gone:
+            try:
+                self._hears(port, line, text)
+            except Exception as problem:
+                self.live_clock.fail(problem)
 
-        try:
-            while True:
-                text = await line.socket.recv()
-                self.live_clock.catch_up()
-                self._lands(port, line.epoch)
-                if line.epoch == port.epoch and not line.gone:
-                    self._hears(port, line, text)
-        except ConnectionClosed as problem:
-            cause = "reset" if isinstance(problem.__cause__, ConnectionResetError) else "closed"
-            if problem.sent is not None and problem.sent.code == TOO_BIG:
-                self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
-        finally:
-            line.end()
-            self._all_lines.discard(line)
+    def _is_gone(self, port: Port, line: Line, closed: ConnectionClosed) -> None:
+        """A connection has ended."""
+        if closed.sent is not None and closed.sent.code == TOO_BIG:
+            self._finds(port, f"a frame of more than {LARGEST_FRAME} bytes", "")
+        line.end()
+        self._all_lines.discard(line)
         if self._open and line.epoch == port.epoch:
             self.live_clock.catch_up()
-            self._closed(port, line.epoch, cause)
+            self._closed(port, line.epoch, "reset" if isinstance(closed.__cause__, ConnectionResetError) else "closed")
 
     def _hears(self, port: Port, line: Line, text: str | bytes) -> None:
         frame = self._read(port, line, self._charger_ends[port.place].frames, text)

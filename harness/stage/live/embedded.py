@@ -55,13 +55,13 @@ class Embedded(ChargerSide, ServerSide):
         self._attempts[port.place] = Attempt(Request("connect", 0), 0, self._loop.create_future())
         end = self._charger_ends[port.place]
         async with some:
-            web_socket = await self._connect(port, 0)
+            line = Line(await self._connect(port, 0), 0, up=True)
             action, payload = end.boot()
             call = end.frames.call("0", action, payload)
             self._keep(port, call, up=True, greeting=True)
-            await web_socket.send(call)
-            end.frames.check_result(action, frames.read(await web_socket.recv()).payload)
-        self._hold_line(port, Line(web_socket, 0, up=True))
+            line.send(call)
+            end.frames.check_result(action, frames.read(await line.socket.recv()).payload)
+        self._hold_line(port, line)
 
     # What each side asks of the other.
 

@@ -66,23 +66,15 @@ class Line:
     """At the charger's end: commands that wait for its answer, and their frames."""
     gone: bool = False
     """It has ended, as this end knows."""
-    _frames: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-    _writer: asyncio.Task[None] | None = None
 
     def send(self, frame: str) -> None:
         """Send a frame after those before it. On a connection that is gone it is lost, as is what a dead peer never reads."""
-        if self._writer is None:
-            self._writer = asyncio.get_running_loop().create_task(self._write())
-        self._frames.put_nowait(frame)
+        from websockets.protocol import State
 
-    async def _write(self) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        try:
-            while True:
-                await self.socket.send(await self._frames.get())
-        except ConnectionClosed:
-            return
+        if not self.gone and self.socket.state is State.OPEN:
+            # Past the socket's own `send`, which waits for a peer that reads slowly: that would take a task and a queue a connection.
+            self.socket.protocol.send_text(frame.encode())
+            self.socket.send_data()
 
     def end(self) -> None:
         """Send nothing any more, and tell the far end so; the socket goes once that has closed, too.
@@ -91,8 +83,6 @@ class Line:
         reads no more: Toxiproxy 2.12 waits for ever.
         """
         self.gone = True
-        if self._writer is not None:
-            self._writer.cancel()
         with suppress(OSError, RuntimeError):
             self.socket.transport.write_eof()
 

@@ -26,8 +26,13 @@ from harness.values import Scenario
 SHORTEST_TOXIC_MS = 5
 SHORTEST_TIMEOUT_MS = 250
 MOST_CHARGERS = 2_000
+"""With the embedded server, which is in the same process and keeps it busy."""
+MOST_CHARGERS_ALONE = 5_000
+"""Against your server."""
 FILES_PER_CHARGER = 4
-"""The charger's end, the server's, and two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
+"""The charger's end and the server's, or two of Toxiproxy, which has its own count; twice that while a connection is replaced."""
+FILES_PER_CHARGER_ALONE = 2
+"""The same where only the charger's end is here: against your server, with no Toxiproxy between."""
 FILES_BESIDE = 200
 
 
@@ -54,11 +59,12 @@ def over_websockets(scenario: Scenario, ocpp: str) -> Scenario:
     return replace(scenario, models=models)
 
 
-def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
-    """Raise :class:`StageError` where the live stage cannot carry a scenario so fast, and say which part."""
+def refuse(scenario: Scenario, speed: float, *, direct: bool, yours: bool = False) -> None:
+    """Raise :class:`StageError` where the live stage cannot carry a scenario so fast, and say which part. ``yours``: your server."""
     chargers = sum(max(1, entry.count) for entry in scenario.chargers)
-    if chargers > MOST_CHARGERS:
-        raise StageError(f"{chargers} chargers are more than the {MOST_CHARGERS} that run live")
+    most = MOST_CHARGERS_ALONE if yours else MOST_CHARGERS
+    if chargers > most:
+        raise StageError(f"{chargers} chargers are more than the {most} that run live{' against your server' if yours else ''}")
     for step in scenario.plan:
         if step.do not in KINDS or not KINDS[step.do].live:
             raise StageError(f"step {step.id}: {step.do} cannot be carried live")
@@ -79,12 +85,12 @@ def refuse(scenario: Scenario, speed: float, *, direct: bool) -> None:
         limits.append((model.link.answer_timeout_ms, SHORTEST_TIMEOUT_MS, f"model {model.name}: a link.answer_timeout"))
         limits.append((model.link.offline_after_ms, SHORTEST_TIMEOUT_MS, f"model {model.name}: a link.offline_after"))
     given_ms, least_ms, whose = min(limits, key=lambda limit: limit[0] / limit[1])
-    most = given_ms / least_ms
-    if speed > most:
+    fastest = given_ms / least_ms
+    if speed > fastest:
         fast = f" at {speed:g} times the speed" if speed != 1 else ""
         raise StageError(
             f"{whose} of {format_duration_ms(given_ms)}{fast} is under {least_ms} ms; "
-            f"the most for this scenario is --speed {int(most) if most >= 1 else most:g}"
+            f"the most for this scenario is --speed {int(fastest) if fastest >= 1 else fastest:g}"
         )
 
 
@@ -93,14 +99,15 @@ def prepare(scenario: Scenario, how: Live) -> Scenario:
 
     Raises :class:`StageError` for what cannot be carried, and :class:`ExperimentError` where Toxiproxy or the machine's limits fail.
     """
-    refuse(scenario, how.speed, direct=how.direct)
+    refuse(scenario, how.speed, direct=how.direct, yours=how.yours is not None)
     if how.at_bench is not None:
         yours.refuse_bench(scenario, how.at_bench, direct=how.direct)
         scenario = yours.ready(scenario)
     if how.yours is not None:
         yours.refuse(scenario, how.yours, how)
         scenario = yours.ready(scenario)
-    _raise_file_limit(FILES_PER_CHARGER * len(scenario.names()) + FILES_BESIDE)
+    alone = how.yours is not None and (how.direct or bool(how.toxiproxy))
+    _raise_file_limit(FILES_PER_CHARGER_ALONE if alone else FILES_PER_CHARGER, len(scenario.names()))
     if how.toxiproxy:
         Toxiproxy(how.toxiproxy).version()
     elif not how.direct:
@@ -155,15 +162,19 @@ def run_fast(work: Coroutine[Any, Any, _Done]) -> _Done:
         return runner.run(work)
 
 
-def _raise_file_limit(needed: int) -> None:
+def _raise_file_limit(each: int, chargers: int) -> None:
     """Let this process, and the Toxiproxy that it starts, open as many files as there are connections to be."""
+    needed = each * chargers + FILES_BESIDE
     try:
         import resource
     except ImportError:  # Windows, which has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
-        raise ExperimentError(f"{needed} open files are needed, and at most {hard} are allowed: see `ulimit -Hn`")
+        enough = max(0, (hard - FILES_BESIDE) // each)
+        raise ExperimentError(
+            f"{chargers} chargers need {needed} open files, and at most {hard} are allowed, enough for {enough} chargers: see `ulimit -Hn`"
+        )
     if soft != resource.RLIM_INFINITY and soft < needed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 

@@ -207,7 +207,7 @@ class TargetStage(ChargerSide):
         call = end.frames.call(id_, action, payload)
         self._keep(port, call, up=True, greeting=True)
         sent_s = self._loop.time()
-        await line.socket.send(call)
+        line.send(call)
         while True:
             text = await line.socket.recv()
             self._keep(port, text, up=False, greeting=True)
