@@ -68,8 +68,12 @@ def storm(chargers: int) -> dict[str, object]:
         seconds = time.perf_counter() - began
     outline = run.outcome.outline
     back = len(outline.chargers) if outline.outages == chargers and not outline.unrecovered else 0
-    return {"seconds": seconds, "peak_mib": memory.peak_mib, "back": back, "verdict": run.verdict, "records": run.outcome.records,
-            "digest": run.outcome.digest}  # fmt: skip
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    processor_s = sum(each.ru_utime + each.ru_stime for each in used)
+    return {
+        "seconds": seconds, "processor_s": processor_s, "peak_mib": memory.peak_mib, "back": back, "verdict": run.verdict,
+        "records": run.outcome.records, "digest": run.outcome.digest,
+    }  # fmt: skip
 
 
 class _PeakMemory:

@@ -238,6 +238,11 @@ class Evidence:
         self.mains = True
         self.up_from = 0
         """From when it counts as working."""
+        self._never_disturbed()
+        self._as_installed()
+
+    def _never_disturbed(self) -> None:
+        """No outage yet, nor anything judged."""
         self.outage = False
         self.since = 0
         """When the outage began."""
@@ -256,6 +261,26 @@ class Evidence:
         """When all was last settled."""
         self.touched: frozenset[str] = frozenset()
         """The kinds of fault that have touched this charger."""
+        self.log: list[AnyRecord] = []
+        """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
+        self.live: tuple[Duty, ...] = ()
+        self.busy = 0
+        """The bits of the checks that have an obligation in ``live``."""
+        self.done = 0
+        """The bits of the checks that start no obligation in this instant, as one has just ended."""
+        self.parked: list[Parked] | None = None
+        """What the loss ended, unless it turns out to be a blip."""
+        self.outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
+        """What this outage has yielded, until it is known not to be a blip."""
+        self.over_since = -1
+        """Since when the current has been above its limit; −1: it is not."""
+        self.over_failed = False
+        self.own: Any = None
+        self.traffic: Any = None
+
+    def _as_installed(self) -> None:
+        """No command yet: the settings are those of the scenario."""
+        profile = self.profile
         self.held_by: Command | None = None
         self.held_until = -1
         self.cut_hold: tuple[Command, int] | None = None
@@ -278,22 +303,6 @@ class Evidence:
         """The amperage that bound before the loss, or came in during the outage."""
         self.limit_ma = 0
         """The limit that binds now."""
-        self.log: list[AnyRecord] = []
-        """What bore on this charger since its car came, at most :data:`harness.check.witness.LOG_LENGTH` records or a few more."""
-        self.live: tuple[Duty, ...] = ()
-        self.busy = 0
-        """The bits of the checks that have an obligation in ``live``."""
-        self.done = 0
-        """The bits of the checks that start no obligation in this instant, as one has just ended."""
-        self.parked: list[Parked] | None = None
-        """What the loss ended, unless it turns out to be a blip."""
-        self.outcomes: list[tuple[Duty, Outcome, Violation | None]] | None = None
-        """What this outage has yielded, until it is known not to be a blip."""
-        self.over_since = -1
-        """Since when the current has been above its limit; −1: it is not."""
-        self.over_failed = False
-        self.own: Any = None
-        self.traffic: Any = None
         if profile.amperage_ma:
             self.amperage_ack = self.amperage_told = profile.amperage_ma
         self.bind()
