@@ -137,13 +137,35 @@ def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
         size //= 2
 
 
+def _one_for_two(scenario: Scenario) -> Iterator[Scenario]:
+    """Without one of the faults that last, and another of them lasting as long as both did."""
+    spans = {
+        step.id: (step.at.offset_ms, step.at.offset_ms + step.for_ms)
+        for step in scenario.plan if step.at is not None and not step.at.step and step.for_ms is not None
+    }  # fmt: skip
+    needed = {step.at.step for step in scenario.plan if step.at is not None} | {
+        step.until.step for step in scenario.plan if step.until is not None
+    }  # fmt: skip
+    for gone, kept in itertools.permutations(spans, 2):
+        if gone in needed:
+            continue
+        begins, ends = min(spans[gone][0], spans[kept][0]), max(spans[gone][1], spans[kept][1])
+        yield replace(scenario, plan=tuple(
+            replace(step, at=Moment(offset_ms=begins), for_ms=ends - begins) if step.id == kept else step
+            for step in scenario.plan if step.id != gone
+        ))  # fmt: skip
+
+
 def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
-    """Without one of the chargers that no check names, its steps gone with it or handed to another; or with half of a crowd."""
+    """Without one of the chargers that no check names, its steps gone with it or handed to another, or a stay of another gone with it; or
+    with half of a crowd."""
     judged_by_name = {name for check in scenario.expect.checks for name in check.chargers}
     for entry in scenario.chargers:
         if len(scenario.chargers) > 1 and not judged_by_name & {entry.name, *entry.members()}:
             yield _without(scenario, entry)
-            yield _without(scenario, entry, as_tight=True)
+            tighter = _without(scenario, entry, as_tight=True)
+            yield tighter
+            yield from _fewer_stays(tighter)
             for heir in scenario.chargers:
                 if heir is not entry and not heir.count:
                     yield _without(_handed(scenario, entry, heir), entry)
@@ -360,7 +382,7 @@ def _plain_seed(scenario: Scenario) -> Iterator[Scenario]:
 
 
 _REDUCTIONS: tuple[Reduction, ...] = (
-    _at_fixed_times, _fewer_steps, _fewer_chargers, _fewer_stays, _no_circuits, _plainer_chargers, _plainer_steps, _sooner,
+    _at_fixed_times, _fewer_steps, _one_for_two, _fewer_chargers, _fewer_stays, _no_circuits, _plainer_chargers, _plainer_steps, _sooner,
     _shorter_steps, _shorter_run, _rounder_times, _plain_seed,
 )  # fmt: skip
 """The boldest first."""

@@ -220,7 +220,7 @@ class Space:
         start = dice.of(self.starts) if self.starts and dice.chance(50) else ""
         duration_ms = dice.of(_DURATIONS_MS) if dice.chance(60) or self.plain.duration_ms < SHORTEST_MS else 0
         queue_limit = dice.of(_QUEUES) if dice.chance(40) else 0
-        capacity_a = dice.of(self._capacities) if self._capacities and dice.chance(35) else 0
+        capacity_a = dice.of(self._capacities) if self._capacities and dice.chance(50) else 0
         return Circumstance(start, duration_ms, queue_limit, capacity_a)
 
     def plan(self, ancestry: tuple[int, ...]) -> Scenario:
