@@ -61,7 +61,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         "it keeps drawing until it is full, unplugged or without mains, or the server is back",
         "the current; commands with the time at which they were sent; an injected restart",
         "none: at no instant may it stop. A hold or command that was sent before the loss or as it came is an excuse, as are a "
-        "stored schedule acknowledged before it, and an injected restart with the start delay; a hold sent after the loss is not",
+        "stored schedule acknowledged before it, and an injected restart with the start delay; a hold sent after the loss is not, unless "
+        "it carries out what the driver asked for",
         "Maker's FAQ: a car can always be charged",
     ),
     "can-always-charge": Explanation(

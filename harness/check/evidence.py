@@ -345,8 +345,10 @@ class Evidence:
         return t < self.held_until
 
     def held_from_before(self, t: int) -> bool:
-        """A standing hold that was sent before the loss, or as it came: later ones are no excuse."""
-        return t < self.held_until and self.held_by is not None and self.held_by.sent <= self.since
+        """A standing hold that was sent before the loss, or as it came: later ones are no excuse, but those that the driver asked for."""
+        if self.held_by is None or t >= self.held_until:
+            return False
+        return self.held_by.sent <= self.since or self.held_by.origin > 0
 
     def window(self, t: int, windows: Windows | None = None) -> tuple[int, int] | None:
         """The hold window that is open at ``t``, of the tariff as the server knows it or of those given."""

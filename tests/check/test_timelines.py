@@ -167,6 +167,18 @@ def test_only_a_hold_sent_before_the_loss_or_as_it_came_is_an_excuse(sent, says)
     assert line.judged() == {"charging-continues": says}
 
 
+@pytest.mark.parametrize(("origin", "says"), [(1, "1 cancelled"), (0, "1 failed")])
+def test_a_pause_that_the_driver_asked_for_is_an_excuse_whenever_it_comes(origin, says):
+    """Sent into a path that is cut, it arrives as that heals, when the server itself is gone by then."""
+    line = juicebox("charging-continues")
+    line.at("10:00").plug_in()
+    line.at("10:00:05").draws()
+    line.at("11:00").crash()
+    line.at("11:00:31").command("pause", sent=(11 * 3600 + 20) * 1000, origin=origin).idle()
+    line.at("13:00").unplug()
+    assert line.judged() == {"charging-continues": says}
+
+
 def test_an_injected_restart_is_an_excuse_for_its_boot_and_the_start_delay():
     line = juicebox("charging-continues", "can-always-charge")
     line.at("10:00").plug_in()
