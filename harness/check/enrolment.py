@@ -15,10 +15,16 @@ def promises(scenario: Scenario, entry: Chargers) -> dict[str, tuple[Clause, str
     return clauses | {name: (clause, model.name) for name, clause in model.contract.items()}
 
 
+def promised(scenario: Scenario) -> set[str]:
+    """The checks that any contract holds."""
+    one_of_each = {entry.model: entry for entry in scenario.chargers}
+    return {name for entry in one_of_each.values() for name in promises(scenario, entry)}
+
+
 def judged(scenario: Scenario) -> list[str]:
     """The checks that a run of the scenario has a result for, in the order of its results."""
     expect = scenario.expect
-    names = {name for entry in scenario.chargers for name in promises(scenario, entry)}
+    names = promised(scenario)
     names |= {spec.name for spec in expect.checks} | {name for name in expect.exercised if name in NAMES}
     order = {name: place for place, name in enumerate(NAMES)}
     return sorted(names, key=lambda name: (order.get(name, len(order)), name))

@@ -18,7 +18,7 @@ from harness.check import bounds, messages
 from harness.check import evidence as ev_
 from harness.check.catalogue import NAMES
 from harness.check.decidable import Kind, hidden
-from harness.check.enrolment import judged, promises
+from harness.check.enrolment import judged, promised, promises
 from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
@@ -111,10 +111,11 @@ class Judge:
         """Make each charger's evidence, with the rules that judge it."""
         scenario = self._scenario
         named = {spec.name: spec for spec in scenario.expect.checks if spec.builtin}
-        self._promised = {name for entry in scenario.chargers for name in promises(scenario, entry)}
+        self._promised = promised(scenario)
         """What any contract that is judged holds."""
         shares = first_share_ma(scenario)
         profiles: dict[tuple[str, frozenset[str]], Profile] = {}
+        panels: dict[tuple[str, str, frozenset[str]], Panel] = {}
         shards = scenario.shards()
         for entry in scenario.chargers:
             for name in entry.members():
@@ -123,7 +124,10 @@ class Judge:
                 )
                 key = (entry.name, applied)
                 if key not in profiles:
-                    profiles[key] = Profile(scenario, entry, Panel(self._rules_of(entry, named, applied), CHECKS), len(self._names))
+                    kind = (entry.model, entry.network, applied)
+                    if kind not in panels:
+                        panels[kind] = Panel(self._rules_of(entry, named, applied), CHECKS)
+                    profiles[key] = Profile(scenario, entry, panels[kind], len(self._names))
                 shard = self._shards[shards[len(self._chargers)] - 1]
                 ev = Evidence(name, profiles[key], shard, shares.get(name, 0), profiles[key].panel)
                 ev.own = self._own.of(name, entry.name)

@@ -47,12 +47,21 @@ class Dice:
         """One of the items."""
         return items[self.below(len(items))]
 
-    def duration_ms(self, kind: Kind) -> int:
-        """A duration on the scale of blips, pauses or outages, each as likely. What acts on each message shows in minutes what it does, and
-        costs as much as a day of what does not: it lasts no hours."""
-        long_ms = (12 * MINUTE_MS, 25 * MINUTE_MS) if kind.on_each_message else (20 * MINUTE_MS, 5 * HOUR_MS)
-        low, high = self.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS), long_ms))
-        return self.between(low, high)
+    def duration_ms(self, most_ms: int = 5 * HOUR_MS) -> int:
+        """A duration on the scale of blips, pauses or outages, each as likely."""
+        low, high = self.of(((1_000, 90_000), (2 * MINUTE_MS, 12 * MINUTE_MS), (20 * MINUTE_MS, 5 * HOUR_MS)))
+        return self.between(min(low, most_ms // 2), min(high, most_ms))
+
+
+_MOST_BUSY_MS = 20 * MINUTE_MS
+_OFTEN = ("", "keepalive", "status", "meter-values")
+
+
+def _most_ms(kind: Kind, given: Given) -> int:
+    """How long a step may last. What makes much happen all the time, as it acts on each message or restarts a station again and again,
+    shows in minutes what it does, and would cost as much in an hour as a day without it."""
+    busy = kind.on_each_message or kind.name == "station.reboot-loop" or (kind.family == "message" and given["action"] in _OFTEN)
+    return _MOST_BUSY_MS if busy else 5 * HOUR_MS
 
 
 def generate(base: Scenario, seed: int) -> Scenario:
@@ -106,7 +115,7 @@ def _changed(dice: Dice, steps: list[Step], plan: Scenario) -> list[Step]:
         offset_ms = min(max(0, step.at.offset_ms + dice.between(-far_ms, far_ms)), most_ms)
         step = replace(step, at=replace(step.at, offset_ms=offset_ms))
     elif step.for_ms is not None:
-        step = replace(step, for_ms=min(step.for_ms, dice.duration_ms(KINDS[step.do])))
+        step = replace(step, for_ms=min(step.for_ms, dice.duration_ms()))
     return [*steps[:place], step, *steps[place + 1 :]]
 
 
@@ -133,7 +142,7 @@ def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
     latest = base.duration_ms - 3 * HOUR_MS
     steps = _story(dice, base, latest) if dice.chance(85) else []
     spans = [(step.at.offset_ms, step.at.offset_ms + (step.for_ms or 0)) for step in steps if step.at is not None]
-    for _ in range(dice.between(0, 6) if steps else dice.between(1, 8)):
+    for _ in range(dice.between(0, 5) if steps else dice.between(1, 7)):
         step, span = _draw(dice, kinds, steps, spans, latest, base)
         steps.append(step)
         spans.append(span)
@@ -238,11 +247,12 @@ def _draw(
     """One more step, and when it acts."""
     kind = dice.of(dice.of(kinds))
     start, at = _start(dice, steps[: len(spans)], spans, latest)
-    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(kind), latest - start))
+    given = _arguments(dice, kind, base)
+    most_ms = _most_ms(kind, given)
+    lasts_ms = None if kind.ends in ("instant", "never") else max(1_000, min(dice.duration_ms(most_ms), latest - start))
     times = dice.between(1, 3) if kind.family == "message" and dice.chance(50) else None
     step = Step(
-        id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=_arguments(dice, kind, base),
-        for_ms=lasts_ms, times=times,
+        id=f"s{len(steps) + 1}", do=kind.name, at=at, to=_targets(dice, kind, base), arguments=given, for_ms=lasts_ms, times=times,
     )  # fmt: skip
     return step, (start, start + (lasts_ms or 0))
 
@@ -309,7 +319,7 @@ _DURATIONS_MS = {
     "age": (10 * MINUTE_MS, 6 * HOUR_MS),
     "ban": (MINUTE_MS, HOUR_MS),
     "every": (2 * MINUTE_MS, 10 * MINUTE_MS),
-    "interval": (10_000, 15 * MINUTE_MS),
+    "interval": (MINUTE_MS, 15 * MINUTE_MS),
     "most": (200, 45_000),
     "pause": (1_000, 15_000),
     "stay": (20 * MINUTE_MS, 10 * HOUR_MS),

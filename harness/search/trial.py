@@ -83,7 +83,8 @@ def judged(scenario: Scenario, *listeners: Any) -> list[CheckResult]:
         for listener in listeners:
             listener.feed(batch)
 
-    simulated.run(scenario, hear)
+    with simulated.without_collections():
+        simulated.run(scenario, hear)
     return judge.close(scenario.duration_ms)
 
 

@@ -58,11 +58,6 @@ class Stage(Paths, Capacity):
         super().__init__(ports, server, recorder, clock, leg_by_leg=leg_by_leg)
         self.director = Director(scenario, cast_, self.clock, recorder, self)
         self.awaited = bool(self.director.message_triggers)
-        self._faults: dict[str, Callable[[Ongoing, int], None]] = {
-            name: getattr(self, "_" + name.replace(".", "_").replace("-", "_"))
-            for name, kind in KINDS.items() if kind.simulated and kind.family != "driver"
-        }  # fmt: skip
-        """Kind → what it does, called with 1 when it begins and −1 when it is lifted."""
 
     def _emit_watching(self, place: int, record: Record) -> None:
         self.recorder.emit(place, record)
@@ -116,13 +111,17 @@ class Stage(Paths, Capacity):
 
     def begin(self, ongoing: Ongoing) -> None:
         """A fault begins to act."""
-        self._faults[ongoing.step.do](ongoing, 1)
+        self._act(ongoing, 1)
         if KINDS[ongoing.step.do].over and ongoing.fault is None and not self.feeling(ongoing):
             self.director.no_effect(ongoing.step)
 
     def lift(self, ongoing: Ongoing) -> None:
         """A fault is lifted."""
-        self._faults[ongoing.step.do](ongoing, -1)
+        self._act(ongoing, -1)
+
+    def _act(self, ongoing: Ongoing, by: int) -> None:
+        """What a kind does stands in a method that is called as it is, with 1 when it begins and −1 when it is lifted."""
+        getattr(self, "_" + ongoing.step.do.replace(".", "_").replace("-", "_"))(ongoing, by)
 
     def is_away(self, place: int) -> bool:
         """Whether a charger is in an outage or not online."""

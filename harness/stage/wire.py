@@ -695,8 +695,8 @@ class Wire:
             return
         now = self.clock.now
         link = port.charger.link
-        if port.charger.power != "on" or not (link.online or link.pending):
-            return
+        if port.charger.power != "on" or not (link.online or (link.pending and order.name == "amperage")):
+            return  # one that is not accepted yet, as far as it knows, takes nothing but the configuration
         accepted = self._give_order(port, now, order, order.sent)
         if spoilt != "lose-answer":
             self._acknowledge(port, now, order, epoch, accepted=accepted)

@@ -16,7 +16,8 @@ of the limits. Each change is journalled with its reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, get_args
 
 from harness.journal.records import (
     Attempts,
@@ -32,7 +33,7 @@ from harness.journal.records import (
     Stay,
     Transaction,
 )  # fmt: skip
-from harness.values import ChargerModel, MemoryEvent, Period, Settings
+from harness.values import ChargerModel, Memory, MemoryEvent, Period, Settings
 from harness.world.battery import UJ_PER_WH, Battery, CarType
 from harness.world.chance import RANDOM_DELAY, below
 from harness.world.link import NEVER, Series
@@ -93,12 +94,14 @@ class Kit:
         """The list that holds it says that it may not charge."""
         self.nothing_queued = Outbox(model, "", lambda _: None)
         """The queue of each that has never had anything to queue."""
-        memory = model.memory
-        cells = memory.__struct_fields__
-        self.cleared_by: dict[str, tuple[str, ...]] = {
-            event: tuple(cell for cell in cells if event in getattr(memory, cell))
-            for event in ("departure", "server-loss", "network-reboot", "power-cycle", "memory-loss")
-        }
+        self.cleared_by = _cleared_by(model.memory)
+
+
+@lru_cache(maxsize=64)
+def _cleared_by(memory: Memory) -> dict[str, tuple[str, ...]]:
+    """Event → the cells of a charger's memory that it clears."""
+    cells = memory.__struct_fields__
+    return {event: tuple(cell for cell in cells if event in getattr(memory, cell)) for event in get_args(MemoryEvent)}
 
 
 class Charger:

@@ -22,8 +22,8 @@ class Group:
     """The server's books of one load group. Members are given by their indices."""
 
     __slots__ = (
-        "active", "at_most", "capacity_ma", "confirmed", "first", "floored", "forgetful", "limits", "members", "on", "phases", "quirks",
-        "remembered", "share", "waits",
+        "_divided", "_divided_for", "active", "at_most", "capacity_ma", "confirmed", "first", "floored", "forgetful", "limits",
+        "members", "on", "phases", "quirks", "remembered", "share", "waits",
     )  # fmt: skip
 
     def __init__(
@@ -57,11 +57,21 @@ class Group:
         self.active: set[int] = set()
         self.floored = False
         """The books are old: only the floor is safe."""
+        self._divided_for: frozenset[int] = frozenset()
+        self._divided: dict[int, int] = {}
+        """The targets as last worked out, and for whom."""
 
     def targets(self) -> dict[int, int]:
         """What each member ought to have: those with a car share what the others' floor leaves."""
         if not self.active or self.floored:
             return dict.fromkeys(self.members, FLOOR_MA) if self.floored else dict(self.share)
+        if self._divided_for != self.active:
+            self._divided_for = frozenset(self.active)
+            self._divided = self._divide()
+        return self._divided
+
+    def _divide(self) -> dict[int, int]:
+        """The targets while these members have a car, and no other."""
         evens = {phase: self._even(there) for phase, there in self.on.items()}
         return {
             member: max(FLOOR_MA, min(self.limits[member], *(evens[phase] for phase in self.phases[member])))

@@ -14,7 +14,7 @@ from random_plans import MODELS, announced, base, crowded, drawn, records_of, wi
 from harness import shipped
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
-from harness.journal.records import Command, Message
+from harness.journal.records import Command, Link, Message
 from harness.search.coverage import Coverage
 from harness.search.generator import felt
 from harness.search.space import Space, source
@@ -242,6 +242,27 @@ def test_what_a_restored_server_is_told_of_an_amperage_names_no_car():
     plain = with_stays(base("juicebox-40"), stays, plan)
     told = replace(plain, chargers=tuple(replace(entry, settings=Settings(amperage_ma=16_000)) for entry in plain.chargers))
     assert violations(told) == []
+
+
+def test_a_hold_that_overtakes_the_word_that_the_charger_is_accepted_is_not_taken():
+    """Found by random plans, made small: as far as it knew it was in an outage, in which no hold begins."""
+    carla = Targets(names=("carla",))
+    plan = (
+        Step(id="pending", do="server.pending", at=Moment(offset_ms=10 * HOUR_MS), for_ms=300_000, arguments={"interval_ms": 60_000}),
+        Step(id="cut", do="station.power-cut", at=Moment(offset_ms=10 * HOUR_MS), for_ms=10_000, to=carla),
+        Step(
+            id="mute", do="message.lose-answer", at=Moment(offset_ms=10 * HOUR_MS + 300_000), for_ms=60_000, to=carla,
+            arguments={"action": "registration"},
+        ),
+    )  # fmt: skip
+    stays = (Session(plug_in_ms=9 * HOUR_MS, leave_ms=20 * HOUR_MS, needs_wh=10_000),)
+    plain = with_stays(base("juicebox-40"), stays, plan)
+    assert violations(plain) == []
+    told = [record for record in records_of(plain) if isinstance(record, Command) and record.command == "hold" and record.who == "carla"]
+    restarted = 10 * HOUR_MS + 300_000
+    (again,) = [record.t for record in told if record.t > restarted]
+    accepted = [record.t for record in records_of(plain) if isinstance(record, Link) and record.who == "carla" and record.state == "online"]
+    assert again >= accepted[-1]
 
 
 def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether_it_stands():
