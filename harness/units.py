@@ -9,6 +9,7 @@ floating point, and a value finer than the integer unit is refused instead of be
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -285,6 +286,11 @@ def unit_for(value: float | None, unit: str) -> str:
 def counted(count: int, things: str) -> str:
     """So many of something: ``1 charger``, ``2 chargers``."""
     return f"{count} {unit_for(count, things)}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
 
 
 def times(count: int) -> str:

@@ -31,7 +31,7 @@ from harness.report.outcome import (
     surroundings,
 )  # fmt: skip
 from harness.report.words import tell
-from harness.units import counted, format_duration_ms, times, unit_for
+from harness.units import counted, format_duration_ms, joined, times, unit_for
 from harness.values import ChargerModel, Clause, ServerModel, Step
 
 FILE_NAME = "postmortem.md"
@@ -95,11 +95,6 @@ def _listed(items: Sequence[str], most: int = _MOST_LISTED) -> Iterator[str]:
     yield from (f"- {item}" for item in items[:most])
     if len(items) > most:
         yield f"- and {len(items) - most} more: `result.json` has all"
-
-
-def _joined(items: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1]))) if items else ""
 
 
 # The head.
@@ -186,10 +181,10 @@ def _held_told(outcome: Outcome) -> str:
     for name in BEHAVIOURS:
         by_verdict[behaviour_verdict(outcome.judgement, name)].append(f"“{name}”")
     words = {"pass": "held", "fail": "FAILED", "unknown": "was never put to the test"}
-    parts = [f"{_joined(names)} {words[verdict]}" for verdict, names in by_verdict.items() if names]
+    parts = [f"{joined(names)} {words[verdict]}" for verdict, names in by_verdict.items() if names]
     if len(by_verdict["unknown"]) > 1:
         parts[-1] = parts[-1].replace(" was never", " were never")
-    return f"Of the four behaviours, {_joined(parts)}."
+    return f"Of the four behaviours, {joined(parts)}."
 
 
 def _checks_told(outcome: Outcome) -> str:
@@ -201,7 +196,7 @@ def _checks_told(outcome: Outcome) -> str:
     if not failed:
         return f"{held}, and none failed{f'; {warned} more only warn or are known to fail' if warned else ''}."
     more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-    named = ", ".join(failed[:5]) + more if more else _joined(failed)
+    named = ", ".join(failed[:5]) + more if more else joined(failed)
     return f"{held}, and {len(failed)} FAILED: {named}."
 
 
@@ -215,7 +210,7 @@ def _cost_told(outcome: Outcome) -> str:
         figure = number(abs(metric.value))
         unit = _text(unit_for(abs(metric.value), metric.unit))
         parts.append(same if float(figure) == 0 else f"{figure} {unit} {more if metric.value > 0 else less}")
-    return f"Against the same run without the faults, {_joined(parts)}."
+    return f"Against the same run without the faults, {joined(parts)}."
 
 
 def _no_twin(outcome: Outcome) -> str:
@@ -468,7 +463,7 @@ def _step(outcome: Outcome, step: Step, clock: Clock) -> str:
 
 
 def _whom(step: Step) -> str:
-    named = _text(_joined(step.to.names)) if step.to.names else "all chargers"
+    named = _text(joined(step.to.names)) if step.to.names else "all chargers"
     if step.to.share_permille:
         return f"{step.to.share_permille / 10:g} % of {named}"
     return named if step.to.shard is None else f"shard {step.to.shard}"

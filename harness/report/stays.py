@@ -12,7 +12,7 @@ from typing import Any
 from harness.journal.records import AnyRecord, Current, Discard, Loss, PlugIn, Reason, Recovery, Stay
 from harness.report.clock import Clock
 from harness.report.words import REASONS
-from harness.units import counted, format_duration_ms, times, unit_for
+from harness.units import counted, format_duration_ms, joined, times, unit_for
 from harness.values import Scenario
 
 _STAYS_KEPT = 10
@@ -239,7 +239,7 @@ def crowd(share: Share) -> str:
 def given_up(share: Share) -> str:
     """Which messages of transactions it gave up, and why: ``8 starts and 8 ends, as its queue was full``; empty where there are none."""
     return "; ".join(
-        f"{' and '.join(counted(count, _MESSAGES.get(action, action)) for action, count in messages.items())}, as {_GIVEN_UP[why]}"
+        f"{joined([counted(count, _MESSAGES.get(action, action)) for action, count in messages.items()])}, as {_GIVEN_UP[why]}"
         for why, messages in share.given_up.items()
     )
 

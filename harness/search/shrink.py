@@ -8,6 +8,7 @@ of it is determined: the same scenario gives the same result.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,7 @@ from harness.fault import KINDS
 from harness.journal.records import Fault
 from harness.search.trial import Failure, failing, judged
 from harness.stage.errors import StageError
-from harness.units import counted
+from harness.units import counted, joined, times
 from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets
 
 MINUTE_MS = 60_000
@@ -398,16 +399,13 @@ def ingredients(shrunk: Shrunk) -> str:
     with_ = ["time-of-use charging"] if any(entry.tou is not None and entry.tou.on for entry in scenario.chargers) else []
     with_ += ["settings of its own"] if any(entry.settings != Settings() for entry in scenario.chargers) else []
     with_ += ["a load group"] if scenario.circuits else []
-    who = f"{counted(len(scenario.names()), 'chargers')} ({', '.join(models)})" + (f" with {_listed(with_)}" if with_ else "")
+    who = f"{counted(len(scenario.names()), 'chargers')} ({', '.join(models)})" + (f" with {joined(with_)}" if with_ else "")
     stays = sum(len(entry.sessions) or 1 for entry in scenario.chargers)
-    told = [*([counted(stays, "stays")] if stays > len(scenario.chargers) else []), *map(_told, scenario.plan)]
-    return f"It takes {_listed([who, *told])}."
+    told = [*([counted(stays, "stays")] if stays > len(scenario.chargers) else []), *_steps(scenario)]
+    return f"It takes {joined([who, *told])}."
 
 
-def _told(step: Step) -> str:
-    action = step.arguments.get("action")
-    return f"{step.do} of {action}" if action else step.do
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+def _steps(scenario: Scenario) -> list[str]:
+    """Its steps, alike ones together."""
+    kinds = Counter(f"{step.do} of {action}" if (action := step.arguments.get("action")) else step.do for step in scenario.plan)
+    return [kind if count == 1 else f"{kind} {times(count)}" for kind, count in kinds.items()]

@@ -72,7 +72,7 @@ def guide() -> dict[Path, bytes]:
 
 def smallest_of(mutant: str) -> dict[Path, bytes]:
     """The smallest scenario of the first failure of a planted wrong behaviour."""
-    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=300)).smallest
+    found = look_for(Task(source(SMALLEST[mutant]), mutant, plans=2000)).smallest
     assert found is not None
     return {HERE / "smallest" / f"{mutant}.yaml": found.text.encode()}
 
