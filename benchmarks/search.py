@@ -18,9 +18,9 @@ from pathlib import Path
 
 from harness import __version__
 from harness.exploring import explore
-from harness.fault import KINDS
 from harness.search.coverage import Coverage
 from harness.search.found import Outcome
+from harness.search.generator import felt
 from harness.search.mutants import MUTANTS, Task, look_for
 from harness.search.mutants import planted as planted_in
 from harness.search.pool import in_order, pool
@@ -62,9 +62,9 @@ def _seldom(plain: Scenario, model: ChargerModel, coverage: Coverage, least: flo
         if check == "override-kept" and model.tou == "none":
             continue  # where nothing is held, there is nothing to override
         exempt = {assumed.removeprefix("no ") for assumed in clause.assumes}
-        for kind in KINDS.values():
+        for kind in felt(plain):
             count = coverage.met[check, kind.name]
-            if kind.simulated and kind.name.partition(".")[2] not in exempt and count < least:
+            if kind.name.partition(".")[2] not in exempt and count < least:
                 yield check, kind.name, count
 
 

@@ -190,9 +190,10 @@ def jostling(seed: int) -> Scenario:
         )
 
     def step(number: int) -> Step:
-        at, whom = Moment(offset_ms=near(dice.of(moments))), Targets(names=(dice.of(names),))
-        do = dice.of(("network.cut", "network.black-hole", "network.reset", "driver.override", "driver.unplug", "station.power-cut"))
-        return Step(id=f"s{number}", do=do, at=at, to=whom, for_ms=dice.between(10, 90_000) if KINDS[do].ends == "may" else None)
+        do = dice.of((*_SUDDEN, "server.errors"))
+        lasts_ms = dice.between(10, dice.of((90_000, HOUR_MS))) if KINDS[do].ends == "may" else None
+        whom = Targets() if do.startswith("server.") else Targets(names=(dice.of(names),))
+        return Step(id=f"s{number}", do=do, at=Moment(offset_ms=near(dice.of(moments))), to=whom, for_ms=lasts_ms)
 
     networks = {name: replace(calm.networks[calm.chargers[0].network], name=name, latency_ms=ms) for name, ms in FAR.items()}
     chargers = tuple(replace(entry, sessions=stays(), network=dice.of(list(FAR))) for entry in calm.chargers)
@@ -202,6 +203,7 @@ def jostling(seed: int) -> Scenario:
     )  # fmt: skip
 
 
+_SUDDEN = ("network.cut", "network.black-hole", "network.reset", "driver.override", "driver.unplug", "station.power-cut")
 FAR = {"near": 1, "wired": 20, "far": 300}
 
 

@@ -125,22 +125,21 @@ def felt(base: Scenario) -> list[Kind]:
     return [kind for kind in KINDS.values() if kind.simulated and kind.over in transports]
 
 
-def _kinds(dice: Dice, base: Scenario) -> tuple[tuple[Kind, ...], ...]:
-    """The kinds that are drawn from, by family: some families are off, and in the others some kinds. What is left meets more often than
-    it would among all."""
+def _kinds(dice: Dice, base: Scenario) -> tuple[Kind, ...]:
+    """The kinds that are drawn from: some families are off, and in the others some kinds. What is left meets more often than it would among
+    all."""
     families: dict[str, list[Kind]] = {}
     for kind in felt(base):
         families.setdefault(kind.family, []).append(kind)
-    drawn = [
-        tuple(kind for kind in kinds if dice.chance(70)) if dice.chance(75) else () for kinds in families.values()
-    ]  # fmt: skip
-    return tuple(filter(None, drawn)) or tuple(map(tuple, families.values()))
+    on = [kinds for kinds in families.values() if dice.chance(75)]
+    return tuple(kind for kinds in on for kind in kinds if dice.chance(70)) or tuple(felt(base))
 
 
 def _plan(dice: Dice, base: Scenario) -> tuple[Step, ...]:
     kinds = _kinds(dice, base)
     latest = base.duration_ms - 3 * HOUR_MS
-    steps = _story(dice, base, latest) if dice.chance(85) else []
+    steps = _story(dice, base, latest, 1) if dice.chance(85) else []
+    steps += _story(dice, base, latest, len(steps) + 1) if dice.chance(40) else []
     spans = [(step.at.offset_ms, step.at.offset_ms + (step.for_ms or 0)) for step in steps if step.at is not None]
     for _ in range(dice.between(0, 5) if steps else dice.between(1, 7)):
         step, span = _draw(dice, kinds, steps, spans, latest, base)
@@ -179,25 +178,26 @@ class Story(NamedTuple):
 
 _STORIES = tuple(
     story for story in (
-        Story(_OUTAGES, ("station.power-cut",), times=2),
+        Story(_OUTAGES, ("station.power-cut",), times=3),
         Story(_OUTAGES, _IN_OUTAGE, times=2),
         Story(("driver.override",), _CUTS, times=9),
         Story(("driver.override",), _OUTAGES),
         Story(("driver.set-tou",), _OUTAGES, times=2),
         Story(("driver.pause",), _OUTAGES, times=2, held=False),
-        Story(_OUTAGES, ("driver.replug",), times=2),
+        Story(_OUTAGES, ("driver.replug",), times=4),
         Story(_OUTAGES, ("station.clock-lost",)),
         Story(("station.unavailable",), ("station.power-cut", "station.reboot-loop", "station.firmware-update"), times=2),
         Story(("server.pending",), ("station.power-cut", "station.reboot-loop"), times=2),
         Story(("network.dns-failure",), ("server.crash", "network.black-hole", "station.power-cut"), held=False),
-        Story(_CUTS, ("server.restore-backup",), times=2, held=False),
+        Story(_CUTS, ("server.restore-backup",), times=4, held=False),
         Story(("station.power-cut", "station.reboot-loop"), ("station.power-cut", "station.reboot-loop"), after=True),
     ) for _ in range(story.times)
 )  # fmt: skip
 
 
-def _story(dice: Dice, base: Scenario, latest: int) -> list[Step]:
-    """Two steps that meet the same car, the second while the first acts or soon after it; none where there is no such car."""
+def _story(dice: Dice, base: Scenario, latest: int, number: int) -> list[Step]:
+    """Two steps that meet the same car, the second while the first acts or soon after it; none where there is no such car. ``number``: the
+    first's."""
     stays = [
         (entry, stay) for entry in base.chargers if not entry.count for stay in entry.sessions
         if stay.plug_in_ms < latest - HOUR_MS and stay.leave_ms - stay.plug_in_ms > 2 * HOUR_MS and stay.needs_wh >= _LARGE_WH
@@ -221,8 +221,8 @@ def _story(dice: Dice, base: Scenario, latest: int) -> list[Step]:
         meets = begins + dice.between(0, min(dice.of((lasts_ms, _SOON_MS)), most_ms))
     then_ms = dice.between(*dice.of(_SECOND_OUTAGES_MS if second.outage else _SECOND_FAULTS_MS))
     return [
-        _told(dice, base, "s1", first, entry.name, begins, lasts_ms),
-        _told(dice, base, "s2", second, entry.name, meets, min(then_ms, latest - meets)),
+        _told(dice, base, f"s{number}", first, entry.name, begins, lasts_ms),
+        _told(dice, base, f"s{number + 1}", second, entry.name, meets, min(then_ms, latest - meets)),
     ]
 
 
@@ -242,10 +242,10 @@ def _told(dice: Dice, base: Scenario, id_: str, kind: Kind, name: str, at_ms: in
 
 
 def _draw(
-    dice: Dice, kinds: tuple[tuple[Kind, ...], ...], steps: Sequence[Step], spans: Sequence[tuple[int, int]], latest: int, base: Scenario
+    dice: Dice, kinds: tuple[Kind, ...], steps: Sequence[Step], spans: Sequence[tuple[int, int]], latest: int, base: Scenario
 ) -> tuple[Step, tuple[int, int]]:  # fmt: skip
     """One more step, and when it acts."""
-    kind = dice.of(dice.of(kinds))
+    kind = dice.of(kinds)
     start, at = _start(dice, steps[: len(spans)], spans, latest)
     given = _arguments(dice, kind, base)
     most_ms = _most_ms(kind, given)

@@ -44,7 +44,7 @@ harness: 1
 title: Three chargers under a random plan
 start: 2026-03-12 08:00
 zone: America/Los_Angeles
-duration: 30 h
+duration: 24 h
 seed: 1
 server: {server}
 network: home-wifi

@@ -151,26 +151,25 @@ class Stage(Paths, Capacity):
 
     # Faults. Each is called with 1 when it begins and −1 when it is lifted.
 
-    def _lose_all(self, ongoing: Ongoing) -> None:
-        now = self.clock.now
-        for place in ongoing.places:
-            self.lose(self.ports[place], now, ongoing.step.do, ongoing.step.id)
+    def _lose_all(self, step: Step, places: list[int]) -> None:
+        for place in places:
+            self.lose(self.ports[place], self.clock.now, step.do, step.id)
 
     def _shards_down(self, ongoing: Ongoing, by: int) -> None:
         """Take shards down, or bring them back restarted, with the state of the backup that was restored last meanwhile."""
         now = self.clock.now
         for shard in ongoing.shards:
-            ongoing.places = self.served_by([shard])
-            for place in ongoing.places:
+            places = self.served_by([shard])
+            for place in places:
                 self.leave_mode(self.ports[place], now)
             if by > 0:
-                self._lose_all(ongoing)
+                self._lose_all(ongoing.step, places)
             self.down[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
             if by > 0 and self.down[shard] == 1:
                 self._dies(shard)
                 self._server_state(shard, "down")
-                for place in ongoing.places:
+                for place in places:
                     self.close_connection(self.ports[place], now, "closed")
             elif by < 0 and not self.down[shard]:
                 self._lives(shard)
@@ -179,9 +178,9 @@ class Stage(Paths, Capacity):
                 self._server_state(shard, "restored" if restored else "restarted", restored)
                 if self.hung[shard]:
                     self._server_state(shard, "hung")
-            for place in ongoing.places:
+            for place in places:
                 self.after(self.ports[place], now)
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         self.send_orders(now)
 
     def _dies(self, shard: int) -> None:
@@ -284,11 +283,11 @@ class Stage(Paths, Capacity):
 
     def _server_hang(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         if by > 0:
-            self._lose_all(ongoing)
+            self._lose_all(ongoing.step, ongoing.places)
         for shard in ongoing.shards:
             self.hung[shard] += by
             self.server.up[shard] = not (self.down[shard] or self.hung[shard])
@@ -328,7 +327,7 @@ class Stage(Paths, Capacity):
             ongoing.fault = PutOff(-(-cast("int", ongoing.step.arguments["interval_ms"]) // 1000) * 1000)
         fault = ongoing.fault
         assert isinstance(fault, PutOff)
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for shard in ongoing.shards:
             causes = self.server.put_off[shard]
             if by > 0:

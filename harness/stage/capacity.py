@@ -30,10 +30,6 @@ class Capacity(Wire):
         self.free_at_us = [0] * len(self.down)
         """When each of them takes up the next."""
 
-    def served_by(self, shards: list[int]) -> list[int]:
-        """The places that these shards serve now."""
-        raise NotImplementedError
-
     # Brown-outs.
 
     def _server_brown_out(self, ongoing: Ongoing, by: int) -> None:
@@ -43,7 +39,7 @@ class Capacity(Wire):
             ongoing.fault = BrownOut(now, cast("int", given["answers_per_ks"]), cast("int", given.get("over_ms", 0)))
         fault = ongoing.fault
         assert isinstance(fault, BrownOut)
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         for shard in ongoing.shards:
@@ -126,7 +122,7 @@ class Capacity(Wire):
             ongoing.fault = Cause()
         fault = ongoing.fault
         assert isinstance(fault, Cause)
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for shard in ongoing.shards:
             if by > 0:
                 of_shard[shard].append(fault)
@@ -164,7 +160,7 @@ class Capacity(Wire):
             ongoing.fault = Gate(cast("int", ongoing.step.arguments["accepts_per_ks"]))
         fault = ongoing.fault
         assert isinstance(fault, Gate)
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for shard in ongoing.shards:
             gates = self.server.gates[shard]
             if by > 0:
@@ -175,7 +171,7 @@ class Capacity(Wire):
 
     def _server_scale_out(self, ongoing: Ongoing, by: int) -> None:
         factor = cast("int", ongoing.step.arguments.get("factor", 2))
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, by)
         for shard in ongoing.shards:
             now_factor = self.server.factor[shard]
             self.server.factor[shard] = now_factor * factor if by > 0 else now_factor // factor

@@ -24,10 +24,6 @@ class Paths(Wire):
 
     director: Director
 
-    def served_by(self, shards: list[int]) -> list[int]:
-        """The places that these shards serve now: a rolling upgrade moves chargers on."""
-        return [port.place for port in self.ports if port.account.shard in shards]
-
     def _change(self, places: list[int], do: Callable[[Port], None]) -> None:
         """Do something to chargers that changes their path: what was computed is put under way before."""
         now = self.clock.now
@@ -40,7 +36,7 @@ class Paths(Wire):
     def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         """Change something about shards: what was computed of their chargers is put under way before."""
         now = self.clock.now
-        ongoing.places = self.served_by(ongoing.shards)
+        self.concern(ongoing, amount)
         for place in ongoing.places:
             self.leave_mode(self.ports[place], now)
         for shard in ongoing.shards:

@@ -18,12 +18,17 @@ from typing import Any
 
 from harness.journal.records import Loss, Recovery
 from harness.stage.clock import ARRIVAL, SERVER, Timekeeper
-from harness.stage.port import Bans, BrownOut, MessageFault, Port, Waiting
+from harness.stage.port import Bans, BrownOut, MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder
 from harness.world.chance import below
+from harness.world.group import Group
 from harness.world.link import NEVER
 from harness.world.messages import ERROR, Answer, Command, Request, RequestAction
 from harness.world.server import Server
+
+_CLOSE_GROUP = 12
+"""What the members of a load group of at most so many are told may be carried in one go: in a larger one something always happens, and
+to see that costs more than is saved."""
 
 
 class Wire:
@@ -79,6 +84,15 @@ class Wire:
         """A charger asks for a connection: whether the server bans it for that."""
         raise NotImplementedError
 
+    def served_by(self, shards: list[int]) -> list[int]:
+        """The places that these shards serve now: a rolling upgrade or a failover moves chargers on."""
+        return [port.place for port in self.ports if port.account.shard in shards]
+
+    def concern(self, ongoing: Ongoing, by: int) -> None:
+        """A step about shards begins (``by`` above 0) or is lifted: it concerns whom they serve, and until its end whom they served."""
+        served = self.served_by(ongoing.shards)
+        ongoing.places = served if by > 0 else sorted({*ongoing.places, *served})
+
     # The state of paths and shards.
 
     def path_open(self, port: Port) -> bool:
@@ -102,10 +116,10 @@ class Wire:
         if self.leg_by_leg or self.next_change <= until or self.server.deadline <= until or not self._is_calm(port, until):
             return False
         group = port.account.group
-        return group is None or all(
+        return group is None or (len(group.members) <= _CLOSE_GROUP and all(
             other is port or (self._is_calm(other, until) and other.charger.link.state == "online" and not other.charger.out)
             for other in map(self.ports.__getitem__, group.members)
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def _is_calm(self, port: Port, until: int) -> bool:
         """The same of one charger and its part of the server alone."""
@@ -637,9 +651,10 @@ class Wire:
         numbers = count()
         under_way = [(now + self.ports[place].latency_ms, place, next(numbers), False, order) for place, order in orders]
         heapify(under_way)
-        calm_until = min((self._calm_until(self.ports[place], asker) for place, _ in orders), default=-1)
+        groups = {id(group): group for place, _ in orders if (group := self.ports[place].account.group) is not None}
+        calm_until = min((self._calm_until(group, asker) for group in groups.values()), default=-1)
         if asker is not None and asker.charger.out:
-            calm_until = min(calm_until, now + asker.latency_ms)
+            calm_until = -1  # what it says next is under way before it acknowledges anything
         told: dict[int, int] = {}
         while under_way and under_way[0][0] <= calm_until and under_way[0][0] < min(self.next_change, self.server.deadline):
             then, place, _, obeyed, order = heappop(under_way)
@@ -651,8 +666,10 @@ class Wire:
             else:
                 self._give_order(port, then, order, order.sent)
                 heappush(under_way, (then + port.latency_ms, place, next(numbers), True, order))
+                if port.lost_at != port.seen_lost_at:
+                    self._watch(port, then)
                 told[place] = then
-                calm_until = min(calm_until, then if port.charger.out else port.charger.deadline - 1)
+                calm_until = -1 if port.charger.out else min(calm_until, port.charger.deadline - 1)
         for then, place, _, obeyed, order in sorted(under_way):
             port = self.ports[place]
             if obeyed:
@@ -663,10 +680,9 @@ class Wire:
             if self.ports[place] is not asker:
                 self.after(self.ports[place], then)
 
-    def _calm_until(self, port: Port, asker: Port | None) -> int:
-        """Up to when no member of a charger's load group does anything by itself; −1 where one has said something already."""
-        assert port.account.group is not None
-        members = [self.ports[place] for place in port.account.group.members]
+    def _calm_until(self, group: Group, asker: Port | None) -> int:
+        """Up to when no member of a load group does anything by itself; −1 where one has said something already."""
+        members = [self.ports[place] for place in group.members]
         if any(member.pending or (member.charger.out and member is not asker) for member in members):
             return -1
         return min(min(member.charger.deadline, member.driver.deadline) for member in members) - 1

@@ -208,7 +208,7 @@ class Server:
         """Why each shard lets chargers in more slowly than it could."""
         self.factor = [1] * model.shards
         """How many times its own capacity each shard has."""
-        self.slot_us = [1_000_000 * model.shards // model.accepts_per_s] * model.shards
+        self.slot_us = [max(1, 1_000_000 * model.shards // model.accepts_per_s)] * model.shards
         """How long each shard takes for one connection."""
         self.queue_us = self.slot_us[0] * model.accept_queue // model.shards
         """So long a connection waits at the most: for a full queue, at the server's own pace."""
@@ -394,7 +394,7 @@ class Server:
     def set_pace(self, now: int, shard: int) -> None:
         """What a shard can take in has changed. Whoever waits keeps his turn; the next comes after as many as wait, at the new pace."""
         per_ks = min([self.model.accepts_per_s * 1000 * self.factor[shard], *(gate.accepts_per_ks for gate in self.gates[shard])])
-        slot_us = 1_000_000_000 * self.model.shards // per_ks
+        slot_us = max(1, 1_000_000_000 * self.model.shards // per_ks)
         waits_us = max(0, self.free_at_us[shard] - now * 1000)
         self.free_at_us[shard] = now * 1000 + waits_us * slot_us // self.slot_us[shard]
         self.slot_us[shard] = slot_us
@@ -708,10 +708,20 @@ class Server:
         """Another shard serves the charger: what the process before it would forget at a restart does not come along."""
         account = self.accounts[index]
         account.shard = shard
+        if account.stands_at >= 0 and not self.up[account.stands_at]:
+            self._hand_over(account)
         self._forget(account)
         if account.group is not None:
             account.group.restarted([index], restored=False)
         self._plan_for(now, account)
+        self.work_through(now, shard)
+
+    def _hand_over(self, account: Account) -> None:
+        """What stands in the queue of a shard that does not work goes along with the charger that moves."""
+        standing = self.standing[account.stands_at]
+        self.standing[account.shard] += [one for one in standing if one[1] == account.index]
+        self.standing[account.stands_at] = [one for one in standing if one[1] != account.index]
+        account.stands_at = account.shard
 
     def wipe_settings(self, now: int, index: int) -> bool:
         """What is stored of the charger's settings is lost; the books are not. Its next request is a return. Says whether any were set."""

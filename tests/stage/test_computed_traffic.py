@@ -74,7 +74,45 @@ JOSTLING = 64
 def test_when_the_cars_of_one_circuit_come_and_go_within_a_moment(first):
     """One share's acknowledgement gives rise to another's: all of it in one go, unless something comes between."""
     for seed in range(first, first + 16):
+        agree(jostling(seed))
         agree_leg_by_leg(jostling(seed))
+
+
+TIES = {
+    "an answer after which more is sent, and a share": """
+defaults: {model: zappi, car: leaf-40, tariff: pge-ev2-a}
+chargers:
+  anna: {session: {plug_in: 08:30, needs: 30 kWh, leave: 20:00}}
+  ben: {settings: {wire_rating: 24 A}}
+circuits: {house: {members: [anna, ben], capacity: 50 A}}
+plan:
+  - {at: "09:00", do: driver.plug-in, to: ben, with: {needs: 7 kWh, stay: 1 h}}
+  - {at: "10:05", do: driver.plug-in, to: ben, with: {needs: 7 kWh, stay: 2 h}}
+  - {at: "09:50", do: server.errors, for: 1 h}
+""",
+    "two shares for one who is back with the first": """
+defaults: {model: juicebox-v09u, car: leaf-40, tariff: pge-ev2-a}
+chargers:
+  anna: {network: {extends: ethernet, latency: 20 ms}}
+  ben: {network: {extends: ethernet, latency: 300 ms}}
+  carla: {network: {extends: ethernet, latency: 1 ms}, session: {plug_in: 09:00, needs: 20 kWh, leave: 20:00}}
+circuits: {house: {members: [anna, ben, carla], capacity: 60 A}}
+plan:
+  - {id: down, at: "09:30", do: server.restore-backup, for: 4 s, with: {age: 1 h}}
+""",
+}
+"""What happens in one millisecond to members of a circuit: found by random plans, made small."""
+
+
+@pytest.mark.parametrize("tie", TIES)
+def test_in_the_order_in_which_it_would_happen_leg_by_leg(tie):
+    for seed in range(1, 4):
+        head = f"harness: 1\ntitle: A tie\nstart: 2026-03-12 08:00\nzone: America/Los_Angeles\nduration: 14 h\nseed: {seed}\n"
+        server = "juicenet" if "juicebox" in TIES[tie] else "csms"
+        place = f"server: {server}\nnetwork: {{extends: ethernet, latency: 20 ms}}\nsupply: {{voltage: 240 V, phases: 1}}"
+        loaded = scenario.loads(head + place + TIES[tie], "tie")
+        agree(loaded)
+        agree_leg_by_leg(loaded)
 
 
 ANNOUNCED = 8

@@ -54,7 +54,7 @@ async def connect(url: str, subprotocol: str, headers: dict[str, str], **options
 class WebSocket(asyncio.Protocol):
     """A WebSocket, from a charger's end."""
 
-    __slots__ = ("_closed", "_door", "_heard", "_hearer", "_lost", "_news", "_part", "_pings", "protocol", "transport")
+    __slots__ = ("_closed", "_door", "_heard", "_hearer", "_lost", "_news", "_part", "_patience", "_pings", "protocol", "transport")
 
     protocol: ClientProtocol
     transport: asyncio.Transport
@@ -72,6 +72,8 @@ class WebSocket(asyncio.Protocol):
         self._pings: dict[bytes, asyncio.Future[None]] = {}
         self._closed: ConnectionClosed | None = None
         """How it has ended."""
+        self._patience: asyncio.TimerHandle | None = None
+        """Until when the far end may take to close, once the protocol is at its end."""
 
     @property
     def state(self) -> State:
@@ -170,6 +172,8 @@ class WebSocket(asyncio.Protocol):
         self.protocol.receive_eof()
         closed = self.protocol.close_exc
         closed.__cause__ = exc or closed.__cause__
+        if self._patience is not None:
+            self._patience.cancel()
         self._end(closed)
 
     def _take(self) -> None:
@@ -179,6 +183,8 @@ class WebSocket(asyncio.Protocol):
                 self._frame(event)
             elif self.state is not State.CONNECTING:
                 event.headers.clear()  # which the protocol keeps, and nobody asks for once it is open
+        if self._patience is None and self.protocol.close_expected():
+            self._patience = asyncio.get_running_loop().call_later(_CLOSING_S, self.transport.abort)
         self._tell()
 
     def _frame(self, frame: Frame) -> None:

@@ -105,20 +105,43 @@ def test_what_is_no_message_ends_it_with_the_code_for_that(frame, code):
     assert asyncio.run(run()) == code
 
 
-def test_closing_does_not_wait_for_a_far_end_that_does_not_do_its_part(monkeypatch):
-    monkeypatch.setattr(client, "_CLOSING_S", 0.01)
+def deaf(then=b""):
+    """A far end that accepts, says something more, and does nothing any more."""
 
     async def speak(reader, writer):
         request = await reader.readuntil(b"\r\n\r\n")
         key = next(line for line in request.decode().split("\r\n") if line.startswith("Sec-WebSocket-Key")).partition(": ")[2]
         head = f"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept_key(key)}\r\n\r\n"
-        writer.write(head.encode())
+        writer.write(head.encode() + then)
         await reader.read()
         await reader.read()
         writer.close()
 
+    return speak
+
+
+@pytest.mark.parametrize(("said", "code"), [(b"\x88\x02\x03\xe8", 1000), (b"\xff\x00", 1002)])
+def test_a_far_end_that_is_at_an_end_and_keeps_the_connection_is_lost(monkeypatch, said, code):
+    monkeypatch.setattr(client, "_CLOSING_S", 0.01)
+
     async def run():
-        door = await asyncio.start_server(speak, "127.0.0.1", 0)
+        door = await asyncio.start_server(deaf(said), "127.0.0.1", 0)
+        socket = await connect(f"ws://127.0.0.1:{door.sockets[0].getsockname()[1]}/", "ocpp1.6", {})
+        ended = asyncio.get_running_loop().create_future()
+        socket.hear(lambda message: pytest.fail(f"heard {message!r}"), ended.set_result)
+        async with asyncio.timeout(5):
+            closed = await ended
+        door.close()
+        return closed.sent.code
+
+    assert asyncio.run(run()) == code
+
+
+def test_closing_does_not_wait_for_a_far_end_that_does_not_do_its_part(monkeypatch):
+    monkeypatch.setattr(client, "_CLOSING_S", 0.01)
+
+    async def run():
+        door = await asyncio.start_server(deaf(), "127.0.0.1", 0)
         socket = await connect(f"ws://127.0.0.1:{door.sockets[0].getsockname()[1]}/", "ocpp1.6", {})
         await socket.close(1001)
         await socket.wait_closed()
