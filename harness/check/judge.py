@@ -242,7 +242,7 @@ class Judge:
         rule = ev.panel.current
         if rule is not None and ev.drew and not ev.over_failed and ev.over_since < 0:
             rule.met()
-        if record.ended == "unplugged":
+        if record.ended != "run-over":
             ev.flags |= ev_.UNPLUGGED
             ev.unplugged_at = record.t if ev.works(record.t) else -FOREVER
             ev.connected = False

@@ -47,10 +47,11 @@ class PlugIn(Record, kw_only=True, tag="plug-in"):
 
 
 class Stay(Record, kw_only=True, tag="stay"):
-    """The end of a stay: the car was unplugged, or the run ended with it connected. Evidence."""
+    """The end of a stay: the car was unplugged, also to be plugged in again at once, or the run ended with it connected. Evidence."""
 
     plug_in: int
-    ended: Literal["unplugged", "run-over"]
+    ended: Literal["unplugged", "replugged", "run-over"]
+    """replugged: its driver is about to plug it in again, and of what the car needs only what it got counts as this stay's."""
     wh: int
     """Energy delivered to the car in this stay, in truth."""
     needs_wh: int

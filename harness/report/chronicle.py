@@ -163,7 +163,7 @@ class Chronicle:
         elif charger.wave is not None:
             charger.passed += 1
         charger.connected = charger.affected = False
-        if charger.wave is not None and record.ended == "unplugged":
+        if charger.wave is not None and record.ended != "run-over":
             self.traffic.add(record)
 
     def _action(self, record: Action) -> None:

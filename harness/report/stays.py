@@ -37,6 +37,8 @@ class Visit:
     """When the stay ended; -1: the journal was cut off before."""
     unplugged: bool = False
     """It ended with the car unplugged, not with the run."""
+    again: bool = False
+    """The car was plugged in again at once."""
     wh: int = 0
     full: bool = False
     _waits: dict[Reason, int] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class Visit:
     @property
     def short_wh(self) -> int:
         """Energy that was needed and not had when the car left."""
-        return self.needs_wh - self.wh if self.unplugged and not self.full and self.wh < self.needs_wh else 0
+        return self.needs_wh - self.wh if self.unplugged and not (self.again or self.full) and self.wh < self.needs_wh else 0
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ class Stays:
         if found is None:
             return
         visit, reason, since = found
-        visit.ended_ms, visit.unplugged = record.t, record.ended == "unplugged"
+        visit.ended_ms, visit.unplugged, visit.again = record.t, record.ended != "run-over", record.ended == "replugged"
         visit.wh, visit.full = record.wh, record.full
         if visit.drew_ms < 0 and reason is not None:
             visit._waits[reason] = visit._waits.get(reason, 0) + record.t - since
@@ -195,6 +197,8 @@ def left(visit: Visit, clock: Clock) -> str:
         return "unknown: the journal ends before"
     if not visit.unplugged:
         return "still connected at the end" + (", full" if visit.full else "")
+    if visit.again:
+        return f"{clock.brief(visit.ended_ms)}, and in again"
     if not visit.needs_wh:
         return clock.brief(visit.ended_ms)
     state = "full" if visit.full else f"short of {_kwh(visit.short_wh)} kWh" if visit.short_wh else "with what it needed"

@@ -74,9 +74,10 @@ def _plug_in(record: r.PlugIn, clock: Clock) -> str:
 
 
 def _stay(record: r.Stay, clock: Clock) -> str:
-    end = "the car is unplugged" if record.ended == "unplugged" else "the run ends with the car connected"
+    ends = {"unplugged": "the car is unplugged", "replugged": "the car is unplugged, to be plugged in again"}
+    end = ends.get(record.ended, "the run ends with the car connected")
     full = ", full" if record.full else ""
-    if not record.needs_wh:
+    if not record.needs_wh or record.ended == "replugged":
         return f"{end}: {format_energy(record.wh)}{full}"
     return f"{end}: {format_energy(record.wh)} of the {format_energy(record.needs_wh)} it needed{full}"
 

@@ -488,7 +488,7 @@ class Stage(Paths, Capacity):
             return  # meanwhile the car is gone, or another is there
         now = self.clock.now
         port.driver.leaves()
-        port.charger.unplugged(now)
+        port.charger.unplugged(now, again=now + pause_ms < session.leave_ms)
         self.after(port, now)
         rest = replace(session, plug_in_ms=now + pause_ms, needs_wh=battery.needs_wh)
         self.director.at(now + pause_ms, self._plug_again, port, rest, pause_ms, times - 1)

@@ -429,14 +429,14 @@ class Charger:
         if self.replugs >= rule.times and not ignored:
             self.overridden = self.plug_in
 
-    def unplugged(self, now: int) -> None:
-        """The driver takes the car away."""
+    def unplugged(self, now: int, *, again: bool = False) -> None:
+        """The driver takes the car away; ``again``: to plug it in again at once."""
         if self.battery is None:
             return
         self._settle(now)
         if self.power == "on":
             self._close_transaction(now, closes_stay=True)
-        self._end_stay(now, "unplugged")
+        self._end_stay(now, "replugged" if again else "unplugged")
         self.unplugged_at = now if self.power == "on" else LONG_AGO
         self.battery = None
         self.authorised = "no"
@@ -491,11 +491,12 @@ class Charger:
     def _end_stay(self, now: int, ended: str) -> None:
         battery = self.battery
         assert battery is not None
+        missing_uj = 0 if ended == "replugged" else max(0, battery.missing_uj - battery.kind.full_uj)
         self.emit(
             self.index,
             Stay(
                 t=now, who=self.name, plug_in=self.plug_in, ended=ended, wh=battery.stay_uj // UJ_PER_WH,  # type: ignore[arg-type]
-                needs_wh=(battery.stay_uj + max(0, battery.missing_uj - battery.kind.full_uj)) // UJ_PER_WH, full=battery.full,
+                needs_wh=(battery.stay_uj + missing_uj) // UJ_PER_WH, full=battery.full,
                 by_price=[(level, price, uj // UJ_PER_WH) for (level, price), uj in battery.priced_uj.items()],
             )
         )  # fmt: skip
