@@ -26,6 +26,7 @@ class MetricKind(Struct, frozen=True, kw_only=True):
     """Which way it gets worse."""
 
 
+_RECOVERY = "From server, path and power being back, and nothing keeping it out, until the charger heard from the server again"
 METRICS: dict[str, MetricKind] = {
     "undelivered_energy": MetricKind(
         unit="kWh", doc="Energy that drivers needed and did not have when they left.", difference=True, per_driver=True
@@ -37,13 +38,17 @@ METRICS: dict[str, MetricKind] = {
     "time_to_notice_p95": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: 95th percentile."),
     "time_to_notice_max": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: longest."),
     "time_to_recover_p50": MetricKind(
-        unit="s", doc="From server, path and power being back until the charger heard from the server again: median."
+        unit="s",
+        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again: median.",
     ),
     "time_to_recover_p95": MetricKind(
-        unit="s", doc="From server, path and power being back until the charger heard from the server again: 95th percentile."
+        unit="s",
+        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again:"
+        " 95th percentile.",
     ),
     "time_to_recover_max": MetricKind(
-        unit="s", doc="From server, path and power being back until the charger heard from the server again: longest."
+        unit="s",
+        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again: longest.",
     ),
     "peak_reconnects": MetricKind(unit="per s", doc="The most chargers that the server met anew within one second."),
     "queue_drain_time": MetricKind(
@@ -57,6 +62,10 @@ METRICS: dict[str, MetricKind] = {
     ),
 }
 """Name → what it measures. Percentiles are of the nearest rank."""
+
+
+_KEEP_OUT = ("server.pending", "server.credentials-wiped", "server.brown-out", "server.admit")
+"""Kinds of step of a server that is up, and that keep chargers away from it."""
 
 
 class Totals(Struct, kw_only=True):
@@ -275,11 +284,14 @@ class Meter:
 
     def _moved(self, record: Moved) -> None:
         self._shards[self._place(record.who)] = record.shard
+        self._lifted[record.who] = record.t  # from now on a server is there for it
 
     def _fault(self, record: Fault) -> None:
         if record.who:
             if record.edge == "end" and not record.do.startswith("driver."):
                 self._lifted[record.who] = record.t
+            elif record.edge == "struck" and record.do == "server.bans":
+                self._lifted[record.who] = record.t + int(record.with_.get("delay_ms", 0))  # type: ignore[arg-type]
             elif record.edge == "contradicted":
                 of = f" (step {record.step})" if record.step else ""
                 self._totals.contradicted.append(f"{record.who} was said to be unplugged, and {record.with_['why']}{of}")
@@ -287,7 +299,7 @@ class Meter:
             self._totals.never_fired.append(record.step)
         elif record.edge == "no-effect" and record.step not in self._totals.no_effect:
             self._totals.no_effect.append(record.step)
-        elif record.edge == "end" and record.do in ("server.pending", "server.credentials-wiped"):
+        elif record.edge == "end" and record.do in _KEEP_OUT:
             # A charger whose registration was put off asks again after the interval that it was told.
             back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
             shard = record.with_.get("shard")

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.journal.records import AnyRecord, Books, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
-from harness.units import counted, format_duration_ms, times, unit_for
+from harness.units import counted, format_duration_ms, joined, times, unit_for
 from harness.values import Scenario
 
 _STEPS_NAMED = 2
@@ -82,7 +82,13 @@ class Outline:
         often = f" {times(self.outages)}" if self.outages > len(self.chargers) else ""
         end = f", {self.unrecovered} to the end" if self.unrecovered else ""
         told = f"{what}: {who}{often}, at the longest for {_rounded(self.longest_ms)}{end}{f', {blips}' if self.blips else ''}."
-        return " ".join([told, *self._struck_told(scenario, family="message.")])  # nothing else in the line shows what became of messages
+        return " ".join([told, *self._struck_told(scenario, family="message."), *self._acted_told()])
+
+    def _acted_told(self) -> list[str]:
+        """What else acted on server and path beside the steps that took the server away."""
+        near = (kind for kind, _ in self.struck.values() if kind.startswith(("server.", "network.")))
+        kinds = dict.fromkeys(kind for kind in near if kind not in self.causes.values())
+        return [f"Beside it: {joined(list(kinds))}."] if kinds else []
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t

@@ -49,7 +49,8 @@ def _became(outcome: Outcome) -> str:
         return f"by {outcome.found_by} in plan {outcome.plans}; {size(outcome.smallest)}: {outcome.smallest.says}"
     if outcome.refused or not outcome.differed:
         return outcome.refused or "concerns nothing that is done here"
-    return f"{outcome.differed} runs of {min(outcome.plans, COMPARED)} went otherwise, and no check minds"
+    runs = min(outcome.plans, COMPARED)
+    return f"not found in {counted(outcome.plans, 'plans')}; {outcome.differed} of the first {runs} went otherwise, and no check minds"
 
 
 def render(made: Planting) -> str:

@@ -277,9 +277,10 @@ def count_form(least: int = 0, most: int = 10**9) -> Scalar:
     expected = f"a whole number from {least} to {most}" if most < 10**9 else f"a whole number of at least {least}"
 
     def parse(text: str) -> int:
-        if re.fullmatch(r"[1-9][0-9]*", text) and (len(text) > 18 or int(text) > most):
-            raise UnitError(text, f"a whole number of at most {most}")
-        if not re.fullmatch(r"0|[1-9][0-9]*", text) or int(text) < least:
+        digits = re.fullmatch(r"0|[1-9][0-9]*", text) is not None
+        if digits and (len(text) > 18 or int(text) > most):
+            raise UnitError(text, expected if most < 10**9 else f"a whole number of at most {most}")
+        if not digits or int(text) < least:
             stripped = text.replace("_", "").replace(",", "").lstrip("0")
             raise UnitError(text, expected, stripped if re.fullmatch(r"[1-9][0-9]{0,9}", stripped) and stripped != text else "")
         return int(text)

@@ -169,7 +169,9 @@ class _ScenarioLint:
             node = self.part.node.at("chargers").entries[entry.name][0]
             model = self.scenario.models[entry.model]
             if model.authorisation == "required" and not entry.tag:
-                self.problems.warn(node, f"`{entry.model}` asks for a tag and `{entry.name}` shows none: it will never charge")
+                self.problems.warn(
+                    node, f"`{entry.model}` asks for a tag and `{entry.name}` shows none: it will never charge; give it one by `tag`"
+                )
             self._warn_tag(entry, model, node)
             wire_ma, least_ma = entry.settings.wire_rating_ma, self.scenario.vehicles[entry.car].minimum_ma
             if wire_ma is not None and wire_ma < least_ma:

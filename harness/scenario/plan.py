@@ -37,6 +37,11 @@ _FORMS: dict[str, Form] = {
     "duration": DURATION, "signed duration": SIGNED_DURATION, "current": CURRENT, "energy": ENERGY, "flag": SWITCH, "word": TEXT,
     "words": ListOf(NAME_FORM, lone=True), "count": count_form(1), "percentage": PERCENT, "rate": RATE,
 }  # fmt: skip
+_OCPP_NAMES = {
+    "StartTransaction": "transaction-start", "StopTransaction": "transaction-end", "MeterValues": "meter-values",
+    "StatusNotification": "status", "BootNotification": "registration", "Authorize": "authorise", "Heartbeat": "keepalive",
+}  # fmt: skip
+"""What those who know OCPP call messages."""
 _STRIKES = ("message.", "station.reboot-loop")
 """Kinds that strike again and again, and so can end by ``times``."""
 
@@ -326,7 +331,7 @@ class PlanReader:
         names = COMMANDS if values.get("direction") == "command" else MESSAGES
         action = values.get("action")
         if action and action not in names:
-            meant = nearest(action, names)
+            meant = _OCPP_NAMES.get(action) or nearest(action, names)
             other = " with `direction: command`" if action in COMMANDS else " without `direction: command`" if action in MESSAGES else ""
             self.problems.add(given["action"][1], "no such message" + (f" in this direction; it is one{other}" if other else ""),
                               found=f"`{action}`", expected=f"one of {listed(names)}", suggestion="" if other else meant)  # fmt: skip

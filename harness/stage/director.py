@@ -39,6 +39,9 @@ class Carrier(Protocol):
     def served_by(self, shards: list[int]) -> list[int]:
         """The places that these shards serve now."""
 
+    def feels(self, step: Step, place: int) -> bool:
+        """Whether a step can do anything to a charger."""
+
     def is_away(self, place: int) -> bool:
         """Whether a charger is in an outage or not online."""
 
@@ -339,8 +342,9 @@ class Director:
         self.recorder.emit(-1, Fault(t=now, step=step.id, do=step.do, edge=edge, with_=with_))  # type: ignore[arg-type]
         if KINDS[step.do].aims != "server":
             for place in places:
-                name = self.cast.names[place]
-                self.recorder.emit(place, Fault(t=now, who=name, step=step.id, do=step.do, edge=edge))  # type: ignore[arg-type]
+                if self.carrier.feels(step, place):
+                    name = self.cast.names[place]
+                    self.recorder.emit(place, Fault(t=now, who=name, step=step.id, do=step.do, edge=edge))  # type: ignore[arg-type]
 
 
 def retries_ms(model: ChargerModel) -> int:

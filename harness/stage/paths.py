@@ -16,6 +16,7 @@ from harness.stage.clock import PLAN
 from harness.stage.director import Director
 from harness.stage.port import Bans, Door, Ongoing, Port, Strays
 from harness.stage.wire import Wire
+from harness.values import Step
 from harness.world.chance import DUPLICATE, LOSS, REORDER
 
 
@@ -140,9 +141,12 @@ class Paths(Wire):
 
     def feeling(self, ongoing: Ongoing) -> list[Port]:
         """The targets of a step that have the transport that it takes to feel it."""
-        over = KINDS[ongoing.step.do].over
-        ports = [self.ports[place] for place in ongoing.places]
-        return [port for port in ports if not over or port.tcp == (over == "websocket")]
+        return [self.ports[place] for place in ongoing.places if self.feels(ongoing.step, place)]
+
+    def feels(self, step: Step, place: int) -> bool:
+        """Whether a charger has the transport that it takes to feel a step."""
+        over = KINDS[step.do].over
+        return not over or self.ports[place].tcp == (over == "websocket")
 
     def _server_bans(self, ongoing: Ongoing, by: int) -> None:
         given = ongoing.step.arguments

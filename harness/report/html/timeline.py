@@ -209,10 +209,12 @@ class Timeline:
         rows.append(self._plot("transaction messages that wait", "", top, _area(queue, top, "a3"), {"at the most": queue}))
         tries, met = gathered.tries_per_s(), gathered.met_per_s()
         limit = self.scenario.server.accepts_per_s
+        paced = any(step.do in ("server.admit", "server.scale-out", "server.brown-out") for step in self.scenario.plan)
         top = _nice(max([*tries, *met, 0.001]))
-        shown = [limit] * len(met) if limit <= top else []
+        shown = [limit] * len(met) if limit <= top and not paced else []
         content = _area(met, top, "a4") + _line(tries, top, "l1") + (_line(shown, top, "limit") if shown else "")
-        words = f"back to the server; it takes {limit} per s" + ("" if shown else ", far above this")
+        takes = "steps of the plan change how many it takes" if paced else f"it takes {limit} per s" + ("" if shown else ", far above this")
+        words = f"back to the server; {takes}"
         rows.append(self._plot(words, "per s", top, content, {"taken in, busiest second": met, "attempts, on average": tries}))
         return "".join(rows)
 
