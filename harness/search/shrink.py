@@ -11,7 +11,9 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.fault import KINDS
@@ -60,11 +62,16 @@ class _Search:
     most_runs: int
     runs: int = 0
     seen: set[bytes] = field(default_factory=set)
+    """Stands for those that were tried: a reduction that is asked again proposes much of what it did before."""
 
     def fails(self, scenario: Scenario) -> bool:
         """Whether a scenario breaks the check, too; then it is the smallest."""
         if self.runs >= self.most_runs:
             return False
+        digest = blake2b(msgspec.msgpack.encode(scenario), digest_size=16).digest()
+        if digest in self.seen:
+            return False
+        self.seen.add(digest)
         self.runs += 1
         failure = failure_of(scenario, self.check)
         if failure is None:

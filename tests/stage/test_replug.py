@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from random_plans import base, records_of
 
 from harness.check.judge import Judge
+from harness.check.metrics import Meter
 from harness.journal.records import Current, Fault, PlugIn, Stay
 from harness.values import Moment, Scenario, Session, Step, Targets
 
@@ -64,7 +65,17 @@ def test_what_the_car_still_needs_it_needs_afterwards_and_it_leaves_when_it_woul
     (whole, rest) = of(records_of(replugging(at=90 * 60_000)), Stay)
     assert after.leave == before.leave == LEAVES
     assert before.needs_wh - whole.wh - after.needs_wh in (0, 1)  # whole Wh, rounded down
-    assert (whole.ended, rest.ended) == ("unplugged", "unplugged")
+    assert (whole.ended, rest.ended) == ("replugged", "unplugged")
+
+
+def test_no_driver_has_left_short_who_has_only_replugged():
+    plan = replugging(stays=((0, 7 * HOUR, 5_000),), at=10 * 60_000)
+    meter = Meter(plan)
+    meter.feed(records_of(plan))
+    assert meter.close(plan.duration_ms).drivers_short == 0
+    (left, gone) = of(records_of(plan), Stay)
+    assert left.needs_wh == left.wh < 5_000
+    assert left.wh + gone.wh in (4_999, 5_000)
 
 
 def test_a_full_car_is_full_afterwards():
@@ -77,6 +88,7 @@ def test_a_full_car_is_full_afterwards():
 def test_who_is_due_to_leave_meanwhile_does_not_plug_in_again(late_ms):
     records = records_of(replugging(at=LEAVES - 3 * SECOND + late_ms))
     assert stays(records) == [(COMES, LEAVES - 3 * SECOND + late_ms)]
+    assert [record.ended for record in of(records, Stay)] == ["unplugged"]
 
 
 def test_who_leaves_before_the_second_time_is_not_unplugged_twice():
