@@ -138,15 +138,26 @@ def run(scenario: Scenario, sink: Sink, how: Live, *, begin: Begin, frames: Path
             own.stop()
 
 
+async def _interrupted_once(work: Coroutine[Any, Any, None]) -> None:
+    """Some work, of whose interruption in one of its tasks the command tells, and not the event loop with a traceback besides."""
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), KeyboardInterrupt):
+            loop.default_exception_handler(context)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
+    await work
+
+
 def _run_to_its_end(work: Coroutine[Any, Any, None], run_loop: Callable[[Coroutine[Any, Any, None]], None]) -> None:
     """Run an event loop for it; where one runs already, as in a notebook, in a thread beside."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        run_loop(work)
+        run_loop(_interrupted_once(work))
         return
     with ThreadPoolExecutor(max_workers=1) as beside:
-        beside.submit(run_loop, work).result()
+        beside.submit(run_loop, _interrupted_once(work)).result()
 
 
 def run_fast(work: Coroutine[Any, Any, _Done]) -> _Done:

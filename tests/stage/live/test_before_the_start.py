@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from alongside import HERE
 import harness
 from harness.cli import main
 from harness.journal.reader import Journal
+from harness.stage.live.run import _run_to_its_end
 from harness.stage.live.toxics import OwnServer, find
 
 ROOT = HERE.parents[2]
@@ -159,3 +162,18 @@ def test_nothing_is_left_behind_by_a_run_that_is_stopped(tmp_path, number, toxip
     assert list(kept.records())
     if number == signal.SIGINT:
         assert "interrupted" in out.decode()
+
+
+@pytest.mark.parametrize(("what", "times"), [(KeyboardInterrupt(), 0), (ValueError("x"), 1)])
+def test_an_interrupt_that_falls_into_a_task_is_not_told_by_the_event_loop_too(what, times, caplog):
+    async def fails():
+        raise what
+
+    async def work():
+        task = asyncio.ensure_future(fails())
+        await asyncio.wait([task])
+
+    with suppress(KeyboardInterrupt):
+        _run_to_its_end(work(), asyncio.run)
+    gc.collect()
+    assert caplog.text.count("Task exception was never retrieved") == times
