@@ -180,7 +180,7 @@ _STORIES = tuple(
     story for story in (
         Story(_OUTAGES, ("station.power-cut",), times=3),
         Story(_OUTAGES, _IN_OUTAGE, times=2),
-        Story(("driver.override",), _CUTS, times=9),
+        Story(("driver.override",), _CUTS, times=11),
         Story(("driver.override",), _OUTAGES),
         Story(("driver.set-tou",), _OUTAGES, times=2),
         Story(("driver.pause",), _OUTAGES, times=2, held=False),
