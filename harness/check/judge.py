@@ -22,7 +22,7 @@ from harness.check.enrolment import judged, promised, promises
 from harness.check.evidence import Duty, Evidence, Panel, Parked, Profile, Shard, Violation
 from harness.check.groups import LoadGroup, first_share_ma
 from harness.check.obligation import FOREVER, Outcome, Rule, Tally
-from harness.check.outage import CHECKS, Check, SettingsConverge
+from harness.check.outage import CHECKS, Check, SettingsConverge, troubled
 from harness.check.own import OwnChecks, Steps
 from harness.check.requests import Requests
 from harness.check.result import CheckResult
@@ -344,15 +344,15 @@ class Judge:
         ev.amperage_before = 0
 
     def _returned(self, ev: Evidence, record: Return) -> None:
-        if record.by == "registration":
-            ev.needs_registration = False
         if ev.connected:
             ev.announced = ev.plug_in
 
     def _message(self, ev: Evidence, record: Message) -> None:
         if record.action == "registration":
             self._registration(ev, record)
-        elif record.action == "authorise" and record.result in ("accepted", "rejected"):
+        elif record.sent >= ev.up_from:
+            ev.needs_registration = False  # before it is accepted, and knows so, a charger says nothing else
+        if record.action == "authorise" and record.result in ("accepted", "rejected"):
             self._judged_tag(ev, record)
             ev.asked_at = record.sent
             if ev.connected and record.sent != ev.unanswered_at:
@@ -385,9 +385,10 @@ class Judge:
 
     @staticmethod
     def _registration(ev: Evidence, record: Message) -> None:
-        """A registration is accepted, or put off: then the charger is to ask again after as long as it is told."""
+        """A registration is accepted, or put off: then the charger is to ask again after as long as it is told. While a fault acts, the
+        charger may never hear of it, and then registers once more."""
         if record.result == "accepted":
-            ev.needs_registration = False
+            ev.needs_registration = ev.needs_registration and troubled(ev)
             ev.put_off, ev.put_off_until = None, -1
         elif record.result == "pending":
             ev.put_off, ev.put_off_until = record, record.t + max(ev.shard.puts_off.values(), default=0)

@@ -265,6 +265,22 @@ def test_a_hold_that_overtakes_the_word_that_the_charger_is_accepted_is_not_take
     assert again >= accepted[-1]
 
 
+def test_a_registration_whose_answer_comes_too_late_is_none():
+    """Found by random plans, made small: a slow server had accepted it, and the charger had to register once more."""
+    anna = Targets(names=("anna",))
+    at = 7 * HOUR_MS
+    plan = (
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=at), to=anna),
+        Step(id="cut", do="network.cut", at=Moment(offset_ms=at), for_ms=120_000, to=anna),
+        Step(id="bans", do="server.bans", at=Moment(offset_ms=at), for_ms=1_800_000, arguments={"limit": 2, "ban_ms": 300_000}),
+        Step(id="slow", do="server.slow", at=Moment(offset_ms=at + 960_000), for_ms=660_000, arguments={"delay_ms": 20_000}),
+        Step(id="lost", do="station.memory-loss", at=Moment(offset_ms=at + 1_140_000), to=anna),
+    )
+    stays = (Session(plug_in_ms=6 * HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),)
+    for seed in range(1, 9):
+        assert violations(replace(with_stays(base("chargepoint-home"), stays, plan), seed=seed)) == []
+
+
 def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether_it_stands():
     """Found by random plans, made small: first the driver asks, then the server's part restarts, all in one millisecond."""
     asks = Step(id="asks", do="driver.override", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(names=("carla",)))

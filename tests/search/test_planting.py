@@ -129,7 +129,7 @@ def test_the_report_and_the_scenarios_are_kept_and_nothing_is_worked_out_twice(t
     names = ["no-backoff", "skips-random-delay", "sends-stop-twice"]
     made = mutants("juicebox-40", names=names, plans=3, jobs=1, out=tmp_path)
     report = (tmp_path / "mutants.md").read_text()
-    assert "# harness mutants: juicebox-40, 1 of 3 found, half of them within 1 plan; 1 survived; 1 no difference\n" in report
+    assert "# harness mutants: juicebox-40, 1 of 3 found, half of them within 2 plans; 1 survived; 1 no difference\n" in report
     assert "    harness mutants juicebox-40 no-backoff skips-random-delay sends-stop-twice --plans 3\n" in report
     assert "[no-backoff.yaml](no-backoff.yaml)" in report
     monkeypatch.setattr(planting, "look_for", None)
@@ -161,7 +161,7 @@ def test_each_line_is_there_once_it_is_known_and_an_interruption_loses_none(tmp_
             running.kill()
     assert (running.returncode, out) == (2, "")
     assert error == "harness: interrupted; what is known is kept, and the same command goes on from there\n"
-    assert "1 of 2 found, half of them within 1 plan; 0 survived; 1 not looked for yet" in (tmp_path / "mutants.md").read_text()
+    assert "1 of 2 found, half of them within 2 plans; 0 survived; 1 not looked for yet" in (tmp_path / "mutants.md").read_text()
     assert (tmp_path / "no-backoff.yaml").exists()
 
 
