@@ -134,7 +134,7 @@ def exploring(report: Report) -> None:
 
 def _explored(folder: str, jobs: int, dask: str = "") -> float:
     """How long a campaign takes in so many processes, in seconds."""
-    return explore("ocpp16-strict", plans=3000, jobs=jobs, dask=dask, out=folder).seconds
+    return explore("ocpp16-strict", plans=6000, jobs=jobs, dask=dask, out=folder).seconds
 
 
 def plugin(report: Report) -> None:

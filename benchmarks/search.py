@@ -1,7 +1,7 @@
 """The whole measurement of the search: `python -m benchmarks.search [PLANS]` writes `docs/search-results.md`.
 
 Each shipped charger model is tried on 20,000 random plans (or PLANS), which must break nothing, and each planted wrong behaviour is looked
-for in up to 2,000 plans over the model that it is of. Takes a quarter of an hour on two quiet cores. Exits with 1 where anything is not as
+for in up to 2,000 plans over the model that it is of. Takes twenty minutes on two quiet cores. Exits with 1 where anything is not as
 it is to be.
 """
 

@@ -24,7 +24,7 @@ def forgotten(ev: Evidence, asked: Action) -> bool:
     """A restart of the server, a backup that came back, or the loss of its settings made it forget what it had taken in."""
     if asked.t <= ev.wiped_at:
         return True
-    if ev.forgot_at <= asked.t:
+    if ev.forgot_at < asked.t:
         return False
     cell = {"set-amperage": "amperage", "set-tou": "tou"}.get(asked.action, asked.action)
     return cell == "override" or cell in ev.profile.forgets or ev.restored_at > asked.t

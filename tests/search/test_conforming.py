@@ -282,7 +282,8 @@ def test_a_registration_whose_answer_comes_too_late_is_none():
 
 
 def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether_it_stands():
-    """Found by random plans, made small: first the driver asks, then the server's part restarts, all in one millisecond."""
+    """Found by random plans, made small: first the driver asks, then the server's part restarts, or the charger is moved to another,
+    all in one millisecond."""
     asks = Step(id="asks", do="driver.override", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(names=("carla",)))
     upgrade = Step(
         id="upgrade", do="server.upgrade", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(shard=1), for_ms=10_000,
@@ -291,6 +292,12 @@ def test_of_an_override_in_the_very_instant_of_a_restart_nobody_can_tell_whether
     stays = (Session(plug_in_ms=6 * HOUR_MS, leave_ms=8 * HOUR_MS, needs_wh=5_000),)
     for plan in ((asks, upgrade), (upgrade, asks)):
         assert violations(with_stays(base("juicebox-40"), stays, plan)) == []
+    crash = Step(id="crash", do="server.crash", at=Moment(offset_ms=7 * HOUR_MS - 480_000), for_ms=420_000)
+    moves = Step(id="moves", do="server.failover", at=Moment(offset_ms=7 * HOUR_MS), to=Targets(shard=1))
+    for shard in (1, 2):
+        moved = (crash, asks, replace(moves, to=Targets(shard=shard)))
+        for seed in range(1, 9):
+            assert violations(replace(with_stays(base("juicebox-40"), stays, moved), seed=seed)) == []
 
 
 def test_a_charger_that_is_not_accepted_is_told_of_no_hold():
