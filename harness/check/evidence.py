@@ -175,6 +175,11 @@ class Evidence:
     cycled: bool = False
     """Mains was lost since a schedule was last acknowledged."""
     restored_at: int = -1
+    lifted_at: int = -1
+    """When the server accepted the pause that an override has lifted since, and all was not settled after that."""
+    pause_unsure: bool = False
+    """It forgot such an override, and nobody can tell whether it had heard by then that the charger obeyed it: if not, the pause stands
+    again."""
     wiped_at: int = -1
     """When its server last lost its settings, without going down."""
     needs_registration: bool = False

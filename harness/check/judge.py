@@ -248,6 +248,8 @@ class Judge:
             ev.connected = False
             ev.full = False
             ev.held_until = ev.released_at = ev.override_at = ev.paused_at = -1
+            if ev.lifted_at >= 0 or ev.pause_unsure:
+                ev.lifted_at, ev.pause_unsure = -1, False
             ev.held_by = ev.cut_hold = None
             ev.authorised_at = -1
 
@@ -435,6 +437,8 @@ class Judge:
             else:
                 ev.flags |= ev_.RELEASED
                 ev.held_until = min(ev.held_until, record.t)
+                if ev.lifted_at >= 0 and not (ev.outage or troubled(ev)):
+                    ev.lifted_at = -1  # and the server hears so
                 if ev.profile.schedules:
                     ev.released_at = record.t
         if ev.requests is not None:
@@ -468,6 +472,7 @@ class Judge:
         if record.action in ("override", "pause"):
             if ev.connected and record.plug_in in (0, ev.plug_in):
                 overrides = record.action == "override"
+                ev.lifted_at, ev.pause_unsure = (max(ev.paused_at, ev.lifted_at) if overrides else -1), False
                 ev.override_at, ev.paused_at = (record.t, -1) if overrides else (-1, record.t)
                 ev.flags |= ev_.OVERRIDDEN
             return
@@ -618,6 +623,7 @@ class Judge:
             _, ev.tou_on, ev.timetable, ev.wanted_ma, override_at, paused_at = ev.changes.pop()
             # Of a car that is gone nothing stands.
             ev.override_at, ev.paused_at = (at if at >= ev.plugged_at else -1 for at in (override_at, paused_at))
+            ev.lifted_at = -1
 
     @staticmethod
     def _forgotten(ev: Evidence, t: int) -> None:
@@ -625,7 +631,7 @@ class Judge:
         ev.forgot_at = t
         forgets = ev.profile.forgets
         if "override" in forgets and not ev.in_doubt():
-            ev.override_at = -1
+            Judge._override_lost(ev, t)
         if "tou" in forgets:
             ev.tou_on = False
         if "amperage" in forgets:
@@ -641,7 +647,17 @@ class Judge:
         ev.wiped_at = ev.forgot_at = t
         ev.tou_on = False
         ev.wanted_ma = 0
-        ev.override_at = -1
+        Judge._override_lost(ev, t)
+
+    @staticmethod
+    def _override_lost(ev: Evidence, t: int) -> None:
+        """The server has forgotten the override: the pause that it lifted stands again, where the charger had not heard of that."""
+        if ev.override_at >= 0 and ev.lifted_at >= 0:
+            if ev.held(t):
+                ev.paused_at = ev.lifted_at
+            else:
+                ev.pause_unsure = True
+        ev.override_at = ev.lifted_at = -1
 
     def _unseen(self, ev: Evidence, record: Unseen) -> None:
         """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""
@@ -658,6 +674,8 @@ class Judge:
         check = CHECKS[SettingsConverge.name]
         for ev in self._everyone if only is None else (only,):
             ev.settled_at = record.t
+            if ev.lifted_at >= 0:
+                ev.lifted_at = -1
             rule = ev.panel.rules.get(check.name)
             if rule is not None and not ev.busy & check.bit:
                 ev.t = record.t

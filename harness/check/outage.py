@@ -684,7 +684,7 @@ def disagreement(ev: Evidence, t: int) -> str:
     ordered = ev.profile.model.tou in ("hold", "pause")
     if ev.profile.schedules and (ev.scheduled is not None) != ev.tou_on:
         return f"time-of-use charging is {'on' if ev.tou_on else 'off'} at the server and not so at the charger"
-    unknown = ev.swapped or ev.announced != ev.plug_in or ev.in_doubt() or (ordered and "wrong-clock" in ev.touched)
+    unknown = ev.swapped or ev.announced != ev.plug_in or ev.in_doubt() or ev.pause_unsure or (ordered and "wrong-clock" in ev.touched)
     if unknown or not ev.wants():
         return ""
     should = ev.paused_at >= 0 or (ordered and ev.tou_on and ev.override_at < 0 and ev.window(t) is not None)

@@ -47,7 +47,8 @@ class Account:
     """What the server stores of one charger."""
 
     __slots__ = (
-        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "name", "obeyed", "origins", "override", "paused",
+        "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "lifts", "name", "obeyed", "origins", "override",
+        "paused",
         "plug_in", "shard", "silence_ms", "stands_at", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on",
         "unaccepted", "unsettled",
     )  # fmt: skip
@@ -68,6 +69,8 @@ class Account:
         """The plug-in that is to charge now; 0: none."""
         self.paused = 0
         """The plug-in that is not to charge until its driver says so; 0: none."""
+        self.lifts = 0
+        """The plug-in whose pause its override lifts, until the charger has acknowledged that: forgotten before, it leaves the pause."""
         self.plug_in = 0
         """The plug-in that is connected, as far as the server knows; 0: none."""
         self.group: Group | None = None
@@ -370,6 +373,8 @@ class Server:
             account.awaits(topic, account.unsettled.get(topic, now))
             return
         account.obeyed = order.sent
+        if name == "release":
+            account.lifts = 0
         if topic != "amperage" or order.ma == account.amperage_ma:
             account.settles(topic)
 
@@ -608,6 +613,7 @@ class Server:
                 self._done(now, account, deed, "none")
                 return
             overrides = deed.action == "override"
+            account.lifts = account.plug_in if overrides and account.plug_in in (account.lifts, account.paused) else 0
             account.override, account.paused = (account.plug_in, 0) if overrides else (0, account.plug_in)
             topic = "tou" if account.ordered else "override"
         elif deed.action == "set-amperage":
@@ -677,6 +683,7 @@ class Server:
                     account.tou_on, account.charge_in, account.timetable, account.amperage_ma, account.override, account.paused,
                     account.plug_in, account.entries,
                 ) = kept  # fmt: skip
+                account.lifts = 0
         members = []
         for account in self.accounts:
             if shard is not None and account.shard != shard:
@@ -696,13 +703,20 @@ class Server:
         account.unsettled = account.origins = _NOTHING
         forgets = self.model.forgets_at_restart
         if "override" in forgets:
-            account.override = 0
+            self._forget_override(account)
         if "tou" in forgets:
             account.tou_on = False
         if "amperage" in forgets:
             account.amperage_ma = 0
         if "ledger" in forgets:
             account.entries = ()
+
+    @staticmethod
+    def _forget_override(account: Account) -> None:
+        """An override is lost; a pause that it lifts, and of whose end the charger has not said that it heard, stands again."""
+        if account.lifts and account.lifts == account.override:
+            account.paused = account.lifts
+        account.override = account.lifts = 0
 
     def moved(self, now: int, index: int, shard: int) -> None:
         """Another shard serves the charger: what the process before it would forget at a restart does not come along."""
@@ -728,7 +742,8 @@ class Server:
         account = self.accounts[index]
         had = bool(account.tou_on or account.amperage_ma or account.override)
         account.tou_on = False
-        account.amperage_ma = account.override = 0
+        account.amperage_ma = 0
+        self._forget_override(account)
         account.fresh = account.fresh or "request"
         for topic in ("tou", "override", "amperage"):
             account.settles(topic)

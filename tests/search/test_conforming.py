@@ -20,7 +20,7 @@ from harness.search.generator import felt
 from harness.search.space import Space, source
 from harness.values import Circuit, Moment, Scenario, Session, Settings, Step, Targets
 
-PLANS = 80
+PLANS = 160
 CROWDED = 160
 HOUR_MS = 3_600_000
 
@@ -242,6 +242,32 @@ def test_what_a_restored_server_is_told_of_an_amperage_names_no_car():
     plain = with_stays(base("juicebox-40"), stays, plan)
     told = replace(plain, chargers=tuple(replace(entry, settings=Settings(amperage_ma=16_000)) for entry in plain.chargers))
     assert violations(told) == []
+
+
+@pytest.mark.parametrize("model", ["waybox", "juicebox-40", "juicebox-v09u", "easee", "uk-smart"])
+@pytest.mark.parametrize("lost_by", ["server.crash", "server.settings-wiped", "server.failover"])
+@pytest.mark.parametrize("early_ms", [0, 60_000])
+def test_a_pause_stands_again_where_the_override_that_lifted_it_is_forgotten_unheard(model, lost_by, early_ms):
+    """Found by random plans, made small: the charger was paused, and no server knew."""
+    anna = Targets(names=("anna",))
+    minute = 60_000
+    plan = (
+        Step(id="pause", do="driver.pause", at=Moment(offset_ms=60 * minute), to=anna),
+        Step(id="cut", do="network.black-hole", at=Moment(offset_ms=70 * minute), for_ms=30 * minute, to=anna),
+        Step(id="asks", do="driver.override", at=Moment(offset_ms=90 * minute - early_ms), to=anna),
+        Step(
+            id="lost", do=lost_by, at=Moment(offset_ms=90 * minute), for_ms=10_000 if lost_by == "server.crash" else None,
+            to=Targets(shard=1) if lost_by == "server.failover" else Targets(),
+        ),
+    )  # fmt: skip
+    stays = (Session(plug_in_ms=30 * minute, leave_ms=150 * minute, needs_wh=30_000),)
+    for plain in (base(model, hours=14), off(base(model, hours=14))):
+        assert violations(with_stays(plain, stays, plan)) == []
+
+
+def off(plain: Scenario) -> Scenario:
+    """Without time-of-use charging."""
+    return replace(plain, chargers=tuple(replace(entry, tou=None) for entry in plain.chargers))
 
 
 def test_a_hold_that_overtakes_the_word_that_the_charger_is_accepted_is_not_taken():
