@@ -37,8 +37,13 @@ PLANS = {
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_plans(plan):
+    """On a machine that is busy elsewhere an answer of the line may fall to the other side of a charger's patience: three tries."""
     live = harness.Live(speed=SPEED, skip_idle=True, direct=True)
-    run = harness.run(HERE / "messages.yaml", live=live, overrides=[f"plan=[{', '.join(PLANS[plan])}]"])
-    found = harness.parity(run)
-    assert (found.differences, [check for check in found.checks if check.agrees == "no"]) == ([], [])
+    for _ in range(3):
+        run = harness.run(HERE / "messages.yaml", live=live, overrides=[f"plan=[{', '.join(PLANS[plan])}]"])
+        found = harness.parity(run)
+        differ = (found.differences, [check for check in found.checks if check.agrees == "no"])
+        if differ == ([], []):
+            break
+    assert differ == ([], [])
     assert not [record for record in of(run, r.Fault) if record.edge == "no-effect"]
