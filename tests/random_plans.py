@@ -228,6 +228,28 @@ def with_tags(plan: Scenario) -> Scenario:
     return replace(plan, models=models, chargers=tuple(tagged(entry) for entry in plan.chargers))
 
 
+def step(name: str, do: str, at: int, lasts: int | None = None, *, to: Targets | None = None, **arguments: Any) -> Step:
+    """A step; where it does not say whom it concerns it is anna, or the whole server."""
+    whom = to or Targets(names=() if do.startswith("server") else ("anna",))
+    return Step(id=name, do=do, at=Moment(offset_ms=at), for_ms=lasts, to=whom, arguments=arguments)
+
+
+def small(
+    *plan: Step, model: str = "juicebox-40", hours: int = 4, stay: tuple[int, int] | None = None, **changes: Any
+) -> Scenario:  # fmt: skip
+    """Three chargers of a model under a plan, from ``stay`` on with a car at each."""
+    loaded = replace(base(model), duration_ms=hours * HOUR_MS, plan=plan, **changes)
+    if stay is None:
+        return loaded
+    session = Session(plug_in_ms=stay[0], leave_ms=stay[1], needs_wh=30_000)
+    return replace(loaded, chargers=tuple(replace(entry, sessions=(session,)) for entry in loaded.chargers))
+
+
+def of(records: list[Any], kind: type, who: str = "anna") -> list[Any]:
+    """The records of a kind of one charger."""
+    return [record for record in records if isinstance(record, kind) and record.who == who]
+
+
 def records_of(loaded: Scenario, *, simulate_all: bool = False, leg_by_leg: bool = False) -> list[Any]:
     """All records of a run, in their order."""
     records: list[AnyRecord] = []

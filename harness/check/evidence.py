@@ -373,6 +373,12 @@ class Evidence:
         """When the override of this plug-in was accepted that no restart of the server came after; −1: there is none."""
         return self.override_at if self.override_at > self.forgot_at else -1
 
+    def stores_anew(self, t: int) -> None:
+        """What the server stores changes: what it was is kept, as a backup may bring it back."""
+        if self.changes is None:
+            self.changes = []
+        self.changes.append((t, self.tou_on, self.timetable, self.wanted_ma, self.override_at, self.paused_at))
+
     def in_doubt(self) -> bool:
         """An override was accepted in the very instant of a restart: nobody can tell which came first."""
         return self.override_at == self.forgot_at >= 0

@@ -466,9 +466,7 @@ class Judge:
 
     def _accepted(self, ev: Evidence, record: Action) -> None:
         """The server took in a request: what it stores changes."""
-        if ev.changes is None:
-            ev.changes = []
-        ev.changes.append((record.t, ev.tou_on, ev.timetable, ev.wanted_ma, ev.override_at, ev.paused_at))
+        ev.stores_anew(record.t)
         if record.action in ("override", "pause"):
             if ev.connected and record.plug_in in (0, ev.plug_in):
                 overrides = record.action == "override"
@@ -640,9 +638,7 @@ class Judge:
     @staticmethod
     def _wiped(ev: Evidence, t: int) -> None:
         """The server of this charger has lost what it stored of its settings."""
-        if ev.changes is None:
-            ev.changes = []
-        ev.changes.append((t, ev.tou_on, ev.timetable, ev.wanted_ma, ev.override_at, ev.paused_at))
+        ev.stores_anew(t)
         ev.flags |= ev_.TOU_CHANGED
         ev.wiped_at = ev.forgot_at = t
         ev.tou_on = False

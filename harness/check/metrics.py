@@ -27,6 +27,7 @@ class MetricKind(Struct, frozen=True, kw_only=True):
 
 
 _RECOVERY = "From server, path and power being back, and nothing keeping it out, until the charger heard from the server again"
+
 METRICS: dict[str, MetricKind] = {
     "undelivered_energy": MetricKind(
         unit="kWh", doc="Energy that drivers needed and did not have when they left.", difference=True, per_driver=True
@@ -37,19 +38,9 @@ METRICS: dict[str, MetricKind] = {
     "time_to_notice_p50": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: median."),
     "time_to_notice_p95": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: 95th percentile."),
     "time_to_notice_max": MetricKind(unit="s", doc="From a loss until the charger took itself to be offline: longest."),
-    "time_to_recover_p50": MetricKind(
-        unit="s",
-        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again: median.",
-    ),
-    "time_to_recover_p95": MetricKind(
-        unit="s",
-        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again:"
-        " 95th percentile.",
-    ),
-    "time_to_recover_max": MetricKind(
-        unit="s",
-        doc="From server, path and power being back, and nothing keeping it out, until the charger heard from the server again: longest.",
-    ),
+    "time_to_recover_p50": MetricKind(unit="s", doc=f"{_RECOVERY}: median."),
+    "time_to_recover_p95": MetricKind(unit="s", doc=f"{_RECOVERY}: 95th percentile."),
+    "time_to_recover_max": MetricKind(unit="s", doc=f"{_RECOVERY}: longest."),
     "peak_reconnects": MetricKind(unit="per s", doc="The most chargers that the server met anew within one second."),
     "queue_drain_time": MetricKind(
         unit="s", doc="From a recovery until the last queued transaction message of that charger was taken in: longest."

@@ -35,7 +35,7 @@ from harness.values import Moment, ServerModel, Step, Targets, Trigger
 
 _FORMS: dict[str, Form] = {
     "duration": DURATION, "signed duration": SIGNED_DURATION, "current": CURRENT, "energy": ENERGY, "flag": SWITCH, "word": TEXT,
-    "words": ListOf(NAME_FORM, lone=True), "count": count_form(1), "percentage": PERCENT, "rate": RATE,
+    "words": ListOf(NAME_FORM, lone=True), "percentage": PERCENT, "rate": RATE,
 }  # fmt: skip
 _OCPP_NAMES = {
     "StartTransaction": "transaction-start", "StopTransaction": "transaction-end", "MeterValues": "meter-values",
@@ -331,7 +331,7 @@ class PlanReader:
         names = COMMANDS if values.get("direction") == "command" else MESSAGES
         action = values.get("action")
         if action and action not in names:
-            meant = _OCPP_NAMES.get(action) or nearest(action, names)
+            meant = _OCPP_NAMES[action] if _OCPP_NAMES.get(action) in names else nearest(action, names)
             other = " with `direction: command`" if action in COMMANDS else " without `direction: command`" if action in MESSAGES else ""
             self.problems.add(given["action"][1], "no such message" + (f" in this direction; it is one{other}" if other else ""),
                               found=f"`{action}`", expected=f"one of {listed(names)}", suggestion="" if other else meant)  # fmt: skip

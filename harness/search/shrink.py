@@ -133,8 +133,7 @@ class _Fired:
 
 def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
     """Without half of the steps, without a quarter … without one."""
-    steps = scenario.plan
-    needed = {step.at.step for step in steps if step.at is not None} | {step.until.step for step in steps if step.until is not None}
+    steps, needed = scenario.plan, _needed(scenario)
     size = len(steps)
     while size:
         for begins in range(0, len(steps), size):
@@ -145,15 +144,18 @@ def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
         size //= 2
 
 
+def _needed(scenario: Scenario) -> set[str]:
+    """The steps relative to which others begin or end."""
+    return {moment.step for step in scenario.plan for moment in (step.at, step.until) if moment is not None}
+
+
 def _one_for_two(scenario: Scenario) -> Iterator[Scenario]:
     """Without one of the faults that last, and another of them lasting as long as both did."""
     spans = {
         step.id: (step.at.offset_ms, step.at.offset_ms + step.for_ms)
         for step in scenario.plan if step.at is not None and not step.at.step and step.for_ms is not None
     }  # fmt: skip
-    needed = {step.at.step for step in scenario.plan if step.at is not None} | {
-        step.until.step for step in scenario.plan if step.until is not None
-    }  # fmt: skip
+    needed = _needed(scenario)
     for gone, kept in itertools.permutations(spans, 2):
         if gone in needed:
             continue

@@ -160,26 +160,23 @@ class Stage(Paths, Capacity):
         now = self.clock.now
         for shard in ongoing.shards:
             places = self.served_by([shard])
-            for place in places:
-                self.leave_mode(self.ports[place], now)
-            if by > 0:
-                self._lose_all(ongoing.step, places)
-            self.down[shard] += by
-            self.server.up[shard] = not (self.down[shard] or self.hung[shard])
-            if by > 0 and self.down[shard] == 1:
-                self._dies(shard)
-                self._server_state(shard, "down")
-                for place in places:
-                    self.close_connection(self.ports[place], now, "closed")
-            elif by < 0 and not self.down[shard]:
-                self._lives(shard)
-                restored = self.restores.pop(shard, "")
-                self.server.restarted(now, shard, restored=restored)
-                self._server_state(shard, "restored" if restored else "restarted", restored)
-                if self.hung[shard]:
-                    self._server_state(shard, "hung")
-            for place in places:
-                self.after(self.ports[place], now)
+            with self._changing(places):
+                if by > 0:
+                    self._lose_all(ongoing.step, places)
+                self.down[shard] += by
+                self.server.up[shard] = not (self.down[shard] or self.hung[shard])
+                if by > 0 and self.down[shard] == 1:
+                    self._dies(shard)
+                    self._server_state(shard, "down")
+                    for place in places:
+                        self.close_connection(self.ports[place], now, "closed")
+                elif by < 0 and not self.down[shard]:
+                    self._lives(shard)
+                    restored = self.restores.pop(shard, "")
+                    self.server.restarted(now, shard, restored=restored)
+                    self._server_state(shard, "restored" if restored else "restarted", restored)
+                    if self.hung[shard]:
+                        self._server_state(shard, "hung")
         self.concern(ongoing, by)
         self.send_orders(now)
 
@@ -284,34 +281,31 @@ class Stage(Paths, Capacity):
     def _server_hang(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
         self.concern(ongoing, by)
-        for place in ongoing.places:
-            self.leave_mode(self.ports[place], now)
-        if by > 0:
-            self._lose_all(ongoing.step, ongoing.places)
-        for shard in ongoing.shards:
-            self.hung[shard] += by
-            self.server.up[shard] = not (self.down[shard] or self.hung[shard])
-            if by > 0 and self.hung[shard] == 1:
-                self.hangs[shard] += 1
-                self._stop_line(shard)
-                self.server.forget_waiting(now, shard)
-                self.hung_since[shard] = now
-                if not self.down[shard]:
-                    self._server_state(shard, "hung")
-        # Only now, as what one shard catches up with may have it tell the chargers of another.
-        for shard in ongoing.shards:
-            if self.server.up[shard]:
-                self._server_state(shard, "up")
-                self.server.resumed(now, shard, self.hung_since[shard])
-                backlog, self.backlog[shard] = self.backlog[shard], []
-                for one in Waiting.in_order(backlog):
-                    # What came over a connection that is gone by now, or before the server was closed to its charger, is dropped
-                    # (assumption).
-                    port = None if one.place < 0 else self.ports[one.place]
-                    if port is None or (one.epoch == port.epoch and not port.shut):
-                        one.do(*one.arguments)
-        for place in ongoing.places:
-            self.after(self.ports[place], now)
+        with self._changing(ongoing.places):
+            if by > 0:
+                self._lose_all(ongoing.step, ongoing.places)
+            for shard in ongoing.shards:
+                self.hung[shard] += by
+                self.server.up[shard] = not (self.down[shard] or self.hung[shard])
+                if by > 0 and self.hung[shard] == 1:
+                    self.hangs[shard] += 1
+                    self._stop_line(shard)
+                    self.server.forget_waiting(now, shard)
+                    self.hung_since[shard] = now
+                    if not self.down[shard]:
+                        self._server_state(shard, "hung")
+            # Only now, as what one shard catches up with may have it tell the chargers of another.
+            for shard in ongoing.shards:
+                if self.server.up[shard]:
+                    self._server_state(shard, "up")
+                    self.server.resumed(now, shard, self.hung_since[shard])
+                    backlog, self.backlog[shard] = self.backlog[shard], []
+                    for one in Waiting.in_order(backlog):
+                        # What came over a connection that is gone by now, or before the server was closed to its charger, is dropped
+                        # (assumption).
+                        port = None if one.place < 0 else self.ports[one.place]
+                        if port is None or (one.epoch == port.epoch and not port.shut):
+                            one.do(*one.arguments)
         self.send_orders(now)
 
     def _server_slow(self, ongoing: Ongoing, by: int) -> None:
@@ -325,15 +319,8 @@ class Stage(Paths, Capacity):
         if by > 0:
             # Whole seconds, rounded up: OCPP has no others.
             ongoing.fault = PutOff(-(-cast("int", ongoing.step.arguments["interval_ms"]) // 1000) * 1000)
-        fault = ongoing.fault
-        assert isinstance(fault, PutOff)
         self.concern(ongoing, by)
-        for shard in ongoing.shards:
-            causes = self.server.put_off[shard]
-            if by > 0:
-                causes.append(fault)
-            else:
-                causes.remove(fault)
+        self._set_cause(ongoing, by, self.server.put_off)
 
     def _server_wrong_clock(self, ongoing: Ongoing, by: int) -> None:
         offset_ms = cast("int", ongoing.step.arguments["offset_ms"])

@@ -7,6 +7,7 @@ the answer, which is what makes an overload feed itself. Connections have a queu
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import Any, cast
 
 from harness.journal.records import Fault, Moved
@@ -33,25 +34,15 @@ class Capacity(Wire):
     # Brown-outs.
 
     def _server_brown_out(self, ongoing: Ongoing, by: int) -> None:
-        now = self.clock.now
         given = ongoing.step.arguments
         if by > 0:
-            ongoing.fault = BrownOut(now, cast("int", given["answers_per_ks"]), cast("int", given.get("over_ms", 0)))
-        fault = ongoing.fault
-        assert isinstance(fault, BrownOut)
+            ongoing.fault = BrownOut(self.clock.now, cast("int", given["answers_per_ks"]), cast("int", given.get("over_ms", 0)))
         self.concern(ongoing, by)
-        for place in ongoing.places:
-            self.leave_mode(self.ports[place], now)
-        for shard in ongoing.shards:
-            causes = self.brown_outs[shard]
-            if by > 0:
-                causes.append(fault)
-            else:
-                causes.remove(fault)
-            if not causes:
-                self._drain_line(shard)
-        for place in ongoing.places:
-            self.after(self.ports[place], now)
+        with self._changing(ongoing.places):
+            self._set_cause(ongoing, by, self.brown_outs)
+            for shard in ongoing.shards:
+                if not self.brown_outs[shard]:
+                    self._drain_line(shard)
 
     def _process(self, port: Port, request: Request, epoch: int, spoilt: str = "") -> None:
         """The server takes a request up, once its turn comes. One for a connection has had its turn."""
@@ -116,41 +107,34 @@ class Capacity(Wire):
 
     # What the server knows.
 
-    def _set_cause(self, ongoing: Ongoing, by: int, of_shard: list[list[Cause]]) -> None:
-        """Have the same cause act on each of the step's shards, or no more."""
-        if by > 0:
-            ongoing.fault = Cause()
-        fault = ongoing.fault
-        assert isinstance(fault, Cause)
-        self.concern(ongoing, by)
-        for shard in ongoing.shards:
-            if by > 0:
-                of_shard[shard].append(fault)
-            else:
-                of_shard[shard].remove(fault)
-
     def _server_stalled(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
+        if by > 0:
+            ongoing.fault = Cause()
+        self.concern(ongoing, by)
         self._set_cause(ongoing, by, self.server.stalled)
         for shard in ongoing.shards:
             self.server.work_through(now, shard)
         self.send_orders(now)
 
     def _server_authorisation_down(self, ongoing: Ongoing, by: int) -> None:
+        if by > 0:
+            ongoing.fault = Cause()
+        self.concern(ongoing, by)
         self._set_cause(ongoing, by, self.server.refuses_tags)
 
     def _server_settings_wiped(self, ongoing: Ongoing, by: int) -> None:
         now = self.clock.now
         step = ongoing.step
-        found = False
-        for place in ongoing.places:
-            port = self.ports[place]
-            self.leave_mode(port, now)
-            if self.server.wipe_settings(now, place):
-                found = True
-                self.recorder.emit(place, Fault(t=now, who=port.charger.name, step=step.id, do=step.do, edge="struck"))
-            self.after(port, now)
-        if not found:
+        struck: list[int] = []
+
+        def wipe(port: Port) -> None:
+            if self.server.wipe_settings(now, port.place):
+                struck.append(port.place)
+                self.recorder.emit(port.place, Fault(t=now, who=port.charger.name, step=step.id, do=step.do, edge="struck"))
+
+        self._change(ongoing.places, wipe)
+        if not struck:
             self.director.no_effect(step)
 
     # What responders do.
@@ -158,15 +142,9 @@ class Capacity(Wire):
     def _server_admit(self, ongoing: Ongoing, by: int) -> None:
         if by > 0:
             ongoing.fault = Gate(cast("int", ongoing.step.arguments["accepts_per_ks"]))
-        fault = ongoing.fault
-        assert isinstance(fault, Gate)
         self.concern(ongoing, by)
+        self._set_cause(ongoing, by, self.server.gates)
         for shard in ongoing.shards:
-            gates = self.server.gates[shard]
-            if by > 0:
-                gates.append(fault)
-            else:
-                gates.remove(fault)
             self.server.set_pace(self.clock.now, shard)
 
     def _server_scale_out(self, ongoing: Ongoing, by: int) -> None:
@@ -186,12 +164,13 @@ class Capacity(Wire):
             return
         for shard in ongoing.shards:
             self.backlog[shard] = [one for one in self.backlog[shard] if one.place < 0]
-        for turn, place in enumerate(ongoing.places):
-            port = self.ports[place]
-            self.leave_mode(port, now)
+        turns = cycle(others)
+
+        def move(port: Port) -> None:
             self.close_connection(port, now, "closed")
-            self._move(port, others[turn % len(others)])
-            self.after(port, now)
+            self._move(port, next(turns))
+
+        self._change(ongoing.places, move)
 
     def _move(self, port: Port, shard: int) -> None:
         """Another shard serves the charger from now on."""

@@ -141,7 +141,7 @@ class Director:
             self._plan_settling(self._back_at)
 
     def struck(self, step: Step, place: int, sent: int, delay_ms: int) -> None:
-        """A message fault acts on a message of this charger."""
+        """A fault strikes this charger: a message of it, which comes so much later, or its connections, for so long."""
         with_: dict[str, int | str | bool | list[str]] = {"delay_ms": delay_ms} if delay_ms else {}
         self.recorder.emit(place, Fault(t=sent, who=self.cast.names[place], step=step.id, do=step.do, edge="struck", with_=with_))
 

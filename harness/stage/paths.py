@@ -8,7 +8,6 @@ lifted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 from harness.fault import KINDS
@@ -25,25 +24,12 @@ class Paths(Wire):
 
     director: Director
 
-    def _change(self, places: list[int], do: Callable[[Port], None]) -> None:
-        """Do something to chargers that changes their path: what was computed is put under way before."""
-        now = self.clock.now
-        for place in places:
-            port = self.ports[place]
-            self.leave_mode(port, now)
-            do(port)
-            self.after(port, now)
-
     def _degrade(self, ongoing: Ongoing, of_shard: list[int], amount: int) -> None:
         """Change something about shards: what was computed of their chargers is put under way before."""
-        now = self.clock.now
         self.concern(ongoing, amount)
-        for place in ongoing.places:
-            self.leave_mode(self.ports[place], now)
-        for shard in ongoing.shards:
-            of_shard[shard] += amount
-        for place in ongoing.places:
-            self.after(self.ports[place], now)
+        with self._changing(ongoing.places):
+            for shard in ongoing.shards:
+                of_shard[shard] += amount
 
     # Paths.
 
@@ -154,13 +140,10 @@ class Paths(Wire):
             ongoing.fault = Bans(ongoing.step, cast("int", given["limit"]), cast("int", given["ban_ms"]))
         bans = ongoing.fault
         assert isinstance(bans, Bans)
-        for shard in ongoing.shards:
-            if by > 0:
-                self.bans[shard].append(bans)
-            else:
-                self.bans[shard].remove(bans)
-        while by < 0 and bans.banned:
-            self._pardon(bans, bans.banned[0])
+        self._set_cause(ongoing, by, self.bans)
+        if by < 0:
+            for place in tuple(bans.banned):
+                self._pardon(bans, place)
 
     def connects_too_often(self, port: Port, now: int) -> bool:
         """A charger asks for a connection: whether the server bans it for that."""

@@ -11,7 +11,8 @@ decides which. On leaving steady or dead, what would have been under way is put 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
@@ -92,6 +93,35 @@ class Wire:
         """A step about shards begins (``by`` above 0) or is lifted: it concerns whom they serve, and until its end whom they served."""
         served = self.served_by(ongoing.shards)
         ongoing.places = served if by > 0 else sorted({*ongoing.places, *served})
+
+    def _change(self, places: list[int], do: Callable[[Port], None]) -> None:
+        """Do something to chargers that changes their path: what was computed is put under way before."""
+        now = self.clock.now
+        for place in places:
+            port = self.ports[place]
+            self.leave_mode(port, now)
+            do(port)
+            self.after(port, now)
+
+    @contextmanager
+    def _changing(self, places: list[int]) -> Iterator[None]:
+        """Something changes for all of these at once: what was computed of them is put under way before, and afterwards each is looked
+        after."""
+        now = self.clock.now
+        for place in places:
+            self.leave_mode(self.ports[place], now)
+        yield
+        for place in places:
+            self.after(self.ports[place], now)
+
+    @staticmethod
+    def _set_cause(ongoing: Ongoing, by: int, of_shard: Sequence[list[Any]]) -> None:
+        """Have what counts for a step act on each of its shards, or no more."""
+        for shard in ongoing.shards:
+            if by > 0:
+                of_shard[shard].append(ongoing.fault)
+            else:
+                of_shard[shard].remove(ongoing.fault)
 
     # The state of paths and shards.
 
@@ -315,7 +345,7 @@ class Wire:
                 port.up_at = port.down_at = 0
                 self.held.pop(port.place, None)
                 continue
-            attempt = port.charger.link.state != "online" and self._is_attempt(port, item)
+            attempt = charger.link.state != "online" and self._is_attempt(port, item)
             if attempt and self.unresolved(port, item.sent):
                 continue
             if self.awaited:

@@ -48,8 +48,7 @@ class Account:
 
     __slots__ = (
         "amperage_ma", "charge_in", "entries", "fresh", "group", "heard_at", "index", "lifts", "name", "obeyed", "origins", "override",
-        "paused",
-        "plug_in", "shard", "silence_ms", "stands_at", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on",
+        "paused", "plug_in", "shard", "silence_ms", "stands_at", "tag", "tag_revoked_at", "tells_amperage", "timetable", "tou", "tou_on",
         "unaccepted", "unsettled",
     )  # fmt: skip
 

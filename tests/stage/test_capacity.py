@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from random_plans import base, lines, records_of
+from random_plans import base, lines, of, records_of, small, step
 
 from harness import scenario
 from harness.check.judge import Judge
@@ -26,7 +26,7 @@ from harness.journal.records import (
     Recovery,
     Return,
 )
-from harness.values import Moment, Scenario, Session, Step, Targets
+from harness.values import Scenario, Session, Step, Targets
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -34,24 +34,6 @@ HOUR = 60 * MINUTE
 WINDOW_OPENS = 7 * HOUR
 """The hold window of the small scenarios opens at 15:00, and they begin at 08:00."""
 ANNA = Targets(names=("anna",))
-
-
-def step(name: str, do: str, at: int, lasts: int | None = None, *, to: Targets | None = None, **arguments: Any) -> Step:
-    whom = to or (Targets() if do.startswith("server") else ANNA)
-    return Step(id=name, do=do, at=Moment(offset_ms=at), for_ms=lasts, to=whom, arguments=arguments)
-
-
-def small(*plan: Step, model: str = "juicebox-40", hours: int = 4, stay: tuple[int, int] | None = None, **server: Any) -> Scenario:
-    loaded = base(model)
-    loaded = replace(loaded, duration_ms=hours * HOUR, plan=plan, server=replace(loaded.server, **server))
-    if stay is None:
-        return loaded
-    session = Session(plug_in_ms=stay[0], leave_ms=stay[1], needs_wh=30_000)
-    return replace(loaded, chargers=tuple(replace(entry, sessions=(session,)) for entry in loaded.chargers))
-
-
-def of(records: list[Any], kind: type, who: str = "anna") -> list[Any]:
-    return [record for record in records if isinstance(record, kind) and record.who == who]
 
 
 def failing(loaded: Scenario, records: list[Any]) -> list[str]:
@@ -371,7 +353,7 @@ def test_the_chargers_of_a_dead_shard_are_served_by_the_others_once_they_are_mov
     plan = (
         step("dead", "server.shard-down", HOUR, 3 * HOUR, shard=2), step("move", "server.failover", HOUR + 30 * MINUTE, shard=2),
     )  # fmt: skip
-    loaded = small(*plan, model=model, hours=6, shards=3)
+    loaded = small(*plan, model=model, hours=6, server=replace(base(model).server, shards=3))
     records = records_of(loaded)
     away = {record.who for record in lost(records)}
     moved = [record for record in records if isinstance(record, Moved)]

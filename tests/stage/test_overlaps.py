@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from random_plans import base, lines, records_of
+from random_plans import base, lines, of, records_of, small, step
 
 from harness.journal.records import Action, Attempts, Command, Current, Fault, Link, Power, Server
-from harness.values import DriverModel, Intervention, Moment, Quantiles, Scenario, Session, Step, Targets, Trigger
+from harness.values import DriverModel, Intervention, Moment, Quantiles, Step, Targets, Trigger
 
 SECOND = 1000
 MINUTE = 60 * SECOND
@@ -18,25 +18,6 @@ WINDOW_OPENS = 7 * HOUR
 """The hold window of the small scenarios opens at 15:00, and they begin at 08:00."""
 WAY_MS = 20
 ANNA = Targets(names=("anna",))
-
-
-def step(name: str, do: str, at: int, lasts: int | None = None, *, to: Targets | None = None, **arguments: Any) -> Step:
-    """A step; where it does not say whom it concerns it is anna, or the whole server."""
-    whom = to or (Targets() if do.startswith("server") else ANNA)
-    return Step(id=name, do=do, at=Moment(offset_ms=at), for_ms=lasts, to=whom, arguments=arguments)
-
-
-def small(*plan: Step, hours: int = 4, stay: tuple[int, int] | None = None, **changes: Any) -> Scenario:
-    """Three chargers like the juicebox-40 under a plan, from ``stay`` on with a car at each."""
-    loaded = replace(base("juicebox-40"), duration_ms=hours * HOUR, plan=plan, **changes)
-    if stay is None:
-        return loaded
-    session = Session(plug_in_ms=stay[0], leave_ms=stay[1], needs_wh=30_000)
-    return replace(loaded, chargers=tuple(replace(entry, sessions=(session,)) for entry in loaded.chargers))
-
-
-def of(records: list[Any], kind: type, who: str = "anna") -> list[Any]:
-    return [record for record in records if isinstance(record, kind) and record.who == who]
 
 
 def power(records: list[Any], who: str = "anna") -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from random_plans import MODELS, base, lines, records_of
+from random_plans import MODELS, base, lines, of, records_of
 
 from harness.check.judge import Judge
 from harness.journal.records import Attempts, Command, Fault, Link, Loss, Message, Recovery
@@ -33,10 +33,6 @@ def small(model: str, *plan: Step, hours: int = 4) -> Scenario:
     stay = Session(plug_in_ms=HOUR // 2, leave_ms=(hours - 1) * HOUR + HOUR // 2, needs_wh=30_000)
     chargers = tuple(replace(entry, sessions=(stay,)) for entry in loaded.chargers)
     return replace(loaded, duration_ms=hours * HOUR, plan=plan, chargers=chargers)
-
-
-def of(records: list[Any], kind: type, who: str = "anna") -> list[Any]:
-    return [record for record in records if isinstance(record, kind) and record.who == who]
 
 
 def agreed(loaded: Scenario) -> list[Any]:

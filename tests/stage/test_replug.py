@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from random_plans import base, records_of
+from random_plans import base, of, records_of
 
 from harness.check.judge import Judge
 from harness.check.metrics import Meter
@@ -35,10 +35,6 @@ def replugging(
     sessions = tuple(Session(plug_in_ms=comes, leave_ms=leaves, needs_wh=wh) for comes, leaves, wh in stays or ((COMES, LEAVES, 30_000),))
     alone = (replace(anna, sessions=sessions), *(replace(other, sessions=()) for other in others))
     return replace(plain, duration_ms=12 * HOUR, plan=(*more, step), chargers=alone)
-
-
-def of(records: list[Any], kind: type) -> list[Any]:
-    return [record for record in records if isinstance(record, kind) and record.who == "anna"]
 
 
 def stays(records: list[Any]) -> list[tuple[int, int]]:
