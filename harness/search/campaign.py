@@ -21,7 +21,9 @@ from harness.search.store import Store, damaged
 from harness.search.trial import Trial, tried
 
 BATCH = 16
-"""So many plans are one task of a worker."""
+"""So many plans are one task of a worker at first."""
+_TASK = 192
+"""So many chargers are simulated in one task later, each of them in one plan: what a task costs beside its plans is little then."""
 _FIRST = 64
 """So many plans are changed from no other, and so are those up to twice as many."""
 _DEEPEST = 12
@@ -85,6 +87,7 @@ class Campaign:
         self.corpus = Corpus()
         self._store = store
         self._hear = hear
+        self._largest = max(1, _TASK // len(space(source).plain.names()))
         self._known = 0
         for trial in store.trials():
             if trial.seed != share.seed(self._known):
@@ -113,7 +116,7 @@ class Campaign:
         """What is to be tried, in order; None: what comes next depends on a trial that is still under way."""
         number = self._known
         while number < plans:
-            upto = min(number - number % BATCH + BATCH, plans)
+            upto = min(number + min(self._largest, max(BATCH, number // 8)), plans)
             while horizon(upto - 1) > self._known:
                 yield None
             ancestries = [self.corpus.ancestry(each, self.share.seed(each)) for each in range(number, upto)]
