@@ -275,6 +275,11 @@ def format_offset_s(offset_s: int) -> str:
     return ("-" if offset_s < 0 else "+") + format_clock_s(abs(offset_s))
 
 
+def whole_seconds_ms(value_ms: int) -> int:
+    """In whole seconds, rounded up: an interval as OCPP tells it."""
+    return -(-value_ms // 1000) * 1000
+
+
 def unit_for(value: float | None, unit: str) -> str:
     """A unit, or what is counted, as it stands behind a figure: ``message`` behind 1, ``messages`` behind 2.
 

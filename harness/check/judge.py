@@ -56,6 +56,7 @@ from harness.journal.records import (
     Transaction,
     Unseen,
 )  # fmt: skip
+from harness.units import whole_seconds_ms
 from harness.values import Chargers, CheckSpec, Clause, Scenario, timetable
 
 TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
@@ -542,8 +543,7 @@ class Judge:
             if record.edge == "start":
                 shard.acting.add(record.step)
                 if record.do == "server.pending":
-                    told_s = -(-int(record.with_.get("interval_ms", 0)) // 1000)  # type: ignore[arg-type]
-                    shard.puts_off[record.step] = told_s * 1000
+                    shard.puts_off[record.step] = whole_seconds_ms(int(record.with_["interval_ms"]))  # type: ignore[arg-type]
             else:
                 shard.acting.discard(record.step)
                 shard.puts_off.pop(record.step, None)

@@ -348,6 +348,7 @@ def settle_accounts(ev: Evidence, settled_at: int, *, complete: bool = True) -> 
         elif fault is None:
             good.add(tx)
             rule.met()
+            rule.tally.given_up += tx in (traffic.given_up or {})
         elif fault:
             _fail(ev, rule, opened.t, f"transaction {tx} {fault}", opened, closed, ledger)
         else:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from harness.check.result import MetricValue
 from harness.journal.records import AnyRecord, Current, Discard, Fault, Link, Loss, Message, Moved, Power, Recovery, Return, Server, Stay
+from harness.units import whole_seconds_ms
 from harness.values import ChargerModel, Scenario
 
 
@@ -292,7 +293,7 @@ class Meter:
             self._totals.no_effect.append(record.step)
         elif record.edge == "end" and record.do in _KEEP_OUT:
             # A charger whose registration was put off asks again after the interval that it was told.
-            back_at = record.t + int(record.with_.get("interval_ms", 0))  # type: ignore[arg-type]
+            back_at = record.t + whole_seconds_ms(int(record.with_.get("interval_ms", 0)))  # type: ignore[arg-type]
             shard = record.with_.get("shard")
             shards = [int(shard)] if shard else range(1, self._scenario.server.shards + 1)  # type: ignore[arg-type]
             for each in shards:

@@ -78,13 +78,14 @@ class Tally:
     """The counts of one check over all chargers that it judges, and its first violation."""
 
     __slots__ = (
-        "broken", "cancelled", "exempt", "failed", "failing", "hard", "hidden", "met", "name", "pending", "rules", "says", "witness",
+        "broken", "cancelled", "exempt", "failed", "failing", "given_up", "hard", "hidden", "met", "name",
+        "pending", "rules", "says", "witness",
     )  # fmt: skip
 
     def __init__(self, name: str, says: str) -> None:
         self.name = name
         self.says = says
-        self.met = self.failed = self.cancelled = self.pending = self.exempt = 0
+        self.met = self.failed = self.cancelled = self.pending = self.exempt = self.given_up = 0
         self.hard = 0
         """Of the failed ones, those under a rule of severity ``fail``."""
         self.hidden = ""
@@ -118,7 +119,8 @@ class Tally:
                 idle[rule.promised_by] = idle.get(rule.promised_by, True) and not rule.exercised
         return CheckResult(
             name=self.name, says=self.says, verdict=verdict, met=self.met, failed=self.failed, cancelled=self.cancelled,
-            pending=self.pending, margin=self._margin(), witness=self.witness, exempt=self.exempt, severity="warn" if soft else "fail",
+            pending=self.pending, margin=self._margin(), witness=self.witness, exempt=self.exempt, given_up=self.given_up,
+            severity="warn" if soft else "fail",
             origin=origin, failing=list(self.failing), why=self._why(complete=complete) if verdict == "unknown" else "",
             idle=[model for model, unused in idle.items() if unused], hidden=bool(self.hidden),
         )  # fmt: skip

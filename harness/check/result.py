@@ -59,6 +59,8 @@ class CheckResult(Struct, kw_only=True, omit_defaults=True):
     witness: Witness | None = None
     exempt: int = 0
     """Of the cancelled ones, those ended by a fault under which the contract does not promise this."""
+    given_up: int = 0
+    """Of the met ones, those of transactions of which the charger gave up a message as its model gives up: the books need not show it."""
     severity: Literal["fail", "warn"] = "fail"
     origin: Literal["contract", "scenario", "limit"] = "contract"
     """contract: a clause of a model. scenario: named under ``checks`` or ``exercised``. limit: a bound on a metric."""

@@ -95,7 +95,8 @@ def _checks(outcome: Outcome) -> Iterator[str]:
     for result in outcome.judgement.checks:
         if not is_shown(result):
             continue
-        notes = margin_text(result) or _text(result.why)
+        given_up = f"{result.given_up} of those that held with a message given up" if result.given_up else ""
+        notes = given_up or margin_text(result) or _text(result.why)
         known = f"known failure: {_text(result.known)} " if result.known else ""
         yield (
             f"| {_MARKS[mark(result)]} | {_text(result.name)} | {result.met} | {result.failed} | {result.cancelled} | {result.pending} "

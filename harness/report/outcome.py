@@ -205,7 +205,8 @@ def margin_text(result: CheckResult) -> str:
 def counts_text(result: CheckResult) -> str:
     """``failed twice, held 14 times, 3 cancelled (1 exempt), 1 pending, worst 41 s of 60 s``."""
     parts = [f"failed {times(result.failed)}"] if result.failed else []
-    parts += [f"held {times(result.met)}"] if result.met else []
+    given_up = f" ({result.given_up} with a message given up)" if result.given_up else ""
+    parts += [f"held {times(result.met)}{given_up}"] if result.met else []
     exempt = f" ({result.exempt} not promised under a fault)" if result.exempt else ""
     parts += [f"{result.cancelled} cancelled{exempt}"] if result.cancelled else []
     parts += [f"{result.pending} pending"] if result.pending else []

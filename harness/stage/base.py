@@ -21,6 +21,7 @@ from harness.stage.paths import Paths
 from harness.stage.plan import Cast
 from harness.stage.port import MessageFault, Ongoing, Port, Waiting
 from harness.stage.recorder import Recorder, Sink
+from harness.units import whole_seconds_ms
 from harness.values import Scenario, Session, Step
 from harness.world.charger import Charger
 from harness.world.link import NEVER
@@ -317,8 +318,7 @@ class Stage(Paths, Capacity):
 
     def _server_pending(self, ongoing: Ongoing, by: int) -> None:
         if by > 0:
-            # Whole seconds, rounded up: OCPP has no others.
-            ongoing.fault = PutOff(-(-cast("int", ongoing.step.arguments["interval_ms"]) // 1000) * 1000)
+            ongoing.fault = PutOff(whole_seconds_ms(cast("int", ongoing.step.arguments["interval_ms"])))
         self.concern(ongoing, by)
         self._set_cause(ongoing, by, self.server.put_off)
 

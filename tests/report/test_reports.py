@@ -13,8 +13,19 @@ from harness.check.result import BEHAVIOURS, EXIT_CODES, CheckResult, Judgement,
 from harness.report import document, junit, markdown, terminal, timeline
 from harness.report.clock import Clock
 from harness.report.comparison import Agreement, Difference, Parity
+from harness.report.html import tables
 from harness.report.line import COLOURS
-from harness.report.outcome import Machine, Outcome, difference_text, margin_text, sentence, stage_text, stations_text, surroundings
+from harness.report.outcome import (
+    Machine,
+    Outcome,
+    counts_text,
+    difference_text,
+    margin_text,
+    sentence,
+    stage_text,
+    stations_text,
+    surroundings,
+)
 from harness.report.outline import Outline
 from harness.report.stays import Stays
 from harness.values import LiveRun
@@ -494,6 +505,17 @@ def test_messages_that_were_given_up_are_told_with_whose_they_were_and_why():
     assert f"that were given up:\n\n- anna: {says}.\n" in markdown.render(run)
     assert f"gave up messages of transactions: {says}" in told(terminal.lines(run, width=200))
     assert "given up" not in markdown.render(outcome())
+
+
+def test_a_check_that_holds_as_messages_were_given_up_by_policy_says_how_often():
+    result = CheckResult(
+        name="transactions-accounted", says="Each transaction stands in the ledger once.", verdict="pass", met=120, failed=0, cancelled=0,
+        pending=0, given_up=32,
+    )  # fmt: skip
+    assert counts_text(result) == "held 120 times (32 with a message given up)"
+    run = outcome(checks=[result])
+    assert "| transactions-accounted | 120 | 0 | 0 | 0 | 32 of those that held with a message given up |" in markdown.render(run)
+    assert "120<br><small>32 given up</small>" in tables.checks(run)
 
 
 AGREES = Parity(holds=True, chargers=2, differences=[], lags={}, checks=[Agreement(check="c", simulated="pass", live="pass", agrees="yes")])

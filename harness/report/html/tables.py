@@ -25,7 +25,8 @@ def checks(outcome: Outcome) -> str:
     """Each check with its four counts and its margin."""
     rows = [
         [
-            _marked(mark(check)), f"<b>{say(check.name)}</b><br><small>{say(check.says)}</small>", str(check.met), str(check.failed),
+            _marked(mark(check)), f"<b>{say(check.name)}</b><br><small>{say(check.says)}</small>",
+            str(check.met) + (f"<br><small>{check.given_up} given up</small>" if check.given_up else ""), str(check.failed),
             str(check.cancelled) + (f"<br><small>{check.exempt} exempt</small>" if check.exempt else ""), str(check.pending),
             say(margin_text(check) or (check.why if check.verdict == "unknown" else "")),
             say(", ".join(check.failing[:5]) + (f" and {len(check.failing) - 5} more" if len(check.failing) > 5 else "")),
@@ -34,7 +35,8 @@ def checks(outcome: Outcome) -> str:
     ]  # fmt: skip
     head = ("verdict", "check", "held", "failed", "cancelled", "pending", "margin", "failed at")
     note = (
-        "Cancelled: its premise ended before it was due. Exempt: cancelled by a fault under which it is not promised."
+        "Given up: of such a transaction the charger gave up a message, as its model does. Cancelled: its premise ended before it was due."
+        " Exempt: cancelled by a fault under which it is not promised."
         " Pending: not due when the run ended."
     )  # fmt: skip
     missed = outcome.judgement.unexercised
