@@ -346,7 +346,7 @@ class Wire:
                 self.held.pop(port.place, None)
                 continue
             attempt = charger.link.state != "online" and self._is_attempt(port, item)
-            if attempt and self.unresolved(port, item.sent):
+            if attempt and self.fails_unresolved(port, item.sent):
                 continue
             if self.awaited:
                 self.noted(port, item.sent, item.action)
@@ -372,8 +372,8 @@ class Wire:
         return port.charger.link.state == "trying" and request.action in ("registration", "keepalive")
 
     @staticmethod
-    def unresolved(port: Port, now: int) -> bool:
-        """Whether an attempt fails at once, as its server's name is not resolved; one that was put off is in touch, and asks again."""
+    def fails_unresolved(port: Port, now: int) -> bool:
+        """Fail an attempt at once whose server's name is not resolved, and say so; one that was put off is in touch, and asks again."""
         if not port.nameless or port.charger.link.pending:
             return False
         port.charger.connect_failed(now)

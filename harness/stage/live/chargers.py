@@ -101,7 +101,7 @@ class ChargerSide(LiveStage):
             if isinstance(item, str):
                 self._hang_up(port)
                 continue
-            if item.action == "connect" and self.unresolved(port, item.sent):
+            if item.action == "connect" and self.fails_unresolved(port, item.sent):
                 continue
             if self.awaited:
                 self.noted(port, item.sent, item.action)
