@@ -28,6 +28,7 @@ from harness.report.outcome import (
     sentence,
     stage_text,
     surroundings,
+    unexercised,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, given_up, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
@@ -102,9 +103,9 @@ def _checks(outcome: Outcome) -> Iterator[str]:
             f"| {_MARKS[mark(result)]} | {_text(result.name)} | {result.met} | {result.failed} | {result.cancelled} | {result.pending} "
             f"| {known}{notes} |"
         )
-    if outcome.judgement.unexercised:
+    if idle := unexercised(outcome.judgement):
         yield ""
-        yield f"Promised, not exercised: {_text(', '.join(outcome.judgement.unexercised))}."
+        yield f"Promised, not exercised: {_text('; '.join(idle))}."
 
 
 def _chargers(outcome: Outcome) -> Iterator[str]:

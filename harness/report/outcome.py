@@ -202,6 +202,18 @@ def margin_text(result: CheckResult) -> str:
     return f"worst{held} {number(margin.worst)} {unit_for(margin.worst, margin.unit)} of {limit}{of}"
 
 
+def unexercised(judgement: Judgement) -> list[str]:
+    """The promises that nothing put to the test, those models together of which they are the same: ``a, b: this, that``."""
+    of: dict[str, list[str]] = {}
+    for clause in judgement.unexercised:
+        model, _, check = clause.partition(": ")
+        of.setdefault(model, []).append(check)
+    sharing: dict[tuple[str, ...], list[str]] = {}
+    for model, checks in of.items():
+        sharing.setdefault(tuple(checks), []).append(model)
+    return [f"{', '.join(models)}: {', '.join(checks)}" for checks, models in sharing.items()]
+
+
 def counts_text(result: CheckResult) -> str:
     """``failed twice, held 14 times, 3 cancelled (1 exempt), 1 pending, worst 41 s of 60 s``."""
     parts = [f"failed {times(result.failed)}"] if result.failed else []

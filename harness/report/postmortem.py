@@ -29,6 +29,7 @@ from harness.report.outcome import (
     sentence,
     stage_text,
     surroundings,
+    unexercised,
 )  # fmt: skip
 from harness.report.words import tell
 from harness.units import counted, format_duration_ms, joined, times, unit_for
@@ -524,7 +525,7 @@ def _lucky(outcome: Outcome) -> Iterator[str]:
     else:
         yield "No check that held used more than 80 % of its bound."
     yield ""
-    missed = outcome.judgement.unexercised
+    missed = unexercised(outcome.judgement)
     if missed:
         yield from ("Promised, and never put to the test here:", "")
         yield from _listed([_text(clause) for clause in missed])

@@ -28,6 +28,7 @@ from harness.report.outcome import (
     sentence,
     stage_text,
     surroundings,
+    unexercised,
 )  # fmt: skip
 from harness.report.stays import Share, charged, crowd, given_up, got, left, more, outages
 from harness.report.words import tell
@@ -135,9 +136,9 @@ def _checks(outcome: Outcome, width: int) -> Iterator[Line]:
         yield from _check(result, column, width)
     if not shown:
         yield (("No check was triggered.", "unknown"),)
-    idle = outcome.judgement.unexercised
+    idle = unexercised(outcome.judgement)
     if idle:
-        text = f"Promised, not exercised: {', '.join(idle)}"
+        text = f"Promised, not exercised: {'; '.join(idle)}"
         yield from (((line, "quiet"),) for line in _wrapped(text, width, "  "))
 
 

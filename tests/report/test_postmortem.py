@@ -21,6 +21,7 @@ from harness.journal import records as r
 from harness.report import postmortem
 from harness.report.chronicle import Chronicle, Wave
 from harness.report.escape import markdown
+from harness.report.outcome import unexercised
 from harness.values import LiveRun, Scenario
 
 SECTIONS = (
@@ -302,7 +303,7 @@ def test_near_misses_and_promises_never_tested_are_luck():
     lucky = section(written(ran()), "Where we were lucky")
     assert "- **can-always-charge**: worst 5 s of 5 s\n" in lucky
     assert "reconnects-in-time" not in lucky.partition("Promised, and never put to the test")[0]
-    for clause in ran().judgement.unexercised:
+    for clause in unexercised(ran().judgement):
         assert f"\n- {clause}\n" in lucky
 
 

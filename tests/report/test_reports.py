@@ -25,6 +25,7 @@ from harness.report.outcome import (
     stage_text,
     stations_text,
     surroundings,
+    unexercised,
 )
 from harness.report.outline import Outline
 from harness.report.stays import Stays
@@ -505,6 +506,14 @@ def test_messages_that_were_given_up_are_told_with_whose_they_were_and_why():
     assert f"that were given up:\n\n- anna: {says}.\n" in markdown.render(run)
     assert f"gave up messages of transactions: {says}" in told(terminal.lines(run, width=200))
     assert "given up" not in markdown.render(outcome())
+
+
+def test_promises_never_tested_are_told_by_those_models_together_that_share_them():
+    run = outcome()
+    run.judgement.unexercised = ["a: one", "b: one", "a: two", "b: two", "c: one"]
+    assert unexercised(run.judgement) == ["a, b: one, two", "c: one"]
+    assert "Promised, not exercised: a, b: one, two; c: one.\n" in markdown.render(run)
+    assert "Promised, not exercised: a, b: one, two; c: one\n" in told(terminal.lines(run, width=200))
 
 
 def test_a_check_that_holds_as_messages_were_given_up_by_policy_says_how_often():

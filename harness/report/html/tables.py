@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from harness.report.clock import Clock
 from harness.report.html.gather import Course, Gatherer
 from harness.report.html.text import listed, name, say, table, tag
-from harness.report.outcome import NO_COMMAND, Outcome, difference_text, is_shown, margin_text, mark, number, repeat_label
+from harness.report.outcome import NO_COMMAND, Outcome, difference_text, is_shown, margin_text, mark, number, repeat_label, unexercised
 from harness.report.travel import FORGETS, TRAVELS
 from harness.report.words import REASONS
 from harness.units import format_duration_ms, format_energy, unit_for
@@ -39,7 +39,7 @@ def checks(outcome: Outcome) -> str:
         " Exempt: cancelled by a fault under which it is not promised."
         " Pending: not due when the run ended."
     )  # fmt: skip
-    missed = outcome.judgement.unexercised
+    missed = unexercised(outcome.judgement)
     rest = tag("h3", "Promised, and not put to the test") + listed(say(clause) for clause in missed) if missed else ""
     return table(head, rows, "What each check found", aligned="llrrrrll") + tag("p", note, class_="hint") + rest
 
