@@ -621,7 +621,8 @@ class Judge:
             _, ev.tou_on, ev.timetable, ev.wanted_ma, override_at, paused_at = ev.changes.pop()
             # Of a car that is gone nothing stands.
             ev.override_at, ev.paused_at = (at if at >= ev.plugged_at else -1 for at in (override_at, paused_at))
-            ev.lifted_at = -1
+            if ev.lifted_at >= 0:
+                ev.lifted_at = -1
 
     @staticmethod
     def _forgotten(ev: Evidence, t: int) -> None:
@@ -648,12 +649,14 @@ class Judge:
     @staticmethod
     def _override_lost(ev: Evidence, t: int) -> None:
         """The server has forgotten the override: the pause that it lifted stands again, where the charger had not heard of that."""
-        if ev.override_at >= 0 and ev.lifted_at >= 0:
-            if ev.held(t):
-                ev.paused_at = ev.lifted_at
-            else:
+        lifted_at = ev.lifted_at
+        if lifted_at >= 0:
+            if ev.override_at >= 0 and ev.held(t):
+                ev.paused_at = lifted_at
+            elif ev.override_at >= 0:
                 ev.pause_unsure = True
-        ev.override_at = ev.lifted_at = -1
+            ev.lifted_at = -1
+        ev.override_at = -1
 
     def _unseen(self, ev: Evidence, record: Unseen) -> None:
         """For a while nothing tells what the charger draws: what was to be seen of it then cannot be, and nothing new is asked."""

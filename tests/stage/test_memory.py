@@ -112,6 +112,14 @@ def test_a_charger_that_is_judged(upto_ms, bytes_each):
     assert each("judged", upto_ms) <= bytes_each * MARGIN
 
 
+def test_of_a_charger_that_does_nothing_the_judge_keeps_nothing_of_its_own_that_mostly_stands_in_the_class():
+    """What it would keep so is dearer the more kinds of it other chargers have, which no count of a small crowd shows."""
+    crowd = scenario.loads(CROWD, "crowd")
+    judge = Judge(crowd)
+    simulated.run(crowd, judge.feed)
+    assert [vars(ev) for ev in judge._everyone] == [{}, {}]
+
+
 if __name__ == "__main__":
     _, asked, until = sys.argv
     make_ready = {"staged": staged, "judged": judged}[asked]
