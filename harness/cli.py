@@ -342,7 +342,7 @@ def _explore(arguments: argparse.Namespace) -> int:
         with StoppedPolitely(), Progress("explore", things="plans") as progress:
             found = explore(arguments.base, **given, progress=progress if sys.stderr.isatty() else None)
     except KeyboardInterrupt:
-        complain("interrupted; what was tried is kept, and the same command goes on from there")
+        complain("interrupted; what was tried is kept: the same command goes on from there, and with --plans 1 it reports on that")
         return INTERRUPTED
     show(report.lines(found))
     say(os.path.join(found.folder, REPORT_NAME))
@@ -358,8 +358,9 @@ def _shrink(arguments: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(arguments).items() if name not in ("base", "command", "debug", "run")}
     with StoppedPolitely():
         found = shrink(arguments.base, **given)
-    show(report.shrunk_lines(found.check, found.steps, found.chargers, found.smallest))
-    say(found.file if found.new else f"{found.file} is there already, and says the same")
+    show(report.shrunk_lines(found.check, found.steps, found.chargers, found.smallest, found.file))
+    if not found.new:
+        say(f"{found.file} is there already, and says the same")
     return 0
 
 

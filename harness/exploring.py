@@ -79,8 +79,11 @@ def explore(
     folder = Path(out) if out is not None else _ROOT / (given.name if share.of == 1 else f"{given.name}-{share.part}-of-{share.of}")
     seen = _Seen()
     began = time.monotonic()
-    store = Store(folder / CAMPAIGN_NAME, _identity(given, share), options={"--set": _listed_code(overrides)}, advice=ADVICE)
-    with store, pool(jobs or processors(), dask) as (executor, workers):
+    options = {"--set": _listed_code(overrides)}
+    with (
+        pool(jobs or processors(), dask) as (executor, workers),
+        Store(folder / CAMPAIGN_NAME, _identity(given, share), options=options, advice=ADVICE) as store,
+    ):
         campaign = Campaign(given, share, store, seen.take)
         before = campaign.tried
         stopped = ""

@@ -48,8 +48,8 @@ def mutants(
     made = Planting(
         name=given.name, outcomes=[], sought=len(wanted), plans=plans, folder=str(folder), command=_command(base, names, plans, overrides)
     )  # fmt: skip
-    store = Store(folder / OUTCOMES_NAME, {"kind": "mutants", "harness": __version__}, advice=ADVICE)
-    with store, pool(jobs or processors(), dask) as workers:
+    identity = {"kind": "mutants", "harness": __version__}
+    with pool(jobs or processors(), dask) as workers, Store(folder / OUTCOMES_NAME, identity, advice=ADVICE) as store:
         known = store.smallest(Outcome)
         keys = {name: _key(given, name, plans) for name in wanted}
 

@@ -179,11 +179,10 @@ def swept(asked: Asked) -> Sweep:
     home = _ROOT / plan.base.name
     folder = Path(asked.out) if asked.out is not None else home / _name(asked, plan)
     path = Path(asked.campaign) if asked.campaign is not None else (home if asked.out is None else folder) / CAMPAIGN_NAME
-    with _opened(path, "--campaign") as kept:
+    with pool(asked.jobs or processors(), asked.dask) as (executor, workers), _opened(path, "--campaign") as kept:
         for other in asked.merge:
             kept.add(_runs_of(Path(other), plan))
-        with pool(asked.jobs or processors(), asked.dask) as (executor, workers):
-            made, twins = search.carry_out(plan, kept, executor, workers, metric=asked.metric, shard=share, progress=asked.progress)
+        made, twins = search.carry_out(plan, kept, executor, workers, metric=asked.metric, shard=share, progress=asked.progress)
         lacking, lacking_twins = search.lacking(plan, kept, asked.metric)
         grid = None if lacking or lacking_twins else _grid(asked, plan, kept)
     if grid is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import get_args
@@ -25,7 +26,7 @@ def lines(made: Exploration) -> Iterator[Line]:
         yield (("✗ ", "fail"), (finding.check, "title"), (f"  {often}", ""))
         if not finding.alike:
             yield ((f"    {finding.smallest.says} ({size(finding.smallest)})", ""),)
-        yield (("    repeat ", "quiet"), (f"harness run {finding.file}", ""))
+        yield (("    repeat ", "quiet"), (f"harness run {shlex.quote(finding.file)}", ""))
         if finding.saved is not None:
             yield ((f"    {_kept(finding.saved)}", "quiet"),)
     never = _never(made)
@@ -49,13 +50,14 @@ def _kept(saved: Saved) -> str:
     return f"saved as {saved.file}" if saved.new else f"{saved.file} is there already, and says the same"
 
 
-def shrunk_lines(check: str, steps: int, chargers: int, small: Smallest) -> Iterator[Line]:
+def shrunk_lines(check: str, steps: int, chargers: int, small: Smallest, file: str) -> Iterator[Line]:
     """What the terminal shows of a scenario that was made small."""
     yield ((check, "title"), (f" fails with {size(small)} of {steps} and {chargers}", ""))
     yield ((f"  {small.says}", ""),)
     yield ((f"  {small.rule}", ""),)
     tail = "" if small.complete else "; there may be a smaller one"
     yield ((f"  {counted(small.runs, 'runs')}{tail}", "quiet"),)
+    yield (("  repeat ", "quiet"), (f"harness run {shlex.quote(file)}", ""))
 
 
 def verdict(made: Exploration) -> str:

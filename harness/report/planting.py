@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from os.path import basename
+from statistics import median_low
 
 from harness.fault.mutants import MUTANTS
 from harness.report.escape import markdown
@@ -38,7 +39,7 @@ def told(made: Planting) -> str:
     """How many were found, how soon, and how many were not, in a sentence."""
     caught = sorted(outcome.plans for outcome in made.outcomes if outcome.found_by)
     counts = Counter(outcome.standing for outcome in made.outcomes)
-    middle = f", half of them within {counted(caught[len(caught) // 2], 'plans')}" if caught else ""
+    middle = f", half of them within {counted(median_low(caught), 'plans')}" if caught else ""
     others = "".join(f"; {counts[standing]} {standing}" for standing in ("no difference", "not here") if counts[standing])
     lacking = f"; {made.sought - len(made.outcomes)} not looked for yet" if len(made.outcomes) < made.sought else ""
     return f"{counts['found']} of {made.sought} found{middle}; {counts['survived']} survived{others}{lacking}"

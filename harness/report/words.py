@@ -23,7 +23,7 @@ REASONS: dict[r.Reason, str] = {
     "starting": "the start of charging is under way",
     "random-delay": "it waits for its random delay",
     "tou-hold": "the server's hold stands",
-    "tou-pause": "the server paused it",
+    "tou-pause": "it is paused until the server lets it go",
     "schedule": "its own schedule does not allow it now",
     "not-authorised": "no accepted tag",
     "refused-offline": "new cars are refused without the server",

@@ -113,7 +113,7 @@ def _dask(address: str) -> Iterator[tuple[Executor, int]]:
     try:
         from distributed import Client
     except ImportError:
-        raise PoolError("Dask is not installed: pip install 'ev-outage-harness[dask]'") from None
+        raise PoolError("Dask is not installed: pip install distributed") from None
     try:
         client = Client(address, timeout="10s")
     except (OSError, ValueError) as problem:

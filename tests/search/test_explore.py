@@ -237,7 +237,10 @@ def test_saving_writes_over_no_other_finding(tmp_path, monkeypatch, capsys):
     assert main(["explore", "juicebox-40", "--first-failure", "--set", *WRONG, "--out", "out", "-j", "1"]) == 1
     os.rename("out/can-always-charge.yaml", "small.yaml")
     capsys.readouterr()
-    for says in ("scenarios/regressions/small-can-always-charge-2.yaml\n", "-2.yaml is there already, and says the same\n"):
+    for says in (
+        "repeat harness run scenarios/regressions/small-can-always-charge-2.yaml\n",
+        "-2.yaml is there already, and says the same\n",
+    ):
         assert main(["shrink", "small.yaml", "--save"]) == 0
         assert capsys.readouterr().out.endswith(says)
     assert (there.read_text(), len(list(REGRESSIONS.iterdir()))) == ("another", 2)
@@ -404,7 +407,10 @@ def test_an_interruption_says_that_the_same_command_goes_on(tmp_path, capsys, mo
     with monkeypatch.context() as patched:
         patched.setattr(Store, "add", interrupted)
         assert main(words) == 2
-    assert capsys.readouterr().err == "harness: interrupted; what was tried is kept, and the same command goes on from there\n"
+    assert (
+        capsys.readouterr().err
+        == "harness: interrupted; what was tried is kept: the same command goes on from there, and with --plans 1 it reports on that\n"
+    )
     assert explore("waybox", plans=20, jobs=1, out=tmp_path).made == 20 - BATCH
 
 

@@ -14,6 +14,7 @@ from harness import scenario, shipped
 from harness.cli import main
 from harness.fault.mutants import MUTANTS
 from harness.planting import mutants
+from harness.report import planting as planting_report
 from harness.scenario.problems import ScenarioError
 from harness.search.trial import failing, judged
 
@@ -132,6 +133,8 @@ def test_the_report_and_the_scenarios_are_kept_and_nothing_is_worked_out_twice(t
     assert "# harness mutants: juicebox-40, 1 of 3 found, half of them within 2 plans; 1 survived; 1 no difference\n" in report
     assert "    harness mutants juicebox-40 no-backoff skips-random-delay sends-stop-twice --plans 3\n" in report
     assert "[no-backoff.yaml](no-backoff.yaml)" in report
+    shown = "".join(text for text, _ in planting_report.line(made.outcomes[0])).rstrip()
+    assert f"\n{shown}\n" in Path(__file__).parents[2].joinpath("docs", "explore.md").read_text(), "as it says there"
     monkeypatch.setattr(planting, "look_for", None)
     again = mutants("juicebox-40", names=names, plans=3, jobs=1, out=tmp_path)
     assert again.outcomes == made.outcomes

@@ -446,7 +446,8 @@ def test_bad_usage_is_one_line_and_ends_with_four(street, tmp_path, capsys, word
 def test_without_dask_there_is_no_cluster(street, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["sweep", str(street), "--dask", "tcp://127.0.0.1:1", "--out", str(tmp_path / "out")]) == 4
-    assert capsys.readouterr().err == "harness: Dask is not installed: pip install 'ev-outage-harness[dask]'\n"
+    assert capsys.readouterr().err == "harness: Dask is not installed: pip install distributed\n"
+    assert not (tmp_path / "out").exists(), "the folder is free for another"
 
 
 def test_a_plan_that_gives_no_server_back_needs_other_axes(tmp_path, capsys):
