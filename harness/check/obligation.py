@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from harness.check.result import CheckResult, Margin, Witness
+from harness.check.result import NOT_TRIGGERED, CheckResult, Margin, Witness
 from harness.journal.records import AnyRecord
 from harness.units import counted
 
@@ -79,7 +79,7 @@ class Tally:
 
     __slots__ = (
         "broken", "cancelled", "exempt", "failed", "failing", "given_up", "hard", "hidden", "met", "name",
-        "pending", "rules", "says", "witness",
+        "pending", "rules", "says", "troubled", "witness",
     )  # fmt: skip
 
     def __init__(self, name: str, says: str) -> None:
@@ -88,6 +88,8 @@ class Tally:
         self.met = self.failed = self.cancelled = self.pending = self.exempt = self.given_up = 0
         self.hard = 0
         """Of the failed ones, those under a rule of severity ``fail``."""
+        self.troubled = 0
+        """How many times it would have been triggered, had not a fault still acted that may keep chargers waiting."""
         self.hidden = ""
         """Why nothing that this kind of run shows decides it; empty: what it shows does."""
         self.failing: dict[str, None] = {}
@@ -141,7 +143,9 @@ class Tally:
             return f"{self.pending} triggered and still undecided when the {'run ended' if complete else 'journal was cut off'}"
         if self.cancelled:
             return f"{self.cancelled} triggered, and ended before anything was due or could be shown"
-        return "nothing triggered it"
+        if self.troubled:
+            return f"{self.troubled} came back while a step still acted that may keep them waiting"
+        return NOT_TRIGGERED
 
 
 def _nearest(*margins: dict[Bound, float]) -> Margin | None:

@@ -705,6 +705,8 @@ class ReconnectsInTime(Check):
 
     def start(self, ev: Evidence, t: int, rule: Rule) -> Duty | None:
         back = ev.flags & ev_.RECOVERY
+        if back and not ev.flags & ev_.BLIP and troubled(ev):
+            rule.tally.troubled += 1
         if not ev.mains or troubled(ev) or ev.flags & ev_.BLIP or (self.online(ev) and not back):
             return None
         since = ev.since if ev.outage or back else ev.link_at

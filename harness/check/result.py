@@ -14,6 +14,8 @@ RunVerdict = Literal["pass", "fail", "interrupted", "unknown", "invalid"]
 EXIT_CODES: dict[RunVerdict, int] = {"pass": 0, "fail": 1, "interrupted": 2, "unknown": 5, "invalid": 6}
 """A run's verdict → the command's exit code (3 is an internal error, 4 bad usage or a bad file)."""
 
+NOT_TRIGGERED = "nothing triggered it"
+"""Why a check is mostly unknown."""
 KNOWN_PASSED = "is listed as a known failure and passed"
 """How a run's reasons say so, behind the check's name and perhaps the charger's: ``CHECK at CHARGER: is listed …``."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
+from harness.check.result import BEHAVIOURS, NOT_TRIGGERED, CheckResult, Judgement, MetricValue
 from harness.report.clock import Clock
 from harness.report.comparison import Parity
 from harness.report.outline import Outline
@@ -204,10 +204,11 @@ def margin_text(result: CheckResult) -> str:
 
 def unexercised(judgement: Judgement) -> list[str]:
     """The promises that nothing put to the test, those models together of which they are the same: ``a, b: this, that``."""
+    why = {result.name: f" ({result.why})" for result in judgement.checks if result.why not in ("", NOT_TRIGGERED)}
     of: dict[str, list[str]] = {}
     for clause in judgement.unexercised:
         model, _, check = clause.partition(": ")
-        of.setdefault(model, []).append(check)
+        of.setdefault(model, []).append(check + why.get(check, ""))
     sharing: dict[tuple[str, ...], list[str]] = {}
     for model, checks in of.items():
         sharing.setdefault(tuple(checks), []).append(model)
@@ -225,4 +226,4 @@ def counts_text(result: CheckResult) -> str:
     parts += [margin] if (margin := margin_text(result)) else []
     if result.verdict == "unknown" and result.why:
         parts.insert(0, result.why)
-    return ", ".join(parts) or "nothing triggered it"
+    return ", ".join(parts) or NOT_TRIGGERED

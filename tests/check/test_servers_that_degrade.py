@@ -102,6 +102,8 @@ def test_whose_server_answers_as_ever_must_be_back_in_time(do, says):
     line.at("10:30").fault(do, step="other", world=True).back()
     line.at("12:00").online().recovers()
     assert line.judged("1 00:00") == says
+    why = line.results("1 00:00")["reconnects-in-time"].why
+    assert why == ("" if says else "1 came back while a step still acted that may keep them waiting")
 
 
 def test_once_it_is_lifted_the_bound_runs():

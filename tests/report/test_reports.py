@@ -512,6 +512,10 @@ def test_promises_never_tested_are_told_by_those_models_together_that_share_them
     run = outcome()
     run.judgement.unexercised = ["a: one", "b: one", "a: two", "b: two", "c: one"]
     assert unexercised(run.judgement) == ["a, b: one, two", "c: one"]
+    tried = CheckResult(name="three", says="It holds.", verdict="unknown", met=0, failed=0, cancelled=2, pending=0, why="2 ended before")
+    judgement = outcome(checks=[tried]).judgement
+    judgement.unexercised = ["a: one", "a: three"]
+    assert unexercised(judgement) == ["a: one, three (2 ended before)"]
     assert "Promised, not exercised: a, b: one, two; c: one.\n" in markdown.render(run)
     assert "Promised, not exercised: a, b: one, two; c: one\n" in told(terminal.lines(run, width=200))
 
