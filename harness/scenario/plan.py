@@ -204,6 +204,10 @@ class PlanReader:
             if until is not None and not until.step and start_ms is not None and until.offset_ms <= start_ms:
                 self.problems.add(part.at("until"), f"`{step_id}` ends before it begins", found=part.at("until").shown)
         self._check_end(step_id, part, kind)
+        if kind.name == "server.restore-backup" and (at is not None or when is not None) and self.edge_ms(step_id, "start") is None:
+            node = part.at("at" if at is not None else "when")
+            expected = "a time, or a moment of a step whose times are known"
+            self.problems.add(node, "nobody knows beforehand when the backup is to be made", found=node.shown, expected=expected)
         targets = self._targets(part, kind)
         arguments = self._arguments(part, kind)
         if len(self.problems.found) > before:

@@ -15,7 +15,7 @@ from harness.journal.records import Action, Current, Record
 from harness.journal.records import Server as ServerRecord
 from harness.stage.build import Windows, build
 from harness.stage.capacity import Capacity
-from harness.stage.clock import PLAN, Timekeeper
+from harness.stage.clock import Timekeeper
 from harness.stage.director import Director
 from harness.stage.paths import Paths
 from harness.stage.plan import Cast
@@ -100,7 +100,7 @@ class Stage(Paths, Capacity):
             start = self.director.timeline.starts.get(step.id)
             if step.do == "server.restore-backup" and start is not None:
                 backup_at = max(0, start - cast("int", step.arguments["age_ms"]))
-                self.clock.at(backup_at, PLAN, -1, self.server.take_snapshot, backup_at, step.id)
+                self.director.at(backup_at, self.server.take_snapshot, backup_at, step.id)
 
     def elapsed(self, now: int) -> None:
         """Time has passed up to ``now``: hand on what is settled, and say how far the run is."""
@@ -256,7 +256,9 @@ class Stage(Paths, Capacity):
         now = self.clock.now
         end = self.director.timeline.end_of(ongoing.step)
         each_ms = ((self.scenario.duration_ms if end is None else end) - now) // len(ongoing.shards)
-        for turn, shard in enumerate(list(ongoing.shards)):
+        first, *others = ongoing.shards
+        self._roll_one(ongoing, first)
+        for turn, shard in enumerate(others, start=1):
             self.director.at(now + each_ms * turn, self._roll_one, ongoing, shard)
 
     def _roll_one(self, ongoing: Ongoing, shard: int) -> None:

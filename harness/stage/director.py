@@ -171,6 +171,7 @@ class Director:
         """Have the plan do something later; messages must not be carried across that moment."""
         moment = max(moment, self.clock.now)
         heappush(self._changes, moment)
+        self.carrier.next_change = min(self.carrier.next_change, moment)
         self.clock.at(moment, PLAN, -1, self._turn, do, *arguments)
 
     def acts(self, ongoing: Ongoing) -> bool:

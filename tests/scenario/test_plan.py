@@ -95,6 +95,14 @@ def test_arguments_stand_in_integer_units_with_their_defaults(kind, given, argum
     assert steps(f"{{at: 19:30, do: {kind}, with: {given}}}")[0].arguments == arguments
 
 
+def test_a_backup_is_made_in_good_time_so_its_restoring_is_known_beforehand():
+    restore = "do: server.restore-backup, for: 5 min, with: {age: 1 h}"
+    steps(CRASH, f"{{at: crash.end + 1 h, {restore}}}")
+    for unknown in ("at: crash.recovered + 1 h", "when: {message: transaction-start}"):
+        (message,) = wrong(CRASH, f"{{{unknown}, {restore}}}")
+        assert "nobody knows beforehand when the backup is to be made" in message
+
+
 def test_triggers():
     (step,) = steps("{when: {message: transaction-end, from: anna, nth: 2, delay: 5 s}, do: message.lose-answer, times: 1}")
     assert step.when == Trigger(message="transaction-end", source="anna", nth=2, delay_ms=5_000)

@@ -115,6 +115,40 @@ def test_in_the_order_in_which_it_would_happen_leg_by_leg(tie):
         agree_leg_by_leg(loaded)
 
 
+ALONE = """
+harness: 1
+title: Something within a moment of what the car says
+start: 2026-03-12 08:00
+zone: America/Los_Angeles
+duration: 14 h
+seed: 1
+server: {extends: csms, shards: 2}
+network: {extends: ethernet, latency: 20 ms}
+supply: {voltage: 240 V}
+defaults: {model: ocpp16-strict, car: leaf-40, tariff: pge-ev2-a}
+chargers:
+  anna: {tag: A1, session: {plug_in: +1 h, needs: 20 kWh, leave: +10 h}}
+  ben: {model: waybox, session: {plug_in: +1 h, needs: 20 kWh, leave: +10 h}}
+plan:
+"""
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{{at: +12 h, do: server.restore-backup, for: 5 min, with: {{age: {age} ms}}}}",  # made within a moment of the plug-in
+        "{{at: +{moment} ms, do: server.upgrade, for: 5 min, with: {{style: rolling}}}}",  # begun within a moment of the unplug
+    ],
+    ids=["backup", "rolling"],
+)
+def test_what_the_plan_does_within_a_moment_of_messages_is_foreseen(step):
+    for off_ms in (-40, -20, -10, 0, 1, 10, 20, 40):
+        done = step.format(age=11 * HOUR - off_ms, moment=10 * HOUR + off_ms)
+        loaded = scenario.loads(f"{ALONE}  - {done}", "alone")
+        agree(loaded)
+        agree_leg_by_leg(loaded)
+
+
 ANNOUNCED = 8
 
 
