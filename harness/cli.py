@@ -102,6 +102,7 @@ def _call(words: list[str], *, debug: bool) -> int:
         known = [option for action in commands[arguments.command]._actions for option in action.option_strings]
         raise UsageError(f"{arguments.command} takes no `{unknown[0]}`{did_you_mean(unknown[0].partition('=')[0], known)}")
     arguments.debug = debug
+    _import_uninterrupted()
     run: Callable[[argparse.Namespace], int] = arguments.run
     code = run(arguments)
     try:
@@ -109,6 +110,20 @@ def _call(words: list[str], *, debug: bool) -> int:
     except BrokenPipeError:
         mute(sys.stdout)
     return code
+
+
+def _import_uninterrupted() -> None:
+    """Import what an interruption in the midst of its import would leave broken, so that the process crashes or goes on: the C part of
+    msgspec, which every command needs. The interruption waits for that."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _taken(arguments: argparse.Namespace, words: list[str], commands: Mapping[str, argparse.ArgumentParser]) -> list[str]:
@@ -639,6 +654,9 @@ def _print_total(runs: Sequence[Run], wanted: int) -> None:
 
 def _explain_failure(problem: Exception) -> int:
     """One clear line for what went wrong; returns the exit code."""
+    if _was_interrupted(problem):
+        complain("interrupted")
+        return INTERRUPTED
     if isinstance(problem, UsageError):
         complain(str(problem))
         return USAGE_ERROR
@@ -670,6 +688,13 @@ def _explain_failure(problem: Exception) -> int:
         complain(f"{problem}\nThis is a defect of the harness: please report it with these lines and the scenario.")
         return INTERNAL_ERROR
     return _crashed(problem)
+
+
+def _was_interrupted(problem: BaseException | None) -> bool:
+    """Whether an interruption is behind a problem: one in the midst of an import may come out as what it broke there."""
+    while problem is not None and not isinstance(problem, KeyboardInterrupt):
+        problem = problem.__cause__ or problem.__context__
+    return problem is not None
 
 
 def _crashed(problem: Exception) -> int:

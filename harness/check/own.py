@@ -118,6 +118,14 @@ def found(ev: Evidence, predicate: Predicate, at: int) -> str:
     return f" ({last.state}, {format_current(last.ma)})" if last is not None else " (Available, no car yet)"
 
 
+def alone(ev: Evidence, predicate: Predicate, end: End) -> str:
+    """That no car was there all the while, where a predicate is about what a charger does for one."""
+    other = sum(getattr(predicate, part) is not None for part in ("connected", "online", "powered", "outage"))
+    assert ev.own is not None
+    there = ev.own.car_until > end.began
+    return "" if there or len(wanted(predicate)) == other else ", and no car was there"
+
+
 def _level(level: Callable[[Evidence], bool], wanted: bool, ev: Evidence, _: OwnState) -> bool:
     return level(ev) == wanted
 
@@ -146,7 +154,8 @@ class OwnCheck:
             state = found(ev, spec.never, end.at)
             return f"the charger should never {infinitive(spec.never)}{during}; at {at} it {past(spec.never)}{state}"
         if spec.sometimes is not None:
-            return f"the charger should {infinitive(spec.sometimes)} at some time{during or ' of the run'}; it never did"
+            nobody = alone(ev, spec.sometimes, end)
+            return f"the charger should {infinitive(spec.sometimes)} at some time{during or ' of the run'}; it never did{nobody}"
         assert spec.then is not None
         due = end.began + spec.within_ms
         state = found(ev, spec.then, end.at)
@@ -154,7 +163,7 @@ class OwnCheck:
         terms += f" and until it {third_person(spec.until)}" if spec.until is not None else ""
         what = f"after {moment(end.began)} the charger should {infinitive(spec.then)} {terms}{during}"
         if end.goal_from < 0:
-            return f"{what}; by {moment(due)} it had not{state}"
+            return f"{what}; by {moment(due)} it had not{state or alone(ev, spec.then, end)}"
         ceased = "ceased at" if end.at > due else "no longer did at"
         return f"{what}; it did from {moment(end.goal_from)} and {ceased} {at}{state}"
 
@@ -197,10 +206,12 @@ class OwnCheck:
 class OwnState:
     """The own checks of one charger."""
 
-    __slots__ = ("checks", "events", "machines", "opens")
+    __slots__ = ("car_until", "checks", "events", "machines", "opens")
 
     def __init__(self, checks: list[OwnCheck]) -> None:
         self.checks = checks
+        self.car_until = -1
+        """Until when a car was connected; the end of time while one is, −1 where none was."""
         self.machines = [check.machine() for check in checks]
         self.events: set[tuple[str, str]] = set()
         """What happened in this instant: (message, command or action; which)."""
@@ -213,6 +224,10 @@ class OwnState:
 
     def instant(self, ev: Evidence, t: int) -> None:
         """Feed the machines with the end of an instant."""
+        if ev.connected:
+            self.car_until = FOREVER
+        elif self.car_until == FOREVER:
+            self.car_until = t
         for place, machine in enumerate(self.machines):
             opens = self.opens[place]
             ends = machine.feed(t, (ev, self))

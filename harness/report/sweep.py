@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from harness.report.escape import markdown
 from harness.report.line import Line
-from harness.search.grid import Axis, Cell, Grid, Place, alike, figure, finding, worst
+from harness.search.grid import Axis, Cell, Grid, Place, alike, figure, finding, harmless, worst
 from harness.units import counted, unit_for
 
 COLUMNS = ("seeds", "mean", "low", "high", "min", "max", "metric", "unit", "outlasts_run")
@@ -54,18 +54,17 @@ def with_interval(grid: Grid, cell: Cell) -> str:
 
 
 def headline(grid: Grid) -> str:
-    """What the sweep found, in a sentence: the worst cell, with its figure, its interval and their unit, or that the seeds cannot tell."""
+    """What the sweep found, in a sentence: the worst cell, with its figure, its interval and their unit, that there is none, or that the
+    seeds cannot tell."""
     found = finding(grid)
     place = worst(grid)
     if found == "nothing":
         return f"No run has a figure for {metric_words(grid)}: nothing to compare."
     if place is None:
-        return _equal(grid)
+        return _harmless(grid) if harmless(grid) and len(grid.places()) > 1 else _equal(grid)
     if found == "unsure":
         return _unsure(grid, place)
-    begin = "It is worst where"
-    if grid.difference:
-        begin = "It hurts most where" if found == "harm" else "It hurts nowhere. The least is gained where"
+    begin = "It hurts most where" if grid.difference else "It is worst where"
     return f"{begin} {where(grid, place)}: {metric_words(grid)} {with_interval(grid, grid.cell(place))}{_over(grid, grid.cell(place))}."
 
 
@@ -73,6 +72,19 @@ def _over(grid: Grid, cell: Cell) -> str:
     against = " against the same runs without the faults" if grid.difference else ""
     many = len(cell.measured)
     return f"{against}, on average over {many} seeds" if many > 1 else f"{against}, with one seed"
+
+
+def _harmless(grid: Grid) -> str:
+    """Of cells none of which costs anything on average; in how many runs it did."""
+    known = [cell for row in grid.rows for cell in row if cell.mean is not None]
+    least, most = (figure(pick(cell.mean or 0.0 for cell in known)) for pick in (min, max))
+    span = least if least == most else f"between {least} and {most}"
+    told = f"{metric_words(grid)} is {span} {unit_for(0, grid.unit)} in each cell{_over(grid, known[0])}."
+    runs = [value for cell in known for value in cell.measured]
+    worse = sum(value > 0 if grid.worse == "higher" else value < 0 for value in runs)
+    if not worse:
+        return f"It hurts nowhere: {told}"
+    return f"It hurts nowhere on average: {told} In {worse} of {len(runs)} runs it did."
 
 
 def _equal(grid: Grid) -> str:
@@ -106,15 +118,14 @@ def map_title(grid: Grid) -> str:
     """What the picture of the grid shows, in a sentence that is true without any other: the metric, its unit, the worst cell."""
     metric = f"{metric_words(grid).capitalize()} ({grid.unit})"
     place = worst(grid)
-    found = finding(grid)
-    if place is None or found == "nothing":
+    if harmless(grid):
+        return f"{metric} is nowhere worse than without the faults"
+    if place is None:
         return f"{metric} does not tell the cells apart"
     told = f"{where(grid, place)}: {amount(grid, grid.cell(place).mean)}"
-    if found == "unsure":
+    if finding(grid) == "unsure":
         top = "highest" if grid.worse == "higher" else "lowest"
         return f"{metric}: too few seeds to tell the worst cell; the {top} mean is where {told}"
-    if found == "gain":
-        return f"{metric} is nowhere worse than without the faults; the least is gained where {told}"
     return f"{metric} is worst where {told}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -27,7 +26,6 @@ _LOOKED_AT = 8
 _SEEDS_NAMED = 5
 ORIGIN = "Found among random plans over"
 """So begins the comment of a finding's file."""
-_NUMBER = re.compile(r"\d+")
 
 
 class Task(Struct, frozen=True):
@@ -72,12 +70,14 @@ def described(shrunk: Shrunk, origin: str, folder: Path, write: Callable[[Scenar
 
 
 def _plainest(plans: Space, there: Circumstance, plan: Scenario, check: str) -> tuple[Circumstance, Scenario]:
-    """The plan on an ordinary day and without tight limits, as far as it breaks the check there, too."""
+    """The plan on an ordinary day and without tight limits, as far as it fails alike there, too."""
+    failure = failure_of(plan, check)
+    assert failure is not None, "the same plan fails each time"
     for without in ({"start": ""}, {"queue_limit": 0}, {"capacity_a": 0}):
         plainer = replace(there, **without)
         base = plans.base(plainer)
         moved = replace(base, name=plan.name, seed=plan.seed, plan=plan.plan, chargers=plan.chargers)
-        if plainer != there and failure_of(moved, check) is not None:
+        if plainer != there and failure_of(moved, check, failure.kind) is not None:
             there, plan = plainer, moved
     return there, plan
 
@@ -100,8 +100,7 @@ def findings(
     alike: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
         for check, failure in trial.failures.items():
-            rule = failure.rule.replace(failure.charger, "…") if failure.charger else failure.rule
-            alike.setdefault((check, _NUMBER.sub("#", rule)), []).append(trial)
+            alike.setdefault((check, failure.kind), []).append(trial)
     tasks = {
         f"{check} {members[0].seed} {_key(members)}": Task(
             source, check, [trial.ancestry for trial in members[:_LOOKED_AT]], str(folder)

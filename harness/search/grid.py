@@ -25,7 +25,8 @@ NEARLY_ALL = 0.9
 """Where the seeds do not tell so many of the other cells apart from the worst one, they do not tell which is the worst."""
 
 Finding = Literal["nothing", "equal", "unsure", "gain", "harm"]
-"""Nothing is measured; all cells are equal, or there is one; the seeds do not tell; the worst cell still is a gain; it is a harm."""
+"""Nothing is measured; all cells are equal, or there is one; the seeds do not tell; no mean is worse than without the faults; the worst
+cell is a harm."""
 
 Place = tuple[int, int]
 """A cell: its row and its column."""
@@ -151,12 +152,18 @@ def _rounded(value: float) -> float:
 
 
 def worst(grid: Grid) -> Place | None:
-    """The cell whose mean is worst, the first of equals; None where nothing is measured, or all are equal. Whether the seeds tell it from
-    chance says :func:`finding`."""
+    """The cell whose mean is worst, the first of equals; None where nothing is measured, all are equal, or none costs anything. Whether
+    the seeds tell it from chance says :func:`finding`."""
     known = [place for place in grid.places() if grid.cell(place).mean is not None]
-    if len({grid.cell(place).mean for place in known}) < 2:
+    if len({grid.cell(place).mean for place in known}) < 2 or harmless(grid):
         return None
     return max(known, key=lambda place: (grid.badness(grid.cell(place)), -place[0], -place[1]))
+
+
+def harmless(grid: Grid) -> bool:
+    """Whether a difference is measured, and its mean is in no cell worse than without the faults."""
+    known = [cell for row in grid.rows for cell in row if cell.mean is not None]
+    return grid.difference and bool(known) and max(map(grid.badness, known)) <= 0
 
 
 def alike(grid: Grid, place: Place) -> list[Place]:
@@ -179,15 +186,14 @@ def finding(grid: Grid) -> Finding:
     if not known:
         return "nothing"
     if place is None:
-        return "equal"
+        return "equal" if len({cell.mean for cell in known}) == 1 else "gain"
     cell = grid.cell(place)
     reach = cell.interval
     if reach is None or len(alike(grid, place)) >= NEARLY_ALL * (len(known) - 1):
         return "unsure"
     if not grid.difference:
         return "harm"
-    low, high = reach if grid.worse == "higher" else (-reach[1], -reach[0])
-    return "harm" if low > 0 else "gain" if high <= 0 else "unsure"
+    return "unsure" if reach[0] <= 0 <= reach[1] else "harm"
 
 
 def figure(value: float | None) -> str:

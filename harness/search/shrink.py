@@ -1,8 +1,8 @@
 """From a run that fails to the smallest that fails alike: fewer steps and chargers first, then shorter, rounder, plainer.
 
 Theory of operation. A *reduction* proposes scenarios that are smaller in one respect, the boldest first. One that still breaks the same
-check is kept and the reduction asked again; when no reduction has a proposal left that does, nothing more can be taken away alone. All
-of it is determined: the same scenario gives the same result.
+check in the same way is kept and the reduction asked again; when no reduction has a proposal left that does, nothing more can be taken
+away alone. All of it is determined: the same scenario gives the same result.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Search:
     """Stands for those that were tried: a reduction that is asked again proposes much of what it did before."""
 
     def fails(self, scenario: Scenario) -> bool:
-        """Whether a scenario breaks the check, too; then it is the smallest."""
+        """Whether a scenario fails alike; then it is the smallest."""
         if self.runs >= self.most_runs:
             return False
         digest = blake2b(msgspec.msgpack.encode(scenario), digest_size=16).digest()
@@ -73,23 +73,24 @@ class _Search:
             return False
         self.seen.add(digest)
         self.runs += 1
-        failure = failure_of(scenario, self.check)
+        failure = failure_of(scenario, self.check, self.failure.kind)
         if failure is None:
             return False
         self.smallest, self.failure = scenario, failure
         return True
 
 
-def failure_of(scenario: Scenario, check: str) -> Failure | None:
-    """How a scenario breaks a check; None: it does not, or cannot be run."""
+def failure_of(scenario: Scenario, check: str, kind: str = "") -> Failure | None:
+    """How a scenario breaks a check; None: it does not, or where a ``kind`` is given in another way, or it cannot be run."""
     try:
-        return failing(judged(scenario)).get(check)
-    except (StageError, KeyError):
+        failure = failing(judged(scenario)).get(check)
+    except StageError:
         return None
+    return failure if failure is not None and kind in ("", failure.kind) else None
 
 
 def shrink(scenario: Scenario, check: str, *, most_runs: int = MOST_RUNS) -> Shrunk | None:
-    """The smallest scenario found that breaks this check as ``scenario`` does; None: it does not break it."""
+    """The smallest scenario found that breaks this check in the way in which ``scenario`` does; None: it does not break it."""
     failure = failure_of(scenario, check)
     if failure is None:
         return None
@@ -107,28 +108,46 @@ def shrink(scenario: Scenario, check: str, *, most_runs: int = MOST_RUNS) -> Shr
 
 
 def _at_fixed_times(scenario: Scenario) -> Iterator[Scenario]:
-    """All steps at the times at which they fired, so that none needs another."""
-    if not any((step.at is not None and step.at.step) or step.when is not None for step in scenario.plan):
+    """All steps at the times at which they fired and, where they end relative to another, for as long as they lasted, so that none needs
+    another."""
+    if all(map(_at_its_own_times, scenario.plan)):
         return
     fired = _Fired()
     judged(scenario, fired)
-    steps = [
-        replace(step, at=Moment(offset_ms=fired.starts[step.id]), when=None) if step.id in fired.starts else step for step in scenario.plan
-    ]  # fmt: skip
-    if all(step.at is not None and not step.at.step for step in steps):
+    steps = [fired.fixed(step) for step in scenario.plan]
+    if all(map(_at_its_own_times, steps)):
         yield replace(scenario, plan=tuple(sorted(steps, key=lambda step: step.at.offset_ms if step.at else 0)))
 
 
+def _at_its_own_times(step: Step) -> bool:
+    return step.when is None and not any(moment.step for moment in _moments(step))
+
+
+def _moments(step: Step) -> list[Moment]:
+    """When a step begins, and when it ends, as far as the plan says so by moments."""
+    return [moment for moment in (step.at, step.until) if moment is not None]
+
+
 class _Fired:
-    """Hears when each step began."""
+    """Hears when each step began and ended."""
 
     def __init__(self) -> None:
-        self.starts: dict[str, int] = {}
+        self._starts: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
 
     def feed(self, batch: Sequence[object]) -> None:
         for record in batch:
-            if type(record) is Fault and not record.who and record.edge == "start":
-                self.starts.setdefault(record.step, record.t)
+            if type(record) is Fault and not record.who and record.edge in ("start", "end"):
+                (self._starts if record.edge == "start" else self._ends).setdefault(record.step, record.t)
+
+    def fixed(self, step: Step) -> Step:
+        """A step at the times at which it fired; one that never did, or never ended, as it was."""
+        if step.id not in self._starts:
+            return step
+        start = self._starts[step.id]
+        if step.until is not None and step.until.step and step.id in self._ends:
+            step = replace(step, until=None, for_ms=self._ends[step.id] - start)
+        return replace(step, at=Moment(offset_ms=start), when=None)
 
 
 def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
@@ -146,7 +165,7 @@ def _fewer_steps(scenario: Scenario) -> Iterator[Scenario]:
 
 def _needed(scenario: Scenario) -> set[str]:
     """The steps relative to which others begin or end."""
-    return {moment.step for step in scenario.plan for moment in (step.at, step.until) if moment is not None}
+    return {moment.step for step in scenario.plan for moment in _moments(step)}
 
 
 def _one_for_two(scenario: Scenario) -> Iterator[Scenario]:
@@ -214,16 +233,23 @@ def _without(scenario: Scenario, entry: Chargers, *, as_tight: bool = False) -> 
         if members:
             capacity_ma = circuit.capacity_ma * len(members) // len(circuit.members) // 1000 * 1000 if as_tight else circuit.capacity_ma
             circuits.append(replace(circuit, members=members, capacity_ma=capacity_ma))
+        else:
+            gone.add(circuit.name)
     steps = []
     for step in scenario.plan:
         names = tuple(name for name in step.to.names if name not in gone)
         source_gone = step.when is not None and step.when.source in gone
         if not source_gone and (names or not step.to.names):
             steps.append(replace(step, to=replace(step.to, names=names)))
-    left = {step.id for step in steps}
-    steps = [step for step in steps if step.at is None or not step.at.step or step.at.step in left]
     chargers = tuple(each for each in scenario.chargers if each is not entry)
-    return replace(scenario, chargers=chargers, circuits=tuple(circuits), plan=tuple(steps))
+    return replace(scenario, chargers=chargers, circuits=tuple(circuits), plan=_standing(steps))
+
+
+def _standing(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Some steps less those that begin or end relative to one that is not among them: a fault without its end would be another."""
+    left = {"", *(step.id for step in steps)}
+    kept = tuple(step for step in steps if all(moment.step in left for moment in _moments(step)))
+    return kept if len(kept) == len(steps) else _standing(kept)
 
 
 def _fewer_stays(scenario: Scenario) -> Iterator[Scenario]:
@@ -239,10 +265,17 @@ def _with(scenario: Scenario, entry: Chargers, other: Chargers) -> Scenario:
 
 
 def _no_circuits(scenario: Scenario) -> Iterator[Scenario]:
-    if scenario.circuits:
-        yield replace(scenario, circuits=())
-    for circuit in scenario.circuits:
-        yield replace(scenario, circuits=tuple(each for each in scenario.circuits if each is not circuit))
+    """Without circuits, or without one of them; steps that are aimed at one are aimed at its members."""
+    for gone in (scenario.circuits, *((circuit,) for circuit in scenario.circuits)):
+        members = {circuit.name: circuit.members for circuit in gone}
+
+        def aimed(step: Step, members: dict[str, tuple[str, ...]] = members) -> Step:
+            names = dict.fromkeys(name for aim in step.to.names for name in members.get(aim, (aim,)))
+            return replace(step, to=replace(step.to, names=tuple(names)))
+
+        if gone:
+            circuits = tuple(circuit for circuit in scenario.circuits if circuit not in gone)
+            yield replace(scenario, circuits=circuits, plan=tuple(map(aimed, scenario.plan)))
 
 
 def _plainer_chargers(scenario: Scenario) -> Iterator[Scenario]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,9 +10,14 @@ from msgspec import Struct
 
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
+from harness.fault import MESSAGES
 from harness.journal.records import AnyRecord, Current, Fault, Link, Power, Server
 from harness.stage import simulated
 from harness.values import Scenario
+
+_FIGURE = r"(?:[+-]?\d[\d:.]*(?: d \d[\d:.]*)?(?:e[+-]\d+)?(?: s before the start| times)?|\b(?:once|twice)\b)"
+_FIGURES = re.compile(rf"{_FIGURE}(?:, {_FIGURE})*")
+_MESSAGES = re.compile(rf"\b(?:{'|'.join(MESSAGES)})\b")
 
 
 class Failure(Struct, frozen=True):
@@ -20,6 +26,14 @@ class Failure(Struct, frozen=True):
     charger: str
     t: int
     rule: str
+
+    @property
+    def kind(self) -> str:
+        """Its rule without figures, and without the names of the charger and of messages. Where it is the same, the same was demanded and
+        the same was found: a check may fail in several ways, as a car that begins late and one that never came both draw nothing in time.
+        """
+        rule = re.sub(rf"\b{re.escape(self.charger)}\b", "…", self.rule) if self.charger else self.rule
+        return _FIGURES.sub("#", _MESSAGES.sub("…", rule))
 
 
 class Trial(Struct, kw_only=True):

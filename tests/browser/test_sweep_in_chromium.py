@@ -113,9 +113,17 @@ def test_axe_finds_no_violation(opened, page, scheme):
     assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found] == []
 
 
-def test_a_sweep_without_a_worst_cell_opens_too(opened, tmp_path):
-    flat = replace(grid(), rows=tuple(tuple(Cell(values=(0.0, 0.0, 0.0)) for _ in HOURS) for _ in range(3)))
-    (tmp_path / "flat.html").write_bytes(render(flat))
+@pytest.mark.parametrize("gain", [0.0, -3.0])
+def test_where_no_cell_costs_anything_none_is_marked(opened, tmp_path, gain):
+    rows = tuple(tuple(Cell(values=(gain * row, 0.0, gain * row)) for _ in HOURS) for row in range(3))
+    (tmp_path / "flat.html").write_bytes(render(replace(grid(), rows=rows)))
     page = opened.go(tmp_path / "flat.html")
-    assert page.locator("td.worst").count() == 0
+    assert opened.complaints == []
+    assert page.locator(".headline").inner_text().startswith("It hurts nowhere: undelivered energy is ")
+    assert page.locator("td.worst, td.alike, tr.flag, th.here, .star, #worst, #curve").count() == 0
+    assert "worst" not in page.locator("body").inner_text()
     assert page.locator("td[tabindex='0']").count() == 1
+    page.locator("td[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("td:focus").get_attribute("aria-label").startswith("17:30, 1 h: 0 kWh")
+    assert Axe().run(page).response["violations"] == []

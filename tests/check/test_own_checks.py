@@ -114,6 +114,35 @@ def test_a_broken_own_check_says_what_was_wanted_and_what_was_found(given, rule)
     assert own(**given).results()["mine"].witness.rule == rule
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"sometimes": Predicate(draws=True)}, "; it never did, and no car was there"),
+        ({"sometimes": Predicate(outage=True)}, "; it never did"),
+        ({"sometimes": Predicate(outage=True, draws=True)}, "; it never did, and no car was there"),
+        (
+            {"after": Moment(offset_ms=20 * 3600_000), "then": Predicate(message="authorise"), "within_ms": 60_000},
+            "; by +20:01:00 it had not, and no car was there",
+        ),
+    ],
+)
+def test_that_nobody_was_there_is_said_where_it_matters(given, says):
+    spec = CheckSpec(name="mine", builtin=False, **given)
+    line = Timeline(scenario(clauses={}, expect=Expect(checks=(spec,))))
+    assert line.results()["mine"].witness.rule.endswith(says)
+
+
+@pytest.mark.parametrize(("leaves", "says"), [("20:30", "it had not"), ("20:00", "it had not, and no car was there")])
+def test_who_was_there_for_a_part_of_the_time_was_there(leaves, says):
+    spec = CheckSpec(
+        name="mine", builtin=False, after=Moment(offset_ms=20 * 3600_000), then=Predicate(message="authorise"), within_ms=3600_000
+    )
+    line = Timeline(scenario(clauses={}, expect=Expect(checks=(spec,))))
+    line.at("18:00").plug_in()
+    line.at(leaves).unplug()
+    assert line.results()["mine"].witness.rule.endswith(says)
+
+
 def test_the_witness_of_an_own_check_tells_all_that_lies_between_trigger_and_violation():
     line = own(after=PULLED, then=CHARGES, within_ms=60_000, until=AT_END)
     records = line.results()["mine"].witness.records

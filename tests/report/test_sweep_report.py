@@ -73,25 +73,61 @@ def test_neighbours_are_told_as_a_stretch():
     )
 
 
+AGAINST = "against the same runs without the faults, on average over 2 seeds."
+EACH = f"kWh in each cell {AGAINST}"
+
+
+def told(grid: Grid) -> tuple[str, str, str]:
+    """What people read of a sweep: on the terminal, in Markdown, on the page."""
+    terminal = "\n".join("".join(text for text, _ in line) for line in report.lines(grid))
+    return terminal, report.render(grid), re.sub(r"(?s)<(style|script).*?</\1>", "", render(grid).decode())
+
+
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("row", "says"),
     [
+        ((cell(0, 0), cell(0, 0), cell(0, 0)), f"It hurts nowhere: undelivered energy is 0 {EACH}"),
+        ((cell(-1, -1), cell(-2, -2), cell(-3, -3)), f"It hurts nowhere: undelivered energy is between −3 and −1 {EACH}"),
+        ((cell(0, 0), cell(0, 0), cell(0, -1)), f"It hurts nowhere: undelivered energy is between −0.5 and 0 {EACH}"),
         (
-            ((cell(0, 0), cell(0, 0), cell(0, 0)),) * 2,
-            "All cells are equal: undelivered energy is 0 kWh in each against the same runs without the faults, on average over 2 seeds.",
-        ),
-        (((cell(None, None),) * 3,) * 2, "No run has a figure for undelivered energy: nothing to compare."),
-        (
-            ((cell(-1, -1), cell(-2, -2), cell(-3, -3)),) * 2,
-            "It hurts nowhere. The least is gained where crash begins at 17:00 and lasts 1 h: ",
+            (cell(0, 0), cell(1, -1), cell(2, -3)),
+            f"It hurts nowhere on average: undelivered energy is between −0.5 and 0 {EACH} In 4 of 12 runs it did.",
         ),
     ],
 )
-def test_a_sweep_without_harm_says_so(rows, says):
-    grid = replace(GRID, rows=rows, seeds=(1, 2))
-    assert report.headline(grid).startswith(says)
-    assert render(grid)
-    assert report.render(grid)
+def test_where_no_cell_costs_anything_that_is_said_and_none_is_called_the_worst(row, says):
+    grid = replace(GRID, rows=(row, row), seeds=(1, 2))
+    assert worst(grid) is None
+    for text in told(grid):
+        assert says in text
+        assert not re.search(r"worst|hurts most|highest|★|▲|alike", text)
+    assert report.render(grid).count("**") == 2
+    assert "<h2>Undelivered energy (kWh) is nowhere worse than without the faults</h2>" in render(grid).decode()
+    assert [each["tabindex"] for each in cells_of(grid)].count("0") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (cell(3, 3), f"All cells are equal: undelivered energy is +3 kWh in each {AGAINST}"),
+        (cell(None, None), "No run has a figure for undelivered energy: nothing to compare."),
+    ],
+)
+def test_where_cells_are_not_told_apart_none_is_called_the_worst(given, says):
+    grid = replace(GRID, rows=((given,) * 3,) * 2, seeds=(1, 2))
+    assert worst(grid) is None
+    for text in told(grid):
+        assert says in text
+        assert not re.search(r"worst cell|hurts most|highest|★|▲|alike", text)
+    assert "<h2>Undelivered energy (kWh) does not tell the cells apart</h2>" in render(grid).decode()
+
+
+def test_what_no_fault_has_changed_is_no_harm_also_with_one_seed():
+    one = replace(GRID, seeds=(1,), rows=((cell(0), cell(-1), cell(0)),) * 2)
+    assert finding(one) == "gain"
+    assert report.headline(one) == (
+        "It hurts nowhere: undelivered energy is between −1 and 0 kWh in each cell against the same runs without the faults, with one seed."
+    )
 
 
 def test_where_less_is_worse_the_least_is_the_worst():

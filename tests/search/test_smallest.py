@@ -8,10 +8,11 @@ import pytest
 
 from harness import exploring, scenario
 from harness.scenario.writing import in_effect
+from harness.search import finding
 from harness.search.finding import described, made_small
-from harness.search.shrink import Shrunk, _cut, _fewer_steps, shrink
+from harness.search.shrink import Shrunk, _cut, _fewer_chargers, _fewer_steps, _no_circuits, failure_of, shrink
 from harness.search.space import Space, source
-from harness.search.trial import failing, judged
+from harness.search.trial import Failure, failing, judged
 from harness.values import Settings
 
 TEXT = """
@@ -78,6 +79,86 @@ def test_a_fault_of_one_part_of_the_server_becomes_one_of_all_of_it(shard):
     assert shrunk is not None
     assert [step.to.shard for step in shrunk.scenario.plan] == [None]
     assert len(shrunk.scenario.chargers) == 1
+
+
+# The same failure, and no other of the same check.
+
+LATE = """
+harness: 1
+title: A car that does not go on
+start: 2026-03-12 08:00
+zone: America/Los_Angeles
+duration: 12 h
+server: juicenet
+network: home-wifi
+supply: {{voltage: 240 V, phases: 1}}
+defaults: {{model: juicebox-40, car: leaf-40, tariff: pge-ev2-a, tou: off}}
+models: {{juicebox-40: {{power_up: {{resumes: false}}}}}}
+chargers:
+  anna: {{session: {{plug_in: +1 h, needs: 20 kWh, leave: +10 h}}}}
+plan:
+  - {{id: cut, at: +2 h, do: station.power-cut, to: anna, for: 10 min}}
+  - {{id: later, at: +3 h, do: server.crash, for: 2 h}}
+expect: {{checks: {{goes-on: {{says: x, {goes_on}}}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    [
+        "after: cut.end, within: 30 min, then: {draws: true}",
+        "during: later, sometimes: {draws: true}",
+        "after: later.start, within: 1 h, then: {message: transaction-start}",
+    ],
+)
+def test_a_car_that_does_not_charge_does_not_become_no_car(goes_on):
+    shrunk = shrink(scenario.loads(LATE.format(goes_on=goes_on), "late"), "goes-on")
+    assert shrunk is not None
+    assert [len(entry.sessions) for entry in shrunk.scenario.chargers] == [1]
+    assert "no car" not in shrunk.failure.rule
+
+
+def test_where_no_car_was_there_at_first_none_need_be():
+    text = LATE.format(goes_on="during: later, sometimes: {draws: true}").replace("plug_in: +1 h", "plug_in: +8 h")
+    shrunk = shrink(scenario.loads(text, "late"), "goes-on")
+    assert shrunk is not None
+    assert shrunk.failure.rule == "the charger should draw current at some time while later acts; it never did, and no car was there"
+    assert [entry.sessions for entry in shrunk.scenario.chargers] == [()]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("it should draw by +07:00:41.500, 41.5 s after +07:00:00", "it should draw by +1 d 00:01:00, 60 s after +1 d 00:00:00"),
+        ("meter-values was sent at +01:00:00 by anna", "authorise was sent at +02:00:00.001 by ben"),
+        ("the ledger's order is 2, 1", "the ledger's order is 4, 3, 2, 1"),
+        ("transaction 1 stands in the ledger twice", "transaction 12 stands in the ledger 3 times"),
+        ("it tells of an event at +00:10:00 and says 50 s before the start", "it tells of an event at +01:10:00 and says +01:09:00"),
+        ("it took 1e+06 s", "it took 5 s"),
+    ],
+)  # fmt: skip
+def test_what_differs_in_figures_and_names_alone_is_of_one_kind(one, two):
+    assert Failure("anna", 0, one).kind == Failure("ben", 0, two).kind
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("it did not (SuspendedEVSE, 0 A)", "it did not (Available, 0 A)"),
+        ("the hold ended at +01:00:00; the car did not draw", "the hold should stand until +01:00:00; the car drew 16 A before"),
+        ("cats draw 1 A", "dogs draw 1 A"),
+    ],
+)
+def test_what_says_something_else_is_of_another_kind(one, two):
+    assert Failure("a", 0, one).kind != Failure("a", 0, two).kind
+
+
+def test_a_day_on_which_a_plan_fails_in_another_way_is_not_taken_for_it(tmp_path, monkeypatch):
+    plans = Space(source("juicebox-40", ["models.juicebox-40.quirks=[no-backoff]"]))
+    dated = (seed for seed in range(1000) if plans.circumstance(seed).start)
+    seed = next(seed for seed in dated if "reconnect-backs-off" in failing(judged(plans.plan((seed,)))))
+    monkeypatch.setattr(finding, "failure_of", lambda plan, check, kind="": None if kind else failure_of(plan, check))
+    assert f"start: {plans.circumstance(seed).start}" in made_small(plans, (seed,), "reconnect-backs-off", tmp_path).text
 
 
 # The file.
@@ -165,3 +246,55 @@ def test_a_check_that_only_warns_is_no_failure():
     text = OWN.format(duration="10 h", whom="charger: anna")
     assert list(failing(judged(scenario.loads(text, "full")))) == ["never-full"]
     assert failing(judged(scenario.loads(text.replace("says: x,", "says: x, severity: warn,"), "full"))) == {}
+
+
+STREET = """
+harness: 1
+title: A street
+start: 2026-03-12 08:00
+zone: UTC
+duration: 12 h
+server: juicenet
+network: home-wifi
+supply: {voltage: 240 V, phases: 1}
+defaults: {model: juicebox-40, car: leaf-40, tariff: pge-ev2-a, tou: off}
+models: {juicebox-40: {quirks: [no-backoff]}}
+chargers: {anna: {}, ben: {}, eve: {}}
+circuits: {garage: {members: [anna], capacity: 20 A}, yard: {members: [ben, eve], capacity: 40 A}}
+plan:
+"""
+
+
+def test_what_ends_with_a_step_that_is_gone_goes_too():
+    plan = """\
+  - {id: cut, at: +3 h, do: station.power-cut, to: anna, for: 10 min}
+  - {id: crash, at: +2 h, do: server.crash, until: cut.end}
+  - {id: loop, at: crash.end, do: station.reboot-loop, to: ben, for: 10 min}
+  - {id: hang, at: +6 h, do: server.hang, for: 10 min}
+"""
+    without_anna = next(_fewer_chargers(scenario.loads(STREET + plan, "street")))
+    assert [entry.name for entry in without_anna.chargers] == ["ben", "eve"]
+    assert [step.id for step in without_anna.plan] == ["hang"]
+
+
+def test_a_fault_that_ends_with_another_s_end_is_told_by_how_long_it_lasted():
+    plan = """\
+  - {id: cut, at: +3 h, do: station.power-cut, to: anna, for: 10 min}
+  - {id: crash, at: +2 h, do: server.crash, until: cut.end}
+"""
+    text = STREET + plan + "expect: {checks: {stays-online: {says: x, charger: ben, never: {online: false}}}}\n"
+    shrunk = shrink(scenario.loads(text, "street"), "stays-online")
+    assert shrunk is not None
+    assert [(step.do, step.until) for step in shrunk.scenario.plan] == [("server.crash", None)]
+    assert [entry.name for entry in shrunk.scenario.chargers] == ["ben"]
+
+
+def test_what_is_aimed_at_a_circuit_that_is_gone_is_aimed_at_its_members_or_goes_with_them():
+    base = scenario.loads(STREET + "  - {id: cut, at: +1 h, do: network.cut, to: [garage, yard], for: 10 min}\n", "street")
+    aims = [[step.to.names for step in proposal.plan] for proposal in _no_circuits(base)]
+    assert aims == [[("anna", "ben", "eve")], [("anna", "yard")], [("garage", "ben", "eve")]]
+    without_anna = next(_fewer_chargers(base))
+    assert [step.to.names for step in without_anna.plan] == [("yard",)]
+    shrunk = shrink(base, "reconnect-backs-off")
+    assert shrunk is not None
+    assert len(shrunk.scenario.chargers) == 1
