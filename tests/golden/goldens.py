@@ -3,7 +3,8 @@
 ``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and one of
 them its ``postmortem.md``,
 ``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves,
-``docs/decidable.md`` which run can decide which check, and ``docs/behaviours.md`` what the field guide answers. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
+``docs/decidable.md`` which run can decide which check, and ``docs/behaviours.md`` what the field guide answers.
+Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
 ``reports/guide.html`` and ``reports/guide.md`` are the field guide.
 ``tests/golden/smallest/`` gets what the first failures of some planted wrong behaviours are made small to. Look at what ``git diff``
 says before committing them: it is what a change did to every behaviour that the project shows.
