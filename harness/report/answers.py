@@ -150,7 +150,7 @@ def _hours(cars: Cars) -> Answer:
         return Answer("not shown: it did not wait before")
     first = car.first(car.lost_ms, car.over_ms)
     if first is None:
-        return Answer("no, it does not start by itself, not even in cheap hours", (_stuck(cars), *_ways(cars)))
+        return Answer("no, it does not start by itself, not even in cheap hours", (_stuck(cars),))
     if first < closes:
         return Answer("no, it starts by itself, at any price", (_STARTS_DEAR,))
     dear = car.opens_after(closes)

@@ -171,9 +171,37 @@ def test_where_there_is_nothing_to_do_it_says_so():
 
 
 def test_a_card_says_how_much_of_it_is_stated_and_by_whom():
-    assert row_of("easee").known_from == (
-        "Of 9 answers: 2 partly assumed, 7 assumed. Sources: developer.easee.com current-limits-and-control."
-    )
+    row = row_of("easee")
+    assert row.known_from == "Of 9 answers: 2 partly assumed, 7 assumed."
+    assert row.sources == ("developer.easee.com current-limits-and-control",)
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("support.myenergi.com: the cloud sends start and stop", "support.myenergi.com"),
+        ("community.evnex.io t/115: it fails in favour of charging", "community.evnex.io"),
+        ("pod-point.com", "pod-point.com"),
+        ("acme.example/help/offline?page=2: it waits", "acme.example/help/offline?page=2"),
+        ("acme.example/help/offline.html.", "acme.example/help/offline.html"),
+        ("acme.example/a.b(c) says so", ""), ("acme.example…", ""), ("acme.example@evil.example: it waits", ""),
+        ("Waybox help, 360052704872: it waits", ""), ("JuiceRescue/juicepassproxy#39: it waits", ""),
+        ("manual.pdf: it waits", ""), ("juicebox_message.py: it waits", ""), ("OCPP 2.0.1 K01: it waits", ""), ("6 A", ""),
+    ],
+)  # fmt: skip
+def test_a_source_that_begins_with_a_host_is_a_link_there_and_to_no_path_that_it_does_not_name(text, site):
+    assert report.site(text) == site
+
+
+def test_both_pages_link_a_source_to_its_site():
+    shown = page.render(whole()).decode()
+    link = '<a href="https://support.myenergi.com" rel="noreferrer">support.myenergi.com</a>'
+    assert f"{link}: the cloud sends start and stop" in shown
+    assert f"Sources: {link}." in shown
+    assert len(re.findall(r'href="https?:', shown)) == shown.count(' rel="noreferrer"')
+    told = report.render(whole())
+    assert "Sources: [support.myenergi.com](https://support.myenergi.com)." in told
+    assert "Sources: [community.evnex.io](https://community.evnex.io) t/115." in told
 
 
 @pytest.mark.parametrize(
