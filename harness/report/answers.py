@@ -47,9 +47,12 @@ class Question:
     """The checks that speak of it where none of those was exercised."""
 
 
-_ELSEWHERE = "If you need it before the server is back, charge elsewhere."
 _PAUSED = "If an outage is announced, do not leave it paused: nothing ended the pause while the server was away."
-_PAY_LESS = "To pay less, plug in when energy is cheap: without its server it does not wait for that."
+_UNPAUSED = "If it must not charge, unplug the car: a pause ends by itself once the server is gone."
+_NO_HOURS = "To pay less, plug in when energy is cheap: it knows no hours to wait for."
+_COMES_DEAR = "To pay less, plug in when energy is cheap: a car that comes without the server does not wait for that."
+_STARTS_DEAR = "To pay less, unplug a car that already waits: it starts by itself once the server is gone, at any price."
+_GOES_ON_DEAR = "To pay less, unplug when the cheap hours end: a car that waited before goes on in dear ones without the server."
 
 
 def _goes_on(cars: Cars) -> Answer:
@@ -89,7 +92,7 @@ def _comes(car: Car) -> str:
         return "no, not until the server is back" if later is not None else "no, it is refused"
     closes = car.closes_after(car.plugged_ms)
     if first - car.plugged_ms <= SOON_MS:
-        return "yes, at once"
+        return "yes, at once" if closes is None else "yes, at once, at any price"
     return "yes, in the cheap hours" if closes is not None and first >= closes else f"yes, after {_lasting(first - car.plugged_ms)}"
 
 
@@ -100,7 +103,7 @@ def _on_arrival(cars: Cars, car: Car) -> tuple[str, ...]:
         return ("Charge elsewhere, or wait for the server: it takes no new car without it.",)
     if car.closes_after(car.plugged_ms) is None:
         return ()
-    return (_PAY_LESS,) if first - car.plugged_ms <= SOON_MS else _ways(cars)
+    return (_COMES_DEAR,) if first - car.plugged_ms <= SOON_MS else _ways(cars)
 
 
 def _ways(cars: Cars) -> tuple[str, ...]:
@@ -109,17 +112,30 @@ def _ways(cars: Cars) -> tuple[str, ...]:
 
 
 def _pull(cars: Cars) -> tuple[str, ...]:
-    if _helped(*_pulled(cars)) != _YES:
-        return ()
-    return (f"If your car waits and you need it now: pull the station's plug, or switch off its mains, for {_lasting(DARK_MS)}.",)
+    return tuple(f"If your car waits and you need it now: {how}." for how in _by_pulling(cars))
 
 
 def _plug_in_again(cars: Cars) -> tuple[str, ...]:
+    return tuple(f"If your car waits and you need it now: {how}." for how in _by_plugging_in(cars))
+
+
+def _stuck(cars: Cars) -> str:
+    """What the owner of a car can do that was held at the loss and does not start by itself."""
+    what = "A car that already waits when the server goes does not start by itself, not even in the cheap hours"
+    hows = ", or ".join((*_by_pulling(cars), *_by_plugging_in(cars)))
+    return f"{what}: to have it charged, {hows}." if hows else f"{what}: if you need it before the server is back, charge elsewhere."
+
+
+def _by_pulling(cars: Cars) -> tuple[str, ...]:
+    return (f"pull the station's plug, or switch off its mains, for {_lasting(DARK_MS)}",) if _helped(*_pulled(cars)) == _YES else ()
+
+
+def _by_plugging_in(cars: Cars) -> tuple[str, ...]:
     if _helped(*_plugged_again(cars)) != _YES:
         return ()
     order = cars["replugged"].model.override_by_replug
     soon = f" within {_lasting(order.within_ms)}" if order is not None else ""
-    return (f"If your car waits and you need it now: unplug the car and plug it in again{soon}.",)
+    return (f"unplug the car and plug it in again{soon}",)
 
 
 def _hours(cars: Cars) -> Answer:
@@ -127,20 +143,20 @@ def _hours(cars: Cars) -> Answer:
     if car is None:
         always = cars["charging"].first(cars["charging"].lost_ms, cars["charging"].over_ms, draws=False) is None
         serves = cars["arrives"].first(cars["arrives"].plugged_ms, cars["arrives"].over_ms) is not None
-        told = "there are none in it: it charges at any price" if always else "there are none in it"
-        return Answer(told, (_PAY_LESS,) if always and serves else ())
+        told = "it knows no hours: it charges at any price" if always else "it knows no hours"
+        return Answer(told, (_NO_HOURS,) if always and serves else ())
     closes = car.closes_after(car.lost_ms)
     if car.ma(car.lost_ms) or closes is None:
         return Answer("not shown: it did not wait before")
     first = car.first(car.lost_ms, car.over_ms)
     if first is None:
-        return Answer("no, it waits in the cheap hours, too", _ways(cars) or (_ELSEWHERE,))
+        return Answer("no, it does not start by itself, not even in cheap hours", (_stuck(cars),))
     if first < closes:
-        return Answer("no, it charges at any price", (_PAY_LESS,))
+        return Answer("no, it starts by itself, at any price", (_STARTS_DEAR,))
     dear = car.opens_after(closes)
     if dear is not None and not car.ma(dear + AT_RETURN_MS):
-        return Answer("yes, it keeps to them by itself", _ways(cars))
-    return Answer("only until a wait already ordered is over", (*_ways(cars), _PAY_LESS))
+        return Answer("yes, it keeps to cheap hours by itself", _ways(cars))
+    return Answer("only until a wait already ordered is over", (*_ways(cars), _GOES_ON_DEAR))
 
 
 def _pause(cars: Cars) -> Answer:
@@ -150,7 +166,7 @@ def _pause(cars: Cars) -> Answer:
     first = car.first(car.lost_ms, car.over_ms)
     if first is None:
         return Answer("no, it stays paused", (_PAUSED,))
-    return Answer(f"yes, once it notices the loss: here after {_lasting(first - car.lost_ms)}")
+    return Answer(f"yes, once it notices the loss: here after {_lasting(first - car.lost_ms)}", (_UNPAUSED,))
 
 
 _YES = "yes, then it charges at once"
@@ -283,7 +299,7 @@ QUESTIONS = (
         _new_car,
     ),
     Question(
-        "cheap-hours", "cheap hours", "Does it still keep to the cheap hours?", ("held",),
+        "cheap-hours", "a car that waits", "Does a car that already waits keep to cheap hours?", ("held",),
         ("schedule-runs-offline", "hold-ends-on-time", "hold-lifted-after-loss", "pause-kept-offline", "tou-suspended"),
         lambda car: ("tou", *(() if car.model.tou == "none" else (_stored(car),))), _hours,
     ),

@@ -118,11 +118,15 @@ class Row:
 
     @property
     def known_from(self) -> str:
-        """Who is behind the answers: ``Of 9 answers: 4 stated, 5 assumed. Sources: help.example.com.``."""
+        """How many of the answers are on somebody's word: ``Of 9 answers: 4 stated, 5 assumed.``."""
         counts = {basis: sum(cell.basis == basis for cell in self.cells) for basis in _TOLD}
-        names = dict.fromkeys(word.who for cell in self.cells for word in cell.words if word.who)
         told = ", ".join(f"{count} {_TOLD[basis]}" for basis, count in counts.items() if count)
-        return f"Of {counted(len(self.cells), 'answers')}: {told}." + (f" Sources: {'; '.join(names)}." if names else "")
+        return f"Of {counted(len(self.cells), 'answers')}: {told}."
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Who is behind the answers, each once."""
+        return tuple(dict.fromkeys(word.who for cell in self.cells for word in cell.words if word.who))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,14 @@ class Guide:
 
 
 _TITLE = re.compile(r"(.*?)((?: (?:under|with) .*?)?)(?:, as (?:its|the) .*)?", re.DOTALL)
+_SITE = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?P<last>[a-z]{2,})"  # labels of a host
+    r"(?P<path>/[\w./~%?=&#-]*[\w/~=-]|/)?"
+    r"(?=[:,;.]?(?:\s|$))",  # and nothing more, lest a part of an address be taken for the whole
+    re.ASCII,
+)
+_FILES = {"csv", "docx", "html", "json", "md", "pdf", "py", "txt", "xlsx", "yaml", "yml", "zip"}
+"""How names of files end that would else be taken for a host's."""
 _TOLD: dict[Basis, str] = {
     "stated": "stated", "partly assumption": "partly assumed", "inferred": "inferred", "assumption": "assumed",
 }  # fmt: skip
@@ -162,6 +174,7 @@ READ = (
     ("partly assumption", "a source says a part of it, and the rest is assumed; both are told apart"),
     ("inferred", NOBODY),
     ("✓ held, ✗ failed, ? not checked", "what the checks found at the cars that show the answer, whether that is yes or no"),
+    ("a link in a source", "it leads to what the source names; where that is a host alone, to the site only, not to the page there"),
     ("the outage", SETTING.removesuffix(".")),
 )
 """How to read it: a word, and what it means."""
@@ -193,6 +206,12 @@ def advice_texts(row: Row) -> list[str]:
     """What its owner can do, with how sure that is where it is not simply stated."""
     told = [sentence if basis == "stated" else f"{sentence.removesuffix('.')} ({basis})." for sentence, basis in row.advice.items()]
     return told or [NOTHING]
+
+
+def site(text: str) -> str:
+    """The host, with its path if it has one, that a source begins with; empty where it begins with something else."""
+    found = _SITE.match(text)
+    return found[0] if found and (found["path"] or found["last"] not in _FILES) else ""
 
 
 def word_text(word: Word) -> str:
@@ -274,7 +293,8 @@ def _row(made: Guide, row: Row) -> Iterator[str]:
     if row.failed:
         yield from (f"**Failed in this run:** {', '.join(row.failed)}.", "")
     yield from ("**What you can do:**", "", *(f"- {markdown(sentence)}" for sentence in advice_texts(row)), "")
-    yield f"**Where this is known from:** {markdown(row.known_from)}"
+    told = f" Sources: {'; '.join(map(_source, row.sources))}." if row.sources else ""
+    yield f"**Where this is known from:** {markdown(row.known_from)}{told}"
     yield ""
     yield "| question | answer | stated or assumed | whose word it is | checked | shown by |"
     yield "|---|---|---|---|---|---|"
@@ -286,6 +306,13 @@ def _row(made: Guide, row: Row) -> Iterator[str]:
         )
     told = f"Model `{row.name}`" + (f", made by {markdown(row.maker)}" if row.maker else "") + "."
     yield from ("", f"{told} A scenario of its own: {_linked(made, row.story)}." if row.story else told)
+
+
+def _source(text: str) -> str:
+    """A source, with a link where it begins with a site; the table below, where it stands again and again, is read more easily without."""
+    at, shown = site(text), markdown(text)
+    named = markdown(at)  # with which all of it begins: no sign of a site is inert by what follows the site
+    return f"[{named}](https://{at}){shown.removeprefix(named)}" if at else shown
 
 
 def _words(cell: Cell) -> Iterator[str]:

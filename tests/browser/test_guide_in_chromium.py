@@ -37,7 +37,7 @@ def test_an_owner_chooses_a_charger_and_reads_its_card(page):
     assert page.url.endswith("#zappi")
     assert card.locator("h2").bounding_box()["y"] < 100
     assert card.locator("dt").all_inner_texts() == [question.asks for question in QUESTIONS]
-    assert card.locator("dd").get_by_text("No, it waits in the cheap hours, too").is_visible()
+    assert card.locator("dd").get_by_text("No, it does not start by itself, not even in cheap hours").is_visible()
     card.get_by_role("link", name="another charger").click()
     assert page.get_by_role("heading", name="Which charger is it?").is_visible()
 
@@ -50,7 +50,7 @@ def test_what_happens_stands_on_the_first_screen_of_a_phone_and_leads_to_whose_w
     last = lines.last.bounding_box()
     assert last["y"] + last["height"] <= 844
     assert page.locator("#zappi .todo h3").bounding_box()["y"] < 844
-    lines.get_by_role("link", name="cheap hours").click()
+    lines.get_by_role("link", name="already waits").click()
     assert page.locator("[id='zappi.cheap-hours'] .word").first.bounding_box()["y"] < 400
 
 

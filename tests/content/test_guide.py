@@ -68,7 +68,7 @@ def test_no_answer_is_without_a_source_or_the_word_assumption(name):
 @pytest.mark.parametrize(
     ("name", "key", "answer"),
     [
-        ("juicebox-40", "new-car", "yes, at once"),
+        ("juicebox-40", "new-car", "yes, at once, at any price"),
         ("juicebox-40", "power-cycle", "yes, then it charges at once"),
         ("juicebox-40", "return", "in dear hours it waits again"),
         ("juicebox-40", "current", "26 A, all that the wiring bears"),
@@ -80,10 +80,10 @@ def test_no_answer_is_without_a_source_or_the_word_assumption(name):
         ("evc-net-edge", "new-car", "yes, at once, whatever the card"),
         ("evnex", "current", "12 A; after a power cut 26 A"),
         ("ocpp16-strict", "new-car", "yes, in the cheap hours; unknown card: no"),
-        ("wallbox-managed", "cheap-hours", "no, it charges at any price"),
-        ("waybox", "cheap-hours", "yes, it keeps to them by itself"),
+        ("wallbox-managed", "cheap-hours", "no, it starts by itself, at any price"),
+        ("waybox", "cheap-hours", "yes, it keeps to cheap hours by itself"),
         ("pod-point", "return", "it stops for 2 min 39 s and goes on"),
-        ("zappi", "cheap-hours", "no, it waits in the cheap hours, too"),
+        ("zappi", "cheap-hours", "no, it does not start by itself, not even in cheap hours"),
     ],
 )
 def test_an_answer_is_what_the_maker_says_of_it(name, key, answer):
@@ -104,7 +104,26 @@ def test_what_no_clause_speaks_of_is_at_best_inferred():
         ("evnex", "If your car waits and you need it now: pull the station's plug, or switch off its mains, for 20 s."),
         ("zappi", "If your car waits and you need it now: unplug the car and plug it in again (assumption)."),
         ("flexecharge", "Charge elsewhere, or wait for the server: it takes no new car without it."),
-        ("wallbox-managed", "To pay less, plug in when energy is cheap: without its server it does not wait for that (partly assumption)."),
+        (
+            "zappi",
+            "A car that already waits when the server goes does not start by itself, not even in the cheap hours: to have it charged, pull"
+            " the station's plug, or switch off its mains, for 20 s, or unplug the car and plug it in again (partly assumption).",
+        ),
+        (
+            "zappi",
+            "To pay less, plug in when energy is cheap: a car that comes without the server does not wait for that (assumption).",
+        ),
+        ("easee", "To pay less, plug in when energy is cheap: it knows no hours to wait for (assumption)."),
+        (
+            "wallbox-managed",
+            "To pay less, unplug a car that already waits: it starts by itself once the server is gone, at any price (partly assumption).",
+        ),
+        ("wallbox-managed", "If it must not charge, unplug the car: a pause ends by itself once the server is gone."),
+        (
+            "juicebox-40",
+            "To pay less, unplug when the cheap hours end: a car that waited before goes on in dear ones without the server"
+            " (partly assumption).",
+        ),
         ("ocpp16-strict", "Use a card that the charger knows already: an unknown one is not taken without the server."),
         (
             "waybox",
@@ -124,6 +143,27 @@ def test_nobody_is_told_to_do_what_did_not_help(name):
         assert told == (cell(row, key).answer == "yes, then it charges at once")
 
 
+STUCK = "A car that already waits when the server goes does not start by itself, not even in the cheap hours: "
+
+
+@pytest.mark.parametrize("name", CHARGERS)
+def test_advice_about_cars_that_wait_or_are_paused_agrees_with_the_answers(name):
+    row = row_of(name)
+    waits, comes, pause = (cell(row, key).answer for key in ("cheap-hours", "new-car", "pause"))
+    told = " ".join(row.advice)
+    assert (STUCK in told) == waits.startswith("no, it does not start")
+    assert ("a car that already waits: it starts" in told) == waits.startswith("no, it starts")
+    assert ("a car that comes without the server does not wait" in told) == comes.startswith("yes, at once, at any price")
+    assert ("a pause ends by itself" in told) == pause.startswith("yes")
+    assert ("do not leave it paused" in told) == pause.startswith("no")
+
+
+def test_where_nothing_helps_a_car_that_waits_it_says_to_charge_elsewhere(tmp_path):
+    stuck = made(own(tmp_path, "mine", "extends: zappi\nmemory: {hold: [memory-loss]}\nserver_loss: {new_car: refused}\n"))
+    assert cell(stuck, "power-cycle").answer == cell(stuck, "replug").answer == "no, it waits as before"
+    assert cell(stuck, "cheap-hours").advice == (f"{STUCK}if you need it before the server is back, charge elsewhere.",)
+
+
 def test_where_there_is_nothing_to_do_it_says_so():
     row = row_of("zappi")
     calm = replace(row, cells=tuple(replace(each, advice=()) for each in row.cells))
@@ -131,9 +171,37 @@ def test_where_there_is_nothing_to_do_it_says_so():
 
 
 def test_a_card_says_how_much_of_it_is_stated_and_by_whom():
-    assert row_of("easee").known_from == (
-        "Of 9 answers: 2 partly assumed, 7 assumed. Sources: developer.easee.com current-limits-and-control."
-    )
+    row = row_of("easee")
+    assert row.known_from == "Of 9 answers: 2 partly assumed, 7 assumed."
+    assert row.sources == ("developer.easee.com current-limits-and-control",)
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("support.myenergi.com: the cloud sends start and stop", "support.myenergi.com"),
+        ("community.evnex.io t/115: it fails in favour of charging", "community.evnex.io"),
+        ("pod-point.com", "pod-point.com"),
+        ("acme.example/help/offline?page=2: it waits", "acme.example/help/offline?page=2"),
+        ("acme.example/help/offline.html.", "acme.example/help/offline.html"),
+        ("acme.example/a.b(c) says so", ""), ("acme.example…", ""), ("acme.example@evil.example: it waits", ""),
+        ("Waybox help, 360052704872: it waits", ""), ("JuiceRescue/juicepassproxy#39: it waits", ""),
+        ("manual.pdf: it waits", ""), ("juicebox_message.py: it waits", ""), ("OCPP 2.0.1 K01: it waits", ""), ("6 A", ""),
+    ],
+)  # fmt: skip
+def test_a_source_that_begins_with_a_host_is_a_link_there_and_to_no_path_that_it_does_not_name(text, site):
+    assert report.site(text) == site
+
+
+def test_both_pages_link_a_source_to_its_site():
+    shown = page.render(whole()).decode()
+    link = '<a href="https://support.myenergi.com" rel="noreferrer">support.myenergi.com</a>'
+    assert f"{link}: the cloud sends start and stop" in shown
+    assert f"Sources: {link}." in shown
+    assert len(re.findall(r'href="https?:', shown)) == shown.count(' rel="noreferrer"')
+    told = report.render(whole())
+    assert "Sources: [support.myenergi.com](https://support.myenergi.com)." in told
+    assert "Sources: [community.evnex.io](https://community.evnex.io) t/115." in told
 
 
 @pytest.mark.parametrize(
@@ -160,7 +228,7 @@ def test_a_charger_that_does_otherwise_has_another_answer_and_fails(tmp_path):
     wrong = made(own(tmp_path, "mine", WRONG))
     assert cell(wrong, "pause").answer.startswith("yes, ")
     assert cell(wrong, "pause").mark == "fail"
-    assert cell(wrong, "cheap-hours").answer == "no, it charges at any price"
+    assert cell(wrong, "cheap-hours").answer == "no, it starts by itself, at any price"
     assert wrong.failed == ("pause-kept-offline",)
     right = made(own(tmp_path, "right", "extends: zappi\n"))
     assert [each.answer for each in right.cells][:-1] == [each.answer for each in row_of("zappi").cells][:-1]

@@ -2,8 +2,9 @@
 
 ``reports/SCENARIO/`` gets ``result.json`` and ``report.md`` of each shipped scenario, without what describes the machine, and one of
 them its ``postmortem.md``,
-``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves, and
-``docs/decidable.md`` which run can decide which check. Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
+``tests/golden/street.sha256`` the digest of one small journal, ``docs/checks.md`` what the checks say of themselves,
+``docs/decidable.md`` which run can decide which check, and ``docs/behaviours.md`` what the field guide answers.
+Two scenarios also get ``report.html``, and ``reports/README.md`` is the index.
 ``reports/guide.html`` and ``reports/guide.md`` are the field guide.
 ``tests/golden/smallest/`` gets what the first failures of some planted wrong behaviours are made small to. Look at what ``git diff``
 says before committing them: it is what a change did to every behaviour that the project shows.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 
 from harness import guiding, pages, shipped
@@ -33,6 +35,7 @@ STREET = HERE / "street.yaml"
 DIGEST = HERE / "street.sha256"
 CHECKS_PAGE = HERE.parents[1] / "docs" / "checks.md"
 DECIDABLE_PAGE = HERE.parents[1] / "docs" / "decidable.md"
+BEHAVIOURS_PAGE = HERE.parents[1] / "docs" / "behaviours.md"
 POSTMORTEM_OF = "power-cut-in-outage"
 _SIGNS = {"decidable": "yes", "after-replay": "later", "with-books": "with its books", "not-on-the-wire": "no"}
 
@@ -66,8 +69,32 @@ def reports_of(name: str) -> dict[Path, bytes]:
 
 def guide() -> dict[Path, bytes]:
     """The field guide of all shipped charger models."""
-    made = guiding.made_of(shipped.model_names("charger"), REPORTS)
+    made = _guide()
     return {REPORTS / "guide.html": guide_page.render(made), REPORTS / "guide.md": guide_report.render(made).encode()}
+
+
+@cache
+def _guide() -> guide_report.Guide:
+    return guiding.made_of(shipped.model_names("charger"), REPORTS)
+
+
+def behaviours_page() -> bytes:
+    """The page about what each charger does: below the last row that was written by hand, what the field guide answers."""
+    cells = {(row.name, cell.question.asks): cell for row in _guide().rows for cell in row.cells}
+    asked = list(dict.fromkeys(asks for _, asks in cells))
+
+    def answered(table: re.Match[str]) -> str:
+        names = table["names"].split(" | ")
+        return table["by_hand"] + "".join(f"| {asks} | {' | '.join(_answer(cells[name, asks]) for name in names)} |\n" for asks in asked)
+
+    page = BEHAVIOURS_PAGE.read_text(encoding="utf-8")
+    by_hand = r"(?P<by_hand>^\| \| (?P<names>.*) \|\n(?:\|.*\n)*?\| station without mains for a while .*\n)"
+    return re.sub(rf"{by_hand}(?:\|.*\n)*", answered, page, flags=re.MULTILINE).encode()
+
+
+def _answer(cell: guide_report.Cell) -> str:
+    marks = {"stated": "", "assumption": " (A)", "partly assumption": " (part A)", "inferred": " (inferred)"}
+    return f"{cell.answer}{marks[cell.basis]}"
 
 
 def smallest_of(mutant: str) -> dict[Path, bytes]:
@@ -133,6 +160,7 @@ def _told(name: str) -> str:
 def regenerate() -> None:
     """Write all of them, and say which changed."""
     files = {DIGEST: f"{street_digest()}\n".encode(), CHECKS_PAGE: checks_page(), DECIDABLE_PAGE: decidable_page(), **guide()}
+    files[BEHAVIOURS_PAGE] = behaviours_page()
     for name in shipped.scenario_names():
         files |= reports_of(name)
     for mutant in SMALLEST:

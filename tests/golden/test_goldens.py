@@ -6,12 +6,14 @@ from difflib import unified_diff
 
 import pytest
 from goldens import (
+    BEHAVIOURS_PAGE,
     CHECKS_PAGE,
     DECIDABLE_PAGE,
     DIGEST,
     INDEX,
     REPORTS,
     SMALLEST,
+    behaviours_page,
     checks_page,
     decidable_page,
     guide,
@@ -60,6 +62,14 @@ def test_the_page_about_checks_says_what_they_say_of_themselves():
 
 def test_the_page_about_what_can_be_decided_says_what_the_data_says():
     assert decidable_page() == DECIDABLE_PAGE.read_bytes(), ANEW
+
+
+def test_the_page_about_each_charger_answers_as_the_field_guide_does():
+    page = behaviours_page()
+    assert page == BEHAVIOURS_PAGE.read_bytes(), ANEW
+    rows = [line for line in page.decode().splitlines() if line.startswith("| Does it help to pull the station's plug? |")]
+    assert len(rows) == 2
+    assert "| yes, then it charges at once |" in rows[0]
 
 
 def test_the_digest_of_a_small_journal_is_the_committed_one():

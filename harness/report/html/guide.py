@@ -18,6 +18,7 @@ from harness.report.guide import (
     backing_text,
     groups,
     scenario_file,
+    site,
     word_text,
 )
 from harness.report.html.document import document
@@ -68,7 +69,8 @@ def _card(made: Guide, row: Row) -> str:
         failed = tag("p", f'<b class="mark fail">{SIGNS["fail"]}</b> Its contract failed in this run: {checks}.', class_="broken")
     gist = listed(_in_short(row, cell) for cell in row.cells)
     todo = tag("h3", "What you can do") + listed(say(sentence) for sentence in advice_texts(row))
-    known = tag("h3", "Where this is known from") + tag("p", say(row.known_from, _MOST))
+    sources = f" Sources: {'; '.join(map(_source, row.sources))}." if row.sources else ""
+    known = tag("h3", "Where this is known from") + tag("p", say(row.known_from) + sources)
     answers = "".join(_answer(made, row, cell) for cell in row.cells)
     facts = [f"model {name(row.name)}"]
     facts += [f"made by {name(row.maker)}"] if row.maker else []
@@ -110,8 +112,14 @@ def _begun(text: str) -> str:
 
 
 def _said(word: Word) -> str:
-    text = _begun(word_text(word))
-    return tag("em", text) if word.assumed else text
+    return tag("em", _begun(word_text(word))) if word.assumed else f"Stated: {_source(word.text)}"
+
+
+def _source(text: str) -> str:
+    """A source; where it begins with a site, that is a link."""
+    at = site(text)
+    link = tag("a", say(at), href=f"https://{at}", rel="noreferrer") if at else ""
+    return link + say(text[len(at) :], _MOST)
 
 
 def _mark(cell: Cell) -> str:
