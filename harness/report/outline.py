@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.fault import KINDS
 from harness.journal.records import AnyRecord, Books, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import counted, format_duration_ms, joined, times, unit_for
@@ -15,8 +16,7 @@ _STEPS_NAMED = 2
 _STRUCK_NAMED = 4
 """So many chargers and kinds of fault are named where no charger lost its server."""
 _MEASURED_NAMED = 4
-_KEEPS_WAITING = ("server.brown-out", "server.slow", "server.errors")
-"""Kinds of step that take nobody's server away, and under which chargers come to think so."""
+_KEEPS_WAITING = frozenset(name for name, kind in KINDS.items() if kind.keeps_waiting)
 
 
 @dataclass(slots=True)

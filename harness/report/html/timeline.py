@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harness.check.result import Judgement
+from harness.fault import KINDS
 from harness.report.clock import Clock
 from harness.report.html.gather import CLASSES, Course, Gatherer, Span
 from harness.report.html.text import data, name, plain, say, tag
@@ -209,7 +210,7 @@ class Timeline:
         rows.append(self._plot("transaction messages that wait", "", top, _area(queue, top, "a3"), {"at the most": queue}))
         tries, met = gathered.tries_per_s(), gathered.met_per_s()
         limit = self.scenario.server.accepts_per_s
-        paced = any(step.do in ("server.admit", "server.scale-out", "server.brown-out") for step in self.scenario.plan)
+        paced = any(step.do in KINDS and KINDS[step.do].changes_capacity for step in self.scenario.plan)
         top = _nice(max([*tries, *met, 0.001]))
         shown = [limit] * len(met) if limit <= top and not paced else []
         content = _area(met, top, "a4") + _line(tries, top, "l1") + (_line(shown, top, "limit") if shown else "")
