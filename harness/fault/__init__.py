@@ -238,10 +238,13 @@ _KINDS = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """The catalogue: ``family.kind`` → what it is."""
 
+RESPONSES = frozenset(name for name, kind in KINDS.items() if kind.response)
+"""Kinds of what responders do to help."""
+
 MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "registration", "authorise", "keepalive")
 """Messages that a charger sends, by their protocol-neutral names."""
 
 COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
 """Commands that a server sends."""
 
-__all__ = ["COMMANDS", "KINDS", "MESSAGES", "Argument", "Kind", "Unit"]
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "RESPONSES", "Argument", "Kind", "Unit"]

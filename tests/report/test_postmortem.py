@@ -327,6 +327,17 @@ def test_the_plans_steps_are_what_the_experiment_did():
     assert "driver." not in section(written(ran("flapping")), "Root cause")
 
 
+def test_what_responders_did_is_told_under_recovery_and_neither_causes_nor_begins_anything():
+    text = written(ran("faq-walkthrough", "plan.crash.do=server.scale-out", "plan.crash.at=14:30"))
+    assert "- Responders: **crash** (server.scale-out), all chargers, Thu 14:30 to Thu 16:30; factor: 2\n" in section(text, "Recovery")
+    assert "scale-out" not in section(text, "Root cause")
+    began = next(row for row in rows(text) if "carla-pulls-the-plug" in row[2])
+    assert (began[0], began[1]) == ("Thu 18:50:00", "0 s")
+    (responded,) = [row for row in rows(text) if "scale-out) begins" in row[2]]
+    assert responded == ["Thu 14:30:00", "", "**responders' step crash (server.scale-out) begins**"]
+    assert "first fault Thu 18:50:00" in text
+
+
 # Where it comes from, and where it goes.
 
 

@@ -382,6 +382,20 @@ def test_beside_an_outage_stand_the_messages_that_were_struck_and_no_other_fault
     assert outline.sentence(SCENARIO) == ("link: 1 of 2 chargers lost its server, at the longest for 1 h. message.drop struck anna.")
 
 
+def test_what_responders_do_is_told_as_theirs_and_as_no_fault():
+    from harness.journal.records import Fault, Loss, Recovery
+
+    steps = [("gone", "server.stalled"), ("gently", "server.admit"), ("idle", "server.failover"), ("more", "server.scale-out")]
+    outline = Outline()
+    outline.feed([Fault(t=HOUR, step=name, do=do, edge="start") for name, do in steps])
+    outline.feed([Fault(t=HOUR, step="idle", do="server.failover", edge="no-effect")])
+    told = "Responders: server.admit and server.scale-out."
+    assert outline.sentence(SCENARIO) == f"No charger lost its server. server.stalled acted. {told}"
+    outline.feed([Loss(t=HOUR, who="anna", cause="link"), Recovery(t=2 * HOUR, who="anna", since=HOUR)])
+    lost = "link: 1 of 2 chargers lost its server, at the longest for 1 h."
+    assert outline.sentence(SCENARIO) == f"{lost} Beside it: server.stalled. {told}"
+
+
 def test_a_cut_off_run_is_marked_as_one_in_every_report():
     run = outcome(verdict="interrupted", reasons=["the journal was cut off"])
     note = "CUT OFF: this is not a whole run."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
+from harness.fault import RESPONSES
 from harness.report import parity
 from harness.report.clock import Clock
-from harness.report.html.gather import Gatherer
+from harness.report.html.gather import Gatherer, Span
 from harness.report.html.text import name, say, tag
 from harness.report.outcome import (
     Outcome,
@@ -111,11 +112,17 @@ def _how_many(judgement: Judgement, chargers: int) -> str:
 
 
 def _plan(gathered: Gatherer, clock: Clock) -> str:
-    """The faults that acted, with their times."""
-    acted = [span for span in gathered.steps.values() if not span.note.startswith("driver.")]
+    """The faults that acted and what responders did, with the times."""
+    spans = gathered.steps.values()
+    faults = [span for span in spans if not (span.note.startswith("driver.") or span.note in RESPONSES)]
+    responses = [span for span in spans if span.note in RESPONSES]
+    return " ".join(_acted(label, acted, clock) for label, acted in (("Faults", faults), ("Responders", responses)) if acted)
+
+
+def _acted(label: str, acted: list[Span], clock: Clock) -> str:
     told = [f"{span.note.replace('.', ' ').replace('-', ' ')} {_lasted(span.begins, span.ends, clock)}" for span in acted[:_STEPS_NAMED]]
     more = len(acted) - len(told)
-    return f"Faults: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}." if told else ""
+    return f"{label}: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
 
 
 def _lasted(begins: int, ends: int, clock: Clock) -> str:
