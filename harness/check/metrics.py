@@ -27,7 +27,10 @@ class MetricKind(Struct, frozen=True, kw_only=True):
     """Which way it gets worse."""
 
 
-_RECOVERY = "From server, path and power being back, and nothing keeping it out, until the charger heard from the server again"
+_RECOVERY = (
+    "From the last return of server, path and power, or the end of what kept the charger out, until it heard from the server again;"
+    " from the loss where none of these came first"
+)
 
 METRICS: dict[str, MetricKind] = {
     "undelivered_energy": MetricKind(

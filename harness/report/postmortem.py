@@ -415,9 +415,8 @@ def _recovery(outcome: Outcome, chronicle: Chronicle, clock: Clock) -> Iterator[
     if lost:
         gone = f" {counted(outline.unrecovered, 'chargers')} had not heard from the server when it ended." if outline.unrecovered else ""
         yield f"- Outages that ended: {back} of {lost}.{gone}"
-        yield from _spread(
-            outcome, "time_to_recover", "From server, path and power being back until the charger heard from the server again"
-        )
+        since = "From the last return of server, path and power, else from the loss, until the charger heard from the server again"
+        yield from _spread(outcome, "time_to_recover", since)
     else:
         yield "- No charger lost its server for longer than a blip, so there was nothing to recover."
     peak = metrics.get("peak_reconnects")

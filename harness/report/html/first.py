@@ -201,7 +201,11 @@ def _size(outcome: Outcome, gathered: Gatherer) -> str:
     ]
     for key, words, since in (
         ("time_to_notice", "for half of them to notice the loss", "from the loss"),
-        ("time_to_recover", "for half of them to be in touch again", "from the return of server, path and power"),
+        (
+            "time_to_recover",
+            "for half of them to be in touch again",
+            "from the last return of server, path and power, or else from the loss",
+        ),
     ):
         values = [metrics[f"{key}_{part}"].value for part in ("p50", "p95", "max") if f"{key}_{part}" in metrics]
         if len(values) == 3 and values[0] is not None:
