@@ -139,7 +139,7 @@ def _models() -> dict[str, str]:
 
 
 def _behaviour(name: str) -> Iterator[str]:
-    yield f"{name}: one of the four behaviours that every report shows first"
+    yield f"{name}: one of the four behaviours that every report shows first; not every maker promises it"
     yield ""
     yield "It is as its checks are:"
     for check in BEHAVIOURS[name]:

@@ -22,6 +22,7 @@ from harness.report.outcome import (
     cut_note,
     exercised_text,
     invalid_note,
+    is_expected,
     is_shown,
     margin_text,
     mark,
@@ -180,11 +181,14 @@ def _held_told(outcome: Outcome) -> str:
     """What became of the four behaviours, in a sentence."""
     by_verdict: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": []}
     for name in BEHAVIOURS:
-        by_verdict[behaviour_verdict(outcome.judgement, name)].append(f"“{name}”")
+        if is_expected(outcome.judgement, name):
+            by_verdict[behaviour_verdict(outcome.judgement, name)].append(f"“{name}”")
     words = {"pass": "held", "fail": "FAILED", "unknown": "was never put to the test"}
     parts = [f"{joined(names)} {words[verdict]}" for verdict, names in by_verdict.items() if names]
     if len(by_verdict["unknown"]) > 1:
         parts[-1] = parts[-1].replace(" was never", " were never")
+    if others := [f"“{name}”" for name in BEHAVIOURS if not is_expected(outcome.judgement, name)]:
+        parts.append(f"nobody here is held to {joined(others)}")
     return f"Of the four behaviours, {joined(parts)}."
 
 

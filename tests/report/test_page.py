@@ -85,6 +85,12 @@ def test_a_behaviour_that_nothing_exercised_is_said_to_be_untested():
     assert re.search("an override is needed after recovery never put to the test.*not exercised in this run", four)
 
 
+def test_a_behaviour_that_no_maker_here_promises_is_not_called_untested():
+    four = section(page_of("outage-wallbox-managed"), "behaviours")
+    assert re.search("TOU is suspended With the server away, [^?]*nobody here is held to it", four)
+    assert "never put to the test" not in four
+
+
 def test_what_it_cost_is_the_difference_from_the_run_without_the_faults():
     metrics = ran().metrics
     cost = section(page_of(), "cost")

@@ -105,6 +105,11 @@ def test_the_summary_is_few_sentences_with_the_verdicts_and_the_cost_in_them():
     assert "2 FAILED: can-always-charge and hold-ends-on-time." in told
 
 
+def test_the_summary_says_which_behaviours_no_maker_here_promises():
+    told = section(written(ran("outage-wallbox-managed", twin=False)), "Summary")
+    assert "Of the four behaviours, “charging continues” held and nobody here is held to “TOU is suspended”, “unplugging clears" in told
+
+
 def test_without_a_twin_nobody_knows_what_it_cost():
     text = written(ran("faq-walkthrough", twin=False))
     assert "What it cost, nobody knows: there is no run without the faults to compare with." in section(text, "Summary")

@@ -86,7 +86,7 @@ server.upgrade Thu 19:00 for 2 h: 2 of 2 chargers lost their server, at the
 longest for 2 h 9 s.
 
 ✓ charging continues                    exercised 14 times, by can-always-charge
-? TOU is suspended                      not exercised
+? TOU is suspended                      nobody here is held to it
 ✗ unplugging clears the schedule        exercised twice, by
                                         unplug-clears-schedule
 ? an override is needed after recovery  not exercised
@@ -188,6 +188,12 @@ def test_one_of_several_runs_is_a_line_and_what_to_look_at():
         "reports  out",
     ]
     assert told([terminal.total([outcome(), outcome(verdict="pass")], 3)]) == "1 of 3 scenarios passed"
+
+
+def test_behaviours_that_nobody_is_held_to_are_neither_kept_nor_broken_nor_untested():
+    text = markdown.render(outcome())
+    assert "| TOU is suspended | nobody here is held to it |" in text
+    assert "| an override is needed after recovery | not exercised |" in text
 
 
 def test_the_markdown_says_the_same():

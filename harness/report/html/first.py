@@ -15,11 +15,13 @@ from harness.report.outcome import (
     behaviour_verdict,
     cut_note,
     invalid_note,
+    is_expected,
     judged_by,
     mark,
     sentence,
     stage_text,
     surroundings,
+    unexercised_text,
 )  # fmt: skip
 from harness.units import counted, format_duration_ms, times, unit_for
 
@@ -37,7 +39,7 @@ _MEANS = {
     "unplugging clears the schedule": "With the server away, a station that loses mains forgets that its car was to wait, and charges it.",
     "an override is needed after recovery": "With the server back, cars wait for the cheap hours again, until their drivers override that.",
 }
-"""Each of the four behaviours, for those who do not know it."""
+"""Each of the four behaviours, for those who do not know it: what it is where it is promised."""
 _COSTS = {
     "undelivered_energy": ("more missing to drivers when they left", "more that reached drivers who needed it", "missing to drivers"),
     "drivers_short": ("more who left with less than needed", "more who left with what they needed", "left with less than needed"),
@@ -62,7 +64,7 @@ def screen(outcome: Outcome, gathered: Gatherer, clock: Clock, changed: Changes 
     """What was tested and what came of it; the four behaviours; what failed; how large the outage was, and what it cost."""
     size, cost = _size(outcome, gathered), _cost(outcome.judgement)
     parts = [
-        ("behaviours", "Four behaviours that are expected of chargers without their server",
+        ("behaviours", "Four behaviours that a maker may promise of chargers without their server",
          tag("ul", "".join(_behaviour(outcome.judgement, each) for each in BEHAVIOURS), class_="four")),
         ("failed", *_failures(outcome, gathered, clock)),
         ("cost", "What the faults cost: this run, less the same run without them", tag("ul", cost, class_="figures") if cost else ""),
@@ -135,9 +137,10 @@ def _behaviour(judgement: Judgement, behaviour: str) -> str:
     verdict = behaviour_verdict(judgement, behaviour)
     count, names = judgement.behaviours.get(behaviour, 0), judged_by(judgement, behaviour)
     failed = sum(check.failed for check in judgement.checks if check.name in names)
-    told = f"put to the test {times(count)}" + (f", broken {times(failed)}" if failed else "") if count else "not exercised in this run"
+    unexercised = unexercised_text(judgement, behaviour, "not exercised in this run")
+    told = f"put to the test {times(count)}" + (f", broken {times(failed)}" if failed else "") if count else unexercised
     by = f"; judged by {' and '.join(names)}" if names else ""
-    badge = tag("span", _KEPT[verdict], class_=f"badge {verdict}")
+    badge = tag("span", _KEPT[verdict], class_=f"badge {verdict}") if is_expected(judgement, behaviour) else ""
     words = f"<b>{say(behaviour)}</b> {badge}<br>{_MEANS[behaviour]}<br><small>{say(told + by)}</small>"
     return tag("li", sign(verdict) + tag("span", words))
 
@@ -201,11 +204,7 @@ def _size(outcome: Outcome, gathered: Gatherer) -> str:
     ]
     for key, words, since in (
         ("time_to_notice", "for half of them to notice the loss", "from the loss"),
-        (
-            "time_to_recover",
-            "for half of them to be in touch again",
-            "from the last return of server, path and power, or else from the loss",
-        ),
+        ("time_to_recover", "for half of them to be in touch again", "from the last return of server, path and power, else from the loss"),
     ):
         values = [metrics[f"{key}_{part}"].value for part in ("p50", "p95", "max") if f"{key}_{part}" in metrics]
         if len(values) == 3 and values[0] is not None:
