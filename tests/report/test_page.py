@@ -515,6 +515,13 @@ def test_what_responders_do_is_drawn_and_told_apart_from_faults():
     assert {"server.crash acts for 2 h", "responders: server.admit for 1 h"} <= set(meanings)
 
 
+@pytest.mark.parametrize("do", ["server.brown-out, with: {answers: 5}", "server.admit, with: {accepts: 5}", "server.scale-out"])
+def test_the_way_back_has_no_fixed_limit_where_a_step_changes_it(do):
+    assert "it takes 200 per s" in section(page_of(), "timeline")
+    changed = harness.run("faq-walkthrough", overrides=[f"plan.crash={{id: crash, at: 18:00, do: {do}, for: 2 h}}"], twin=False)
+    assert "steps of the plan change how many it takes" in section(pages.page(changed.outcome, changed.journal).decode(), "timeline")
+
+
 def test_where_nobody_responds_no_responders_are_spoken_of():
     page = page_of()
     assert "a fault acts" in section(page, "timeline")

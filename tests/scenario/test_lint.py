@@ -141,7 +141,10 @@ def test_what_cannot_happen(warnings, more, warning):
     assert warning in found
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.severs])
+SEVERING = {"server.slow", "server.errors", "server.brown-out", "server.failover"} | {name for name, kind in KINDS.items() if kind.outage}
+
+
+@pytest.mark.parametrize("kind", sorted(SEVERING))
 def test_whatever_may_sever_chargers_from_their_server_puts_what_they_do_then_to_the_test(warnings, kind):
     needed = {argument.name: "2" if argument.unit == "rate" else "1 min" for argument in KINDS[kind].arguments if argument.required}
     given = ", ".join(f"{name}: {value}" for name, value in needed.items())
