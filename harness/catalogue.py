@@ -14,7 +14,7 @@ from harness import shipped
 from harness.check.catalogue import EXPLANATIONS, NAMES
 from harness.check.metrics import METRICS
 from harness.check.result import BEHAVIOURS
-from harness.fault import KINDS, RESPONSES, Argument, Kind
+from harness.fault import KINDS, Argument, Kind
 from harness.fault.mutants import MUTANTS, Mutant
 from harness.fault.quirks import CHARGER_QUIRKS, SERVER_QUIRKS
 from harness.glossary import MEMORY_EVENTS, WORDS
@@ -139,7 +139,7 @@ def _models() -> dict[str, str]:
 
 
 def _behaviour(name: str) -> Iterator[str]:
-    yield f"{name}: one of the four behaviours that every report shows first"
+    yield f"{name}: one of the four behaviours that every report shows first; not every maker promises it"
     yield ""
     yield "It is as its checks are:"
     for check in BEHAVIOURS[name]:
@@ -188,7 +188,7 @@ def _metric(name: str) -> Iterator[str]:
 
 
 def _kind(kind: Kind) -> Iterator[str]:
-    yield f"{kind.name}: a {'human action' if kind.family == 'driver' or kind.name in RESPONSES else 'fault'}"
+    yield f"{kind.name}: a {'human action' if kind.action else 'fault'}"
     yield ""
     yield " ".join(filter(None, [kind.doc, _AIMS[kind.aims], _ENDS[kind.ends], _OVER[kind.over]]))
     if kind.arguments:

@@ -30,7 +30,7 @@ from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
 from harness.check.witness import LOG_LENGTH, in_force, prune
 from harness.check.words import moment
-from harness.fault import ONE_SHARD
+from harness.fault import KINDS
 from harness.journal.records import (
     Action,
     AnyRecord,
@@ -61,11 +61,8 @@ from harness.values import Chargers, CheckSpec, Clause, Scenario, timetable
 
 TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 """The flags of the instants at which a check may start an obligation."""
-_DELAYS_NOTHING = (
-    "server.wrong-clock", "server.stalled", "server.authorisation-down", "server.settings-wiped", "server.scale-out", "server.bans",
-)  # fmt: skip
-"""Kinds of step that happen to the server, under which it answers registrations and sends commands as ever. Bans concern whom they
-strike."""
+_HINDERS = frozenset(name for name, kind in KINDS.items() if kind.hinders)
+_ONE_SHARD = frozenset(name for name, kind in KINDS.items() if kind.one_shard)
 
 
 class Judge:
@@ -535,11 +532,9 @@ class Judge:
 
     def _server_fault(self, record: Fault) -> None:
         """A fault of the server, or of the shard that it names, begins or ends."""
-        number = record.with_.get("shard", 1 if record.do in ONE_SHARD else 0)
+        number = record.with_.get("shard", 1 if record.do in _ONE_SHARD else 0)
         shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
-        for shard in shards:
-            if record.do in _DELAYS_NOTHING:
-                continue
+        for shard in shards if record.do in _HINDERS else ():
             if record.edge == "start":
                 shard.acting.add(record.step)
                 if record.do == "server.pending":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from harness.check.result import MetricValue
+from harness.fault import KINDS
 from harness.journal.records import AnyRecord, Current, Discard, Fault, Link, Loss, Message, Moved, Power, Recovery, Return, Server, Stay
 from harness.units import whole_seconds_ms
 from harness.values import ChargerModel, Scenario
@@ -27,7 +28,10 @@ class MetricKind(Struct, frozen=True, kw_only=True):
     """Which way it gets worse."""
 
 
-_RECOVERY = "From server, path and power being back, and nothing keeping it out, until the charger heard from the server again"
+_RECOVERY = (
+    "From the last return of server, path and power, or the end of what kept the charger out, until it heard from the server again;"
+    " from the loss where none of these came first"
+)
 
 METRICS: dict[str, MetricKind] = {
     "undelivered_energy": MetricKind(
@@ -56,8 +60,7 @@ METRICS: dict[str, MetricKind] = {
 """Name → what it measures. Percentiles are of the nearest rank."""
 
 
-_KEEP_OUT = ("server.pending", "server.credentials-wiped", "server.brown-out", "server.admit")
-"""Kinds of step of a server that is up, and that keep chargers away from it."""
+_KEEPS_OUT = frozenset(name for name, kind in KINDS.items() if kind.keeps_out)
 
 
 class Totals(Struct, kw_only=True):
@@ -291,7 +294,7 @@ class Meter:
             self._totals.never_fired.append(record.step)
         elif record.edge == "no-effect" and record.step not in self._totals.no_effect:
             self._totals.no_effect.append(record.step)
-        elif record.edge == "end" and record.do in _KEEP_OUT:
+        elif record.edge == "end" and record.do in _KEEPS_OUT:
             # A charger whose registration was put off asks again after the interval that it was told.
             back_at = record.t + whole_seconds_ms(int(record.with_.get("interval_ms", 0)))  # type: ignore[arg-type]
             shard = record.with_.get("shard")

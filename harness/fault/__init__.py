@@ -54,8 +54,18 @@ class Kind:
     simulated: bool = True
     live: str = ""
     """How the live stage carries it."""
+    response: bool = False
+    """A responder does it to help: it is no fault."""
     outage: bool = False
     """It takes the server away from its targets."""
+    keeps_waiting: bool = False
+    """The server is there and answers late, with errors, or not each request: its chargers come to take it for lost."""
+    keeps_out: bool = False
+    """The server is up, and who comes back is not let in, or only by and by: nobody need be back before it ends."""
+    moves: bool = False
+    """It closes connections, for chargers to come back to another part of the server."""
+    changes_capacity: bool = False
+    """It changes how many connections or answers per second the server has to give."""
     on_each_message: bool = False
     """It acts on each message, routine ones too: while it acts, all of its targets' traffic happens and none is computed."""
     over: Literal["", "udp", "websocket"] = ""
@@ -66,6 +76,26 @@ class Kind:
     def family(self) -> str:
         """The part before the dot."""
         return self.name.partition(".")[0]
+
+    @property
+    def action(self) -> bool:
+        """Somebody does it, a driver or a responder: it is no fault."""
+        return self.response or self.family == "driver"
+
+    @property
+    def one_shard(self) -> bool:
+        """It happens to one shard, which its argument may name instead of ``to``."""
+        return any(argument.name == "shard" for argument in self.arguments)
+
+    @property
+    def severs(self) -> bool:
+        """Chargers lose the server by it, or may come to think that they have."""
+        return self.outage or self.keeps_waiting or self.moves
+
+    @property
+    def hinders(self) -> bool:
+        """The server does not register chargers and command them as ever: what either is bound to in time waits for its end."""
+        return self.severs or self.keeps_out
 
 
 _MESSAGE = (
@@ -93,13 +123,13 @@ _KINDS = (
          live="embedded server", outage=True),
     Kind("server.slow", "The server answers late.", "may", "server",
          (Argument("delay", "duration", "How much later each answer is sent.", required=True),), live="embedded server",
-         on_each_message=True),
+         on_each_message=True, keeps_waiting=True),
     Kind("server.errors", "The server answers every request with an error.", "may", "server", live="embedded server",
-         on_each_message=True),
+         on_each_message=True, keeps_waiting=True),
     Kind("server.pending", "The server answers each registration Pending: the charger is not accepted, sends nothing else, and asks again"
          " later; meanwhile the server may configure it.", "may", "server",
          (Argument("interval", "duration", "After how long the charger is to ask again; it is told whole seconds, rounded up.",
-                   default=60_000, least=1000),), live="embedded server",
+                   default=60_000, least=1000),), live="embedded server", keeps_out=True,
          source="OCPP 1.6 §4.2, OCPP 2.0.1 B02"),
     Kind("server.shard-down", "One part of the server dies with its chargers' connections; the others go on.", "may", "server",
          (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server", outage=True),
@@ -112,7 +142,7 @@ _KINDS = (
     Kind("server.gone", "The server is shut down for good.", "never", "server", live="embedded server", outage=True,
          source="The shutdown of the North American JuiceNet servers announced for 2024-10-11"),
     Kind("server.credentials-wiped", "The server no longer knows its chargers' credentials: connections that are open go on, new ones are"
-         " refused.", "may", "server", live="embedded server: HTTP 401", over="websocket",
+         " refused.", "may", "server", live="embedded server: HTTP 401", over="websocket", keeps_out=True,
          source="Incidents in which a configuration was wiped, on operators' status pages"),
     Kind("server.bans", "The server bans a charger for a while that connects too often within an hour; at its end all bans are lifted.",
          "may", "server", (
@@ -123,7 +153,7 @@ _KINDS = (
          " it would come too late.", "may", "server", (
         Argument("answers", "rate", "How many requests are answered per second, by all shards together.", required=True),
         Argument("over", "duration", "Over how long the capacity falls to that, in a straight line.", default=0, least=0),
-    ), live="embedded server", on_each_message=True),
+    ), live="embedded server", on_each_message=True, keeps_waiting=True, keeps_out=True, changes_capacity=True),
     Kind("server.stalled", "The server acknowledges at once what it has to book, and does so later: the messages wait in a queue, and are"
          " worked through when this ends.", "may", "server", live="embedded server", source=_INCIDENTS),
     Kind("server.authorisation-down", "Nobody can tell the server which tags are accepted: it refuses them all.", "may", "server",
@@ -132,11 +162,12 @@ _KINDS = (
          " not its books.", "instant", "server", live="embedded server", source=_INCIDENTS),
     Kind("server.admit", "A responder has the server let chargers in gradually.", "may", "server",
          (Argument("accepts", "rate", "How many connections are accepted per second, by all shards together.", required=True),),
-         live="embedded server", source=_INCIDENTS),
+         live="embedded server", response=True, keeps_out=True, changes_capacity=True, source=_INCIDENTS),
     Kind("server.scale-out", "A responder gives the server more capacity: more connections and answers per second.", "may", "server",
-         (Argument("factor", "count", "How many times as many.", default=2, least=2),), live="embedded server"),
+         (Argument("factor", "count", "How many times as many.", default=2, least=2),), live="embedded server", response=True,
+         changes_capacity=True),
     Kind("server.failover", "A responder moves the chargers of a shard to the others.", "instant", "server",
-         (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server"),
+         (Argument("shard", "count", "Which part, counted from 1.", default=1),), live="embedded server", response=True, moves=True),
     Kind("network.cut", "The path is cut: bytes are held (TCP) or lost (UDP); it heals without closing connections.", "may",
          "chargers", live="Toxiproxy: a latency without end", outage=True),
     Kind("network.black-hole", "The path swallows everything in silence; when it heals, connections close.", "may", "chargers",
@@ -207,11 +238,8 @@ _KINDS = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """The catalogue: ``family.kind`` → what it is."""
 
-ONE_SHARD = ("server.shard-down", "server.failover")
-"""Kinds that happen to one shard, which an argument may name instead of ``to``."""
-
-RESPONSES = ("server.admit", "server.scale-out", "server.failover")
-"""Kinds that are what responders do about a fault."""
+RESPONSES = frozenset(name for name, kind in KINDS.items() if kind.response)
+"""Kinds of what responders do to help."""
 
 MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "registration", "authorise", "keepalive")
 """Messages that a charger sends, by their protocol-neutral names."""
@@ -219,4 +247,4 @@ MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "r
 COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
 """Commands that a server sends."""
 
-__all__ = ["COMMANDS", "KINDS", "MESSAGES", "ONE_SHARD", "RESPONSES", "Argument", "Kind", "Unit"]
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "RESPONSES", "Argument", "Kind", "Unit"]

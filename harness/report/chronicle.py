@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.fault import RESPONSES
 from harness.journal.records import Action, AnyRecord, Fault, Link, Loss, Message, PlugIn, Power, Recovery, Server, Settled, Stay
 
 _MOST_KEPT = 40
@@ -70,7 +71,9 @@ class Chronicle:
         self.waves: dict[tuple[str, str], Wave] = {}
         """Step and cause → their wave, in the order of the first losses."""
         self.steps = Kept()
-        """Where the plan's faults began and ended, not the drivers' own steps."""
+        """Where the plan's faults and what responders do began and ended, not the drivers' own steps."""
+        self.first_fault_ms = -1
+        """When the first fault of the plan began; -1: there was none."""
         self.servers = Kept()
         self.deeds = Kept()
         """What drivers asked for while their charger had lost its server, and mains lost then by no step of the plan."""
@@ -190,6 +193,8 @@ class Chronicle:
         elif not record.do.startswith("driver.") and record.edge in ("start", "end"):
             if record.edge == "start":
                 self._begun[record.step] = record.t
+                if self.first_fault_ms < 0 and record.do not in RESPONSES:
+                    self.first_fault_ms = record.t
             elif self._begun.get(record.step) == record.t:
                 return  # an instant: that it began says it all
             self.steps.add(record)

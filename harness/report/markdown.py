@@ -29,6 +29,7 @@ from harness.report.outcome import (
     stage_text,
     surroundings,
     unexercised,
+    unexercised_text,
 )  # fmt: skip
 from harness.report.stays import charged, crowd, given_up, got, left, more, outages
 from harness.report.travel import FORGETS, TRAVELS
@@ -85,8 +86,9 @@ def _behaviours(outcome: Outcome) -> Iterator[str]:
     yield from ("", "## The four behaviours", "", "| | behaviour | exercised | by |", "|---|---|---|---|")
     for name in BEHAVIOURS:
         count = outcome.judgement.behaviours.get(name, 0)
+        often = times(count) if count else unexercised_text(outcome.judgement, name)
         yield (
-            f"| {_MARKS[behaviour_verdict(outcome.judgement, name)]} | {name} | {times(count) if count else 'not exercised'} "
+            f"| {_MARKS[behaviour_verdict(outcome.judgement, name)]} | {name} | {often} "
             f"| {_text(', '.join(judged_by(outcome.judgement, name)))} |"
         )
 

@@ -71,16 +71,26 @@ def behaviour_verdict(judgement: Judgement, name: str) -> str:
     return "pass" if judgement.behaviours.get(name, 0) else "unknown"
 
 
+def is_expected(judgement: Judgement, name: str) -> bool:
+    """Whether any charger of the run is held to one of the four behaviours, by its maker's promise or by the scenario."""
+    return any(result.name in BEHAVIOURS[name] for result in judgement.checks)
+
+
 def judged_by(judgement: Judgement, name: str) -> list[str]:
     """The checks that exercised one of the four behaviours."""
     return [result.name for result in judgement.checks if result.name in BEHAVIOURS[name] and result.met + result.failed]
 
 
 def exercised_text(judgement: Judgement, name: str) -> str:
-    """``exercised 5 times, by can-always-charge``, or ``not exercised``."""
+    """``exercised 5 times, by can-always-charge``, ``not exercised``, or that nobody is held to it."""
     count = judgement.behaviours.get(name, 0)
     by = judged_by(judgement, name)
-    return f"exercised {times(count)}" + (f", by {' and '.join(by)}" if by else "") if count else "not exercised"
+    return f"exercised {times(count)}" + (f", by {' and '.join(by)}" if by else "") if count else unexercised_text(judgement, name)
+
+
+def unexercised_text(judgement: Judgement, name: str, words: str = "not exercised") -> str:
+    """``words``, of a behaviour that nothing exercised, or that nobody in the run is held to it."""
+    return words if is_expected(judgement, name) else "nobody here is held to it"
 
 
 def repeat_label(outcome: Outcome) -> str:

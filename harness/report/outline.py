@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.fault import KINDS, RESPONSES
 from harness.journal.records import AnyRecord, Books, Fault, Loss, Measured, Recovery, Station
 from harness.report.clock import Clock
 from harness.units import counted, format_duration_ms, joined, times, unit_for
@@ -15,8 +16,7 @@ _STEPS_NAMED = 2
 _STRUCK_NAMED = 4
 """So many chargers and kinds of fault are named where no charger lost its server."""
 _MEASURED_NAMED = 4
-_KEEPS_WAITING = ("server.brown-out", "server.slow", "server.errors")
-"""Kinds of step that take nobody's server away, and under which chargers come to think so."""
+_KEEPS_WAITING = frozenset(name for name, kind in KINDS.items() if kind.keeps_waiting)
 
 
 @dataclass(slots=True)
@@ -39,6 +39,8 @@ class Outline:
     """Step of a driver → when it fired, which is what the twin keeps."""
     struck: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     """Step of a fault → its kind, and the chargers that it struck by name: the first of them, and one more where there are more."""
+    responses: dict[str, str] = field(default_factory=dict)
+    """Step of responders → its kind."""
     measured: dict[str, Measured] = field(default_factory=dict)
     """Step of a network fault → what a probe met under it first."""
     stations: dict[str, str] = field(default_factory=dict)
@@ -65,8 +67,8 @@ class Outline:
         self._open = {}
 
     def sentence(self, scenario: Scenario) -> str:
-        """The outage in one line, and of a live run what was measured under its network faults."""
-        return " ".join(filter(None, (self._outage_told(scenario), self._measured_told())))
+        """The outage in one line, with what responders did, and of a live run what was measured under its network faults."""
+        return " ".join(filter(None, (self._outage_told(scenario), self._responses_told(), self._measured_told())))
 
     def _outage_told(self, scenario: Scenario) -> str:
         blips = counted(self.blips, "blips")
@@ -89,6 +91,10 @@ class Outline:
         near = (kind for kind, _ in self.struck.values() if kind.startswith(("server.", "network.")))
         kinds = dict.fromkeys(kind for kind in near if kind not in self.causes.values())
         return [f"Beside it: {joined(list(kinds))}."] if kinds else []
+
+    def _responses_told(self) -> str:
+        kinds = dict.fromkeys(self.responses.values())
+        return f"Responders: {joined(list(kinds))}." if kinds else ""
 
     def _lost(self, record: Loss) -> None:
         self._open[record.who] = record.t
@@ -121,10 +127,12 @@ class Outline:
         self.books = record
 
     def _step(self, record: Fault) -> None:
-        if not record.do.startswith("driver."):
+        if not (record.do.startswith("driver.") or record.do in RESPONSES):
             self._note_struck(record)
         if record.who:
             return
+        if record.do in RESPONSES:
+            self._note_response(record)
         if record.edge in {"start", "end"}:
             self.edges.setdefault(record.step, []).append(record.t)
         if record.do in _KEEPS_WAITING and record.edge == "start":
@@ -133,6 +141,12 @@ class Outline:
             self._waiting.pop(record.step, None)
         if record.edge == "start" and record.do.startswith("driver."):
             self.driver_steps.setdefault(record.step, record.t)
+
+    def _note_response(self, record: Fault) -> None:
+        if record.edge == "start":
+            self.responses.setdefault(record.step, record.do)
+        elif record.edge == "no-effect":
+            self.responses.pop(record.step, None)
 
     def _note_struck(self, record: Fault) -> None:
         """A step struck a charger when it began to act on it; a message fault of a number of times when the last of them was used up, and

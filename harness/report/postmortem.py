@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from harness.check.result import BEHAVIOURS, CheckResult, MetricValue
+from harness.fault import RESPONSES
 from harness.journal.records import AnyRecord, Fault, Power
 from harness.report import parity
 from harness.report.chronicle import Chronicle, Kept, Wave
@@ -21,6 +22,7 @@ from harness.report.outcome import (
     cut_note,
     exercised_text,
     invalid_note,
+    is_expected,
     is_shown,
     margin_text,
     mark,
@@ -151,7 +153,7 @@ def _when(outcome: Outcome, chronicle: Chronicle) -> str:
 
 def _beginning(chronicle: Chronicle) -> str:
     """What the timeline counts from."""
-    return "first fault" if chronicle.steps.first else "first loss"
+    return "first fault" if chronicle.first_fault_ms >= 0 else "first loss"
 
 
 def _of_a_log(outcome: Outcome) -> bool:
@@ -180,11 +182,14 @@ def _held_told(outcome: Outcome) -> str:
     """What became of the four behaviours, in a sentence."""
     by_verdict: dict[str, list[str]] = {"pass": [], "fail": [], "unknown": []}
     for name in BEHAVIOURS:
-        by_verdict[behaviour_verdict(outcome.judgement, name)].append(f"“{name}”")
+        if is_expected(outcome.judgement, name):
+            by_verdict[behaviour_verdict(outcome.judgement, name)].append(f"“{name}”")
     words = {"pass": "held", "fail": "FAILED", "unknown": "was never put to the test"}
     parts = [f"{joined(names)} {words[verdict]}" for verdict, names in by_verdict.items() if names]
     if len(by_verdict["unknown"]) > 1:
         parts[-1] = parts[-1].replace(" was never", " were never")
+    if others := [f"“{name}”" for name in BEHAVIOURS if not is_expected(outcome.judgement, name)]:
+        parts.append(f"nobody here is held to {joined(others)}")
     return f"Of the four behaviours, {joined(parts)}."
 
 
@@ -289,7 +294,8 @@ def _timeline(outcome: Outcome, chronicle: Chronicle, clock: Clock) -> Iterator[
 
 def _began_ms(chronicle: Chronicle) -> int | None:
     """When the first fault began, or where the plan has none the first charger lost its server."""
-    return chronicle.steps.first[0].t if chronicle.steps.first else min((wave.first_ms for wave in chronicle.waves.values()), default=None)
+    first_ms = min((wave.first_ms for wave in chronicle.waves.values()), default=None)
+    return chronicle.first_fault_ms if chronicle.first_fault_ms >= 0 else first_ms
 
 
 def _chosen(rows: Sequence[Row], chronicle: Chronicle) -> tuple[list[Row], dict[str, int]]:
@@ -320,7 +326,7 @@ def _gathered(chronicle: Chronicle) -> dict[str, Kept]:
 
 
 def _rows(outcome: Outcome, chronicle: Chronicle, clock: Clock) -> list[Row]:
-    """All that could stand in the timeline; of one moment the fault first."""
+    """All that could stand in the timeline; of one moment the step of the plan first."""
     rows = [
         Row(record.t, kind, _event(outcome, record, clock)) for kind, kept in _gathered(chronicle).items() for record in kept.first
     ]  # fmt: skip
@@ -414,9 +420,8 @@ def _recovery(outcome: Outcome, chronicle: Chronicle, clock: Clock) -> Iterator[
     if lost:
         gone = f" {counted(outline.unrecovered, 'chargers')} had not heard from the server when it ended." if outline.unrecovered else ""
         yield f"- Outages that ended: {back} of {lost}.{gone}"
-        yield from _spread(
-            outcome, "time_to_recover", "From server, path and power being back until the charger heard from the server again"
-        )
+        since = "From the last return of server, path and power, else from the loss, until the charger heard from the server again"
+        yield from _spread(outcome, "time_to_recover", since)
     else:
         yield "- No charger lost its server for longer than a blip, so there was nothing to recover."
     peak = metrics.get("peak_reconnects")
@@ -435,12 +440,15 @@ def _recovery(outcome: Outcome, chronicle: Chronicle, clock: Clock) -> Iterator[
         yield "- It was never all settled again."
     elif settled is not None:
         yield f"- {'The last charger was settled' if settled.who else 'All was settled again'} at {clock.tell(settled.t)}."
+    for step in outcome.scenario.plan:
+        if step.do in RESPONSES:
+            yield f"- Responders: {_step(outcome, step, clock)}"
     yield f"- What did your operators do to end it, and what would have ended it sooner? {BLANK}"
 
 
 def _root_cause(outcome: Outcome, clock: Clock) -> Iterator[str]:
     yield from ("", "## Root cause", "", f"Why: {BLANK}", "")
-    steps = [step for step in outcome.scenario.plan if not step.do.startswith("driver.")]
+    steps = [step for step in outcome.scenario.plan if not (step.do.startswith("driver.") or step.do in RESPONSES)]
     if _of_a_log(outcome):
         yield "The log shows that the server was away, never why."
         return

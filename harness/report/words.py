@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.check.result import Witness
+from harness.fault import RESPONSES
 from harness.journal import records as r
 from harness.report.clock import Clock
 from harness.units import counted, format_current, format_duration_ms, format_energy, times
@@ -228,7 +229,8 @@ def _fault(record: r.Fault, clock: Clock) -> str:
         "no-effect": "changed nothing",
         "struck": "bans the charger" if record.do == "server.bans" else "strikes a message",
     }[record.edge]
-    return f"step {record.step} ({record.do}) {edge}"
+    whose = "responders' " if record.do in RESPONSES else ""
+    return f"{whose}step {record.step} ({record.do}) {edge}"
 
 
 def _server(record: r.Server, clock: Clock) -> str:

@@ -25,8 +25,7 @@ _BARE_CLOCK = re.compile(r"[0-9:]+")
 _HALF_A_DAY_MS = 12 * 3_600_000
 _LONG_STAY_MS = 20 * 3_600_000
 _NEEDS_CAR = ("driver.unplug", "driver.replug", "driver.override", "driver.pause", "driver.swipe")
-_OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.outage) | {"server.brown-out", "server.failover"}
-"""The kinds of step that take the server away, or under which links may leave online."""
+_OUTAGES = frozenset(name for name, kind in KINDS.items() if kind.severs)
 _POWER_CUTS = frozenset({"station.power-cut"})
 _RESTARTS = frozenset({"station.power-cut", "station.reboot-loop", "station.memory-loss", "station.firmware-update"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.fault import COMMANDS, KINDS, MESSAGES, ONE_SHARD, Argument, Kind
+from harness.fault import COMMANDS, KINDS, MESSAGES, Argument, Kind
 from harness.scenario.calendar import Calendar, ClockError
 from harness.scenario.forms import (
     CURRENT,
@@ -325,7 +325,7 @@ class PlanReader:
                 values[argument.key] = argument.default
         if kind.family == "message":
             self._check_action(given, values)
-        if kind.name in ONE_SHARD and self.server is not None and values.get("shard", 1) > self.server.shards:  # type: ignore[operator]
+        if kind.one_shard and self.server is not None and values.get("shard", 1) > self.server.shards:  # type: ignore[operator]
             self.problems.add((node or part.node).at("shard"), f"the server `{self.server.name}` has no such shard",
                               found=f"`{values['shard']}`", expected=f"1 to {self.server.shards}")  # fmt: skip
         return values

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Protocol, cast
 
-from harness.fault import KINDS, ONE_SHARD
+from harness.fault import KINDS
 from harness.journal.records import Fault, Settled
 from harness.stage.clock import LAST, PLAN, Timekeeper
 from harness.stage.plan import Cast, Timeline
@@ -205,7 +205,7 @@ class Director:
         return self.cast.of(step.to)
 
     def _shards_of(self, step: Step) -> list[int]:
-        if step.do in ONE_SHARD:
+        if KINDS[step.do].one_shard:
             return [(step.to.shard or cast("int", step.arguments.get("shard", 1))) - 1]
         return list(range(self.scenario.server.shards)) if step.to.shard is None else [step.to.shard - 1]
 

@@ -7,6 +7,7 @@ import pytest
 from timeline import DAY, Timeline, ms, scenario
 
 from harness.check.metrics import METRICS, Meter, Shown, Totals, metrics
+from harness.fault import KINDS
 from harness.journal import records as r
 from harness.values import Expect, Limit
 
@@ -81,6 +82,17 @@ def test_recovery_of_a_path_counts_from_the_end_of_its_fault():
     line.at("11:00").heals()
     line.at("11:00:07").recovers()
     assert figures(line)["time_to_recover_max"] == 7.0
+
+
+@pytest.mark.parametrize("do", [name for name, kind in KINDS.items() if kind.keeps_out])
+@pytest.mark.parametrize(("back", "counted_s"), [("10:40", 600), ("11:00:07", 7)])
+def test_recovery_counts_from_the_end_of_what_keeps_chargers_out_and_before_that_from_the_loss(do, back, counted_s):
+    line = Timeline(scenario())
+    line.at("10:00").fault(do, world=True)
+    line.at("10:30").lost("link")
+    line.at("11:00").fault(do, "end", world=True)
+    line.at(back).recovers()
+    assert figures(line)["time_to_recover_max"] == counted_s
 
 
 def test_a_blip_is_no_outage_to_recover_from():

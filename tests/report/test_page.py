@@ -85,6 +85,12 @@ def test_a_behaviour_that_nothing_exercised_is_said_to_be_untested():
     assert re.search("an override is needed after recovery never put to the test.*not exercised in this run", four)
 
 
+def test_a_behaviour_that_no_maker_here_promises_is_not_called_untested():
+    four = section(page_of("outage-wallbox-managed"), "behaviours")
+    assert re.search("TOU is suspended With the server away, [^?]*nobody here is held to it", four)
+    assert "never put to the test" not in four
+
+
 def test_what_it_cost_is_the_difference_from_the_run_without_the_faults():
     metrics = ran().metrics
     cost = section(page_of(), "cost")
@@ -458,6 +464,68 @@ def test_a_text_from_elsewhere_is_never_markup(text):
 @given(st.text(max_size=40))
 def test_no_text_is(text):
     assert Shape(renamed(text.encode("utf-8", "replace").decode())).shape == plainly()
+
+
+# What responders do.
+
+
+@cache
+def answered() -> str:
+    """The page of an outage to which responders answer before it begins and while it lasts."""
+    loaded = scenario.loads(
+        """\
+harness: 1
+title: answered
+why: why
+start: 2026-03-12 16:00
+zone: America/Los_Angeles
+duration: 6 h
+seed: 1
+server: juicenet
+network: ethernet
+supply: {voltage: 240 V}
+defaults: {model: juicebox-40, car: bolt, tariff: pge-ev2-a}
+chargers: {anna: {session: {plug_in: 17:30, needs: 20 kWh, leave: 21:00}}}
+plan:
+  - {id: ready, at: 17:00, do: server.scale-out, for: 4 h}
+  - {id: crash, at: 18:00, do: server.crash, for: 2 h}
+  - {id: gently, at: 19:50, do: server.admit, with: {accepts: 1}, for: 1 h}
+""",
+        "answered",
+    )
+    run = harness.run(loaded)
+    return pages.page(run.outcome, run.journal).decode()
+
+
+def test_what_responders_do_is_drawn_and_told_apart_from_faults():
+    page = answered()
+    drawn = re.search(r'<section id="timeline">(.*?)</section>', page, re.DOTALL)
+    assert drawn
+    lanes = re.findall(r'<div class="label(?: group)?">(?:<bdi>)?([^<]*)(?:</bdi>)?</div>(?:<div class="cell">(.*?)</svg>)?', drawn[1])
+    assert [name for name, _ in lanes if name][:4] == ["crash", "Responders", "ready", "gently"]
+    kinds = {name: re.findall('class="s ([a-z]+)"', svg) for name, svg in lanes}
+    assert (kinds["crash"], kinds["ready"], kinds["gently"]) == (["fault"], ["response"], ["response"])
+    assert "a fault actswhat responders do" in section(page, "timeline")
+    head = " ".join("".join(Shape(page.partition("<section")[0].encode()).text).split())
+    assert "Faults: server crash Thu 18:00 to Thu 20:00 (2 h). Responders: server scale out Thu 17:00 to Thu 21:00 (4 h); " in head
+    assert "server.admit, by responders" in section(page, "plan")
+    assert "server.crash, by" not in section(page, "plan")
+    (kept,) = re.findall(r'<script type="application/json" id="run">(.*?)</script>', page, re.DOTALL)
+    meanings = json.loads(kept)["meanings"]
+    assert {"server.crash acts for 2 h", "responders: server.admit for 1 h"} <= set(meanings)
+
+
+@pytest.mark.parametrize("do", ["server.brown-out, with: {answers: 5}", "server.admit, with: {accepts: 5}", "server.scale-out"])
+def test_the_way_back_has_no_fixed_limit_where_a_step_changes_it(do):
+    assert "it takes 200 per s" in section(page_of(), "timeline")
+    changed = harness.run("faq-walkthrough", overrides=[f"plan.crash={{id: crash, at: 18:00, do: {do}, for: 2 h}}"], twin=False)
+    assert "steps of the plan change how many it takes" in section(pages.page(changed.outcome, changed.journal).decode(), "timeline")
+
+
+def test_where_nobody_responds_no_responders_are_spoken_of():
+    page = page_of()
+    assert "a fault acts" in section(page, "timeline")
+    assert "esponders" not in page
 
 
 # Since a baseline, two runs, several runs.

@@ -106,6 +106,11 @@ def test_the_summary_is_few_sentences_with_the_verdicts_and_the_cost_in_them():
     assert "2 FAILED: can-always-charge and hold-ends-on-time." in told
 
 
+def test_the_summary_says_which_behaviours_no_maker_here_promises():
+    told = section(written(ran("outage-wallbox-managed", twin=False)), "Summary")
+    assert "Of the four behaviours, “charging continues” held and nobody here is held to “TOU is suspended”, “unplugging clears" in told
+
+
 def test_without_a_twin_nobody_knows_what_it_cost():
     text = written(ran("faq-walkthrough", twin=False))
     assert "What it cost, nobody knows: there is no run without the faults to compare with." in section(text, "Summary")
@@ -326,6 +331,17 @@ def test_the_plans_steps_are_what_the_experiment_did():
     assert "- **crash** (server.crash), all chargers, Thu 18:00 to Thu 22:00\n" in cause
     assert "- **restart** (station.reboot-loop), yard, Thu 20:00 to Thu 20:00:01; every: 5 min\n" in cause
     assert "driver." not in section(written(ran("flapping")), "Root cause")
+
+
+def test_what_responders_did_is_told_under_recovery_and_neither_causes_nor_begins_anything():
+    text = written(ran("faq-walkthrough", "plan.crash.do=server.scale-out", "plan.crash.at=14:30"))
+    assert "- Responders: **crash** (server.scale-out), all chargers, Thu 14:30 to Thu 16:30; factor: 2\n" in section(text, "Recovery")
+    assert "scale-out" not in section(text, "Root cause")
+    began = next(row for row in rows(text) if "carla-pulls-the-plug" in row[2])
+    assert (began[0], began[1]) == ("Thu 18:50:00", "0 s")
+    (responded,) = [row for row in rows(text) if "scale-out) begins" in row[2]]
+    assert responded == ["Thu 14:30:00", "", "**responders' step crash (server.scale-out) begins**"]
+    assert "first fault Thu 18:50:00" in text
 
 
 # Where it comes from, and where it goes.

@@ -98,7 +98,7 @@ server.upgrade Thu 19:00 for 2 h: 2 of 2 chargers lost their server, at the
 longest for 2 h 9 s.
 
 ✓ charging continues                    exercised 14 times, by can-always-charge
-? TOU is suspended                      not exercised
+? TOU is suspended                      nobody here is held to it
 ✗ unplugging clears the schedule        exercised twice, by
                                         unplug-clears-schedule
 ? an override is needed after recovery  not exercised
@@ -200,6 +200,12 @@ def test_one_of_several_runs_is_a_line_and_what_to_look_at():
         "reports  out",
     ]
     assert told([terminal.total([outcome(), outcome(verdict="pass")], 3)]) == "1 of 3 scenarios passed"
+
+
+def test_behaviours_that_nobody_is_held_to_are_neither_kept_nor_broken_nor_untested():
+    text = markdown.render(outcome())
+    assert "| TOU is suspended | nobody here is held to it |" in text
+    assert "| an override is needed after recovery | not exercised |" in text
 
 
 def test_the_markdown_says_the_same():
@@ -392,6 +398,20 @@ def test_beside_an_outage_stand_the_messages_that_were_struck_and_no_other_fault
         outline.feed([Fault(t=HOUR, who=who, step=kind, do=kind, edge=edge) for edge in ("start", "end")])
     outline.feed([Loss(t=HOUR, who="anna", cause="link"), Recovery(t=2 * HOUR, who="anna", since=HOUR)])
     assert outline.sentence(SCENARIO) == ("link: 1 of 2 chargers lost its server, at the longest for 1 h. message.drop struck anna.")
+
+
+def test_what_responders_do_is_told_as_theirs_and_as_no_fault():
+    from harness.journal.records import Fault, Loss, Recovery
+
+    steps = [("gone", "server.stalled"), ("gently", "server.admit"), ("idle", "server.failover"), ("more", "server.scale-out")]
+    outline = Outline()
+    outline.feed([Fault(t=HOUR, step=name, do=do, edge="start") for name, do in steps])
+    outline.feed([Fault(t=HOUR, step="idle", do="server.failover", edge="no-effect")])
+    told = "Responders: server.admit and server.scale-out."
+    assert outline.sentence(SCENARIO) == f"No charger lost its server. server.stalled acted. {told}"
+    outline.feed([Loss(t=HOUR, who="anna", cause="link"), Recovery(t=2 * HOUR, who="anna", since=HOUR)])
+    lost = "link: 1 of 2 chargers lost its server, at the longest for 1 h."
+    assert outline.sentence(SCENARIO) == f"{lost} Beside it: server.stalled. {told}"
 
 
 def test_a_cut_off_run_is_marked_as_one_in_every_report():

@@ -92,6 +92,7 @@ SAID = [
      "its car was said to be unplugged (step leave), and the charger contradicts that: it reports Charging"),
     (r.Station(t=0, who="anna", vendor="Acme", model="X1", firmware="1.2"), "the charger is a Acme X1, firmware 1.2"),
     (r.Settled(t=0, who="anna"), "all is settled here: it is online, and all retries are over"),
+    (r.Fault(t=0, step="more", do="server.scale-out", edge="start"), "responders' step more (server.scale-out) begins"),
     (r.Settled(t=0), "all is settled: no fault acts, all are online, all retries are over"),
 ]  # fmt: skip
 

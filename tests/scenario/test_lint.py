@@ -5,6 +5,7 @@ from small_scenario import GOOD, SMALL
 
 import harness
 from harness import scenario, shipped
+from harness.fault import KINDS
 
 HEAD = SMALL.replace("duration: 24 h", "duration: 24 h\nseed: 1")
 
@@ -138,6 +139,19 @@ def test_steps_that_find_their_car(warnings):
 def test_what_cannot_happen(warnings, more, warning):
     (found,) = warnings(more)
     assert warning in found
+
+
+SEVERING = {"server.slow", "server.errors", "server.brown-out", "server.failover"} | {name for name, kind in KINDS.items() if kind.outage}
+
+
+@pytest.mark.parametrize("kind", sorted(SEVERING))
+def test_whatever_may_sever_chargers_from_their_server_puts_what_they_do_then_to_the_test(warnings, kind):
+    needed = {argument.name: "2" if argument.unit == "rate" else "1 min" for argument in KINDS[kind].arguments if argument.required}
+    given = ", ".join(f"{name}: {value}" for name, value in needed.items())
+    lasts = ", for: 1 h" if KINDS[kind].ends == "may" else ""
+    shards = HEAD.replace("server: juicenet\n", "server: {extends: juicenet, shards: 2}\n")
+    step = f"plan:\n  - {{at: 20:00, do: {kind}{lasts}, with: {{{given}}}}}\n"
+    assert warnings(step + "expect: {exercised: [charging-continues]}\n", shards) == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from random_plans import MODELS, base, drawn, records_of
 
-from harness.fault import KINDS, ONE_SHARD
+from harness.fault import KINDS
 from harness.journal.records import Fault
 from harness.search.generator import HOUR_MS, MINUTE_MS, generate
 from harness.values import Scenario
@@ -48,7 +48,7 @@ def test_every_argument_of_every_kind_takes_more_than_one_value():
         for step in plan.plan:
             for name, value in step.arguments.items():
                 seen.setdefault((step.do, name), set()).add(value)
-    one_shard = {(kind, "shard") for kind in ONE_SHARD}
+    one_shard = {(kind, "shard") for kind in KINDS if KINDS[kind].one_shard}
     alike = {key for key, values in seen.items() if len(values) < 2}
     assert alike - one_shard - {("driver.swipe", "tag")} == set()
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.check.result import BEHAVIOURS, CheckResult, Judgement, MetricValue
+from harness.fault import RESPONSES
 from harness.report import parity
 from harness.report.clock import Clock
-from harness.report.html.gather import Gatherer
+from harness.report.html.gather import Gatherer, Span
 from harness.report.html.text import name, say, tag
 from harness.report.outcome import (
     Outcome,
     behaviour_verdict,
     cut_note,
     invalid_note,
+    is_expected,
     judged_by,
     mark,
     sentence,
     stage_text,
     surroundings,
+    unexercised_text,
 )  # fmt: skip
 from harness.units import counted, format_duration_ms, times, unit_for
 
@@ -36,7 +39,7 @@ _MEANS = {
     "unplugging clears the schedule": "With the server away, a station that loses mains forgets that its car was to wait, and charges it.",
     "an override is needed after recovery": "With the server back, cars wait for the cheap hours again, until their drivers override that.",
 }
-"""Each of the four behaviours, for those who do not know it."""
+"""Each of the four behaviours, for those who do not know it: what it is where it is promised."""
 _COSTS = {
     "undelivered_energy": ("more missing to drivers when they left", "more that reached drivers who needed it", "missing to drivers"),
     "drivers_short": ("more who left with less than needed", "more who left with what they needed", "left with less than needed"),
@@ -61,7 +64,7 @@ def screen(outcome: Outcome, gathered: Gatherer, clock: Clock, changed: Changes 
     """What was tested and what came of it; the four behaviours; what failed; how large the outage was, and what it cost."""
     size, cost = _size(outcome, gathered), _cost(outcome.judgement)
     parts = [
-        ("behaviours", "Four behaviours that are expected of chargers without their server",
+        ("behaviours", "Four behaviours that a maker may promise of chargers without their server",
          tag("ul", "".join(_behaviour(outcome.judgement, each) for each in BEHAVIOURS), class_="four")),
         ("failed", *_failures(outcome, gathered, clock)),
         ("cost", "What the faults cost: this run, less the same run without them", tag("ul", cost, class_="figures") if cost else ""),
@@ -111,11 +114,17 @@ def _how_many(judgement: Judgement, chargers: int) -> str:
 
 
 def _plan(gathered: Gatherer, clock: Clock) -> str:
-    """The faults that acted, with their times."""
-    acted = [span for span in gathered.steps.values() if not span.note.startswith("driver.")]
+    """The faults that acted and what responders did, with the times."""
+    spans = gathered.steps.values()
+    faults = [span for span in spans if not (span.note.startswith("driver.") or span.note in RESPONSES)]
+    responses = [span for span in spans if span.note in RESPONSES]
+    return " ".join(_acted(label, acted, clock) for label, acted in (("Faults", faults), ("Responders", responses)) if acted)
+
+
+def _acted(label: str, acted: list[Span], clock: Clock) -> str:
     told = [f"{span.note.replace('.', ' ').replace('-', ' ')} {_lasted(span.begins, span.ends, clock)}" for span in acted[:_STEPS_NAMED]]
     more = len(acted) - len(told)
-    return f"Faults: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}." if told else ""
+    return f"{label}: {'; '.join(told)}{f'; and {more} more' if more > 0 else ''}."
 
 
 def _lasted(begins: int, ends: int, clock: Clock) -> str:
@@ -128,9 +137,10 @@ def _behaviour(judgement: Judgement, behaviour: str) -> str:
     verdict = behaviour_verdict(judgement, behaviour)
     count, names = judgement.behaviours.get(behaviour, 0), judged_by(judgement, behaviour)
     failed = sum(check.failed for check in judgement.checks if check.name in names)
-    told = f"put to the test {times(count)}" + (f", broken {times(failed)}" if failed else "") if count else "not exercised in this run"
+    unexercised = unexercised_text(judgement, behaviour, "not exercised in this run")
+    told = f"put to the test {times(count)}" + (f", broken {times(failed)}" if failed else "") if count else unexercised
     by = f"; judged by {' and '.join(names)}" if names else ""
-    badge = tag("span", _KEPT[verdict], class_=f"badge {verdict}")
+    badge = tag("span", _KEPT[verdict], class_=f"badge {verdict}") if is_expected(judgement, behaviour) else ""
     words = f"<b>{say(behaviour)}</b> {badge}<br>{_MEANS[behaviour]}<br><small>{say(told + by)}</small>"
     return tag("li", sign(verdict) + tag("span", words))
 
@@ -194,7 +204,7 @@ def _size(outcome: Outcome, gathered: Gatherer) -> str:
     ]
     for key, words, since in (
         ("time_to_notice", "for half of them to notice the loss", "from the loss"),
-        ("time_to_recover", "for half of them to be in touch again", "from the return of server, path and power"),
+        ("time_to_recover", "for half of them to be in touch again", "from the last return of server, path and power, else from the loss"),
     ):
         values = [metrics[f"{key}_{part}"].value for part in ("p50", "p95", "max") if f"{key}_{part}" in metrics]
         if len(values) == 3 and values[0] is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from harness.check.result import BEHAVIOURS
 from harness.report.html.document import document
 from harness.report.html.text import attributes, name, say, table, tag
-from harness.report.outcome import Outcome, behaviour_verdict
+from harness.report.outcome import Outcome, behaviour_verdict, unexercised_text
 
 _SIGNS = {"pass": "✓", "fail": "✗", "unknown": "?", "invalid": "✗", "interrupted": "…"}
 
@@ -24,7 +24,8 @@ def render(runs: Iterable[tuple[str, Outcome]]) -> bytes:
 def _row(address: str, outcome: Outcome) -> list[str]:
     scenario, judgement = outcome.scenario, outcome.judgement
     link = f"<a{attributes(href=address)}>{name(scenario.name)}</a><br><small>{say(scenario.title)}</small>"
-    behaviours = [_marked(behaviour_verdict(judgement, each), judgement.behaviours.get(each, 0) or "never") for each in BEHAVIOURS]
+    often = {each: judgement.behaviours.get(each, 0) or unexercised_text(judgement, each, "never") for each in BEHAVIOURS}
+    behaviours = [_marked(behaviour_verdict(judgement, each), words) for each, words in often.items()]
     return [link, _marked(judgement.verdict, judgement.verdict), *behaviours, say(outcome.outline.sentence(scenario), 400)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from harness.fault import RESPONSES
 from harness.report.clock import Clock
 from harness.report.html.gather import Course, Gatherer
 from harness.report.html.text import listed, name, say, table, tag
@@ -123,7 +124,8 @@ def plan(scenario: Scenario, gathered: Gatherer, clock: Clock) -> str:
         span = gathered.steps.get(step.id)
         acted = f"{clock.brief(span.begins)} to {clock.brief(span.ends)}" if span else "never"
         given = ", ".join(f"{key}: {value}" for key, value in step.arguments.items())
-        rows.append([say(step.id), say(step.do), say(_when(step, clock)), say(_whom(step)), say(given), say(acted)])
+        what = f"{step.do}, by responders" if step.do in RESPONSES else step.do
+        rows.append([say(step.id), say(what), say(_when(step, clock)), say(_whom(step)), say(given), say(acted)])
     return table(("step", "what", "when", "whom", "with", "acted"), rows, "What was done, in the plan's order")
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harness.check.result import Judgement
+from harness.fault import KINDS, RESPONSES
 from harness.report.clock import Clock
 from harness.report.html.gather import CLASSES, Course, Gatherer, Span
 from harness.report.html.text import data, name, plain, say, tag
@@ -149,10 +150,14 @@ class Timeline:
         return "".join(rows)
 
     def steps(self) -> str:
-        """A lane for each fault of the plan that acted, and the bands of those that took the server away."""
+        """A lane for each fault of the plan that acted, then for what responders did, and the bands of what took the server away."""
         rows, bands = [], []
         spans = [span for span in self.gathered.steps.values() if not span.note.startswith("driver.")]
-        for span in spans[:MOST_LANES]:
+        responds = False
+        for span in sorted(spans[:MOST_LANES], key=lambda span: span.note in RESPONSES):
+            if span.note in RESPONSES and not responds:
+                responds = True
+                rows.append(tag("div", tag("div", "Responders", class_="label group"), class_="row"))
             rows.append(self._lane(span.name, self._acting(span)))
             if span.name in self._causes:
                 wide = f"calc({self._percent(span.ends)} - {self._percent(span.begins)})"
@@ -164,8 +169,9 @@ class Timeline:
         ends = max(span.ends, span.begins + max(self.unit_ms, self.end_ms // 300))  # what is shorter would not be seen
         known = self.gathered.end_ms
         over = [(ends, known, "none", f"{span.note} is over")] if ends < known else []
+        kind, acts = ("response", f"responders: {span.note}") if span.note in RESPONSES else ("fault", f"{span.note} acts")
         return [
-            (0, span.begins, "none", f"{span.note} has not begun"), (span.begins, ends, "fault", f"{span.note} acts{lasted}"), *over,
+            (0, span.begins, "none", f"{span.note} has not begun"), (span.begins, ends, kind, f"{acts}{lasted}"), *over,
             *self._unknown(ends),
         ]  # fmt: skip
 
@@ -209,7 +215,7 @@ class Timeline:
         rows.append(self._plot("transaction messages that wait", "", top, _area(queue, top, "a3"), {"at the most": queue}))
         tries, met = gathered.tries_per_s(), gathered.met_per_s()
         limit = self.scenario.server.accepts_per_s
-        paced = any(step.do in ("server.admit", "server.scale-out", "server.brown-out") for step in self.scenario.plan)
+        paced = any(step.do in KINDS and KINDS[step.do].changes_capacity for step in self.scenario.plan)
         top = _nice(max([*tries, *met, 0.001]))
         shown = [limit] * len(met) if limit <= top and not paced else []
         content = _area(met, top, "a4") + _line(tries, top, "l1") + (_line(shown, top, "limit") if shown else "")
@@ -343,6 +349,9 @@ class Timeline:
         legend += tag("span", '<i class="away"></i>without its server', class_="key")
         if any(course.unseen for course in shown):
             legend += tag("span", '<i class="unseen"></i>nothing tells what it drew', class_="key")
+        acted = {span.note in RESPONSES for span in self.gathered.steps.values() if not span.note.startswith("driver.")}
+        legend += tag("span", '<i class="fault"></i>a fault acts', class_="key") if False in acted else ""
+        legend += tag("span", '<i class="response"></i>what responders do', class_="key") if True in acted else ""
         legend += tag("span", "◆ what its driver asked for", class_="key") + tag("span", "✗ a failure", class_="key")
         legend += "".join(
             tag("span", f'<i class="price-{rank}"></i>{words}', class_="key")

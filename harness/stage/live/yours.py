@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from harness.fault import ONE_SHARD
+from harness.fault import KINDS
 from harness.stage.errors import StageError
 from harness.stage.live.options import Live
 from harness.values import Bench, CheckSpec, Scenario, ServerModel, Step, Target
@@ -77,7 +77,7 @@ def refuse_bench(scenario: Scenario, bench: Bench, *, direct: bool) -> None:
             raise StageError(f"step {step.id}: {step.do} happens in the charger, and these are real ones")
         if step.do == "driver.replug":
             raise StageError(f"step {step.id}: {step.do} is too quick to be asked of a person: use driver.unplug and driver.plug-in")
-        if step.to.shard is not None or step.do in ONE_SHARD:
+        if step.to.shard is not None or KINDS[step.do].one_shard:
             raise StageError(f"step {step.id}: {step.do} aims at a shard, and before a bench the server is one")
     stations = [bench.station_of(name) for name in scenario.names()]
     if len(set(stations)) < len(stations):
