@@ -88,7 +88,7 @@ def explore(
         before = campaign.tried
         stopped = ""
         batches = campaign.run(executor, workers, own)
-        while not stopped:
+        while campaign.tried < own and not stopped:
             if first_failure and seen.failing:
                 stopped = "a plan failed"
             elif most_seconds is not None and time.monotonic() - began >= most_seconds:
@@ -103,7 +103,7 @@ def explore(
     made = Exploration(
         name=given.name, share=share, plans=campaign.tried, made=campaign.tried - before, seconds=took_s, workers=workers, stopped=stopped,
         findings=found, coverage=seen.coverage, promised=_promised(space(given).plain), situations=campaign.corpus.seen, folder=str(folder),
-        command=_command(base, plans, overrides, share),
+        command=_command(base, max(plans, share.whole(campaign.tried)), overrides, share),
     )  # fmt: skip
     _write(made, folder, save=save)
     return made
@@ -213,7 +213,7 @@ def _write(made: Exploration, folder: Path, *, save: bool) -> None:
 
     names = file_names(made.findings)
     for old in folder.glob("*.yaml"):
-        if old.name not in names and old.read_bytes().startswith(f"# {ORIGIN} ".encode()):
+        if old.name not in names and old.read_bytes().startswith(f"# {ORIGIN} {made.name} ".encode()):
             old.unlink()
     for finding, name in zip(made.findings, names, strict=True):
         finding.file = put(finding.smallest.text, folder / name)

@@ -11,10 +11,11 @@ from harness.exploring import ADVICE, MOST_JOBS, MOST_PLANS, put, refuse_beyond
 from harness.fault.mutants import MUTANTS
 from harness.files import write_whole
 from harness.scenario.problems import listed, nearest, refusal
+from harness.search.finding import stamp
 from harness.search.found import Outcome, Planting
 from harness.search.mutants import Task, look_for
 from harness.search.pool import as_done, pool
-from harness.search.space import Source, source, space
+from harness.search.space import source, space
 from harness.search.store import Store
 from harness.workers import processors
 
@@ -51,7 +52,7 @@ def mutants(
     identity = {"kind": "mutants", "harness": __version__}
     with pool(jobs or processors(), dask) as workers, Store(folder / OUTCOMES_NAME, identity, advice=ADVICE) as store:
         known = store.smallest(Outcome)
-        keys = {name: _key(given, name, plans) for name in wanted}
+        keys = {name: f"{space(given).digest} {plans} {name} {stamp(given, folder)}" for name in wanted}
 
         def take(outcome: Outcome) -> None:
             made.outcomes.append(outcome)
@@ -63,15 +64,11 @@ def mutants(
         for name in wanted:
             if keys[name] in known:
                 take(known[keys[name]])
-        tasks = [Task(given, name, plans, str(folder)) for name in wanted if keys[name] not in known]
+        tasks = [Task(given, name, plans, str(folder.absolute())) for name in wanted if keys[name] not in known]
         for outcome in as_done(*workers, look_for, tasks):
             store.keep(keys[outcome.mutant], outcome)
             take(outcome)
     return made
-
-
-def _key(given: Source, name: str, plans: int) -> str:
-    return f"{space(given).digest} {plans} {name}"
 
 
 def _command(base: str | Path, names: Sequence[str], plans: int, overrides: Sequence[str]) -> str:

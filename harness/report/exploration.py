@@ -117,10 +117,11 @@ def render(made: Exploration) -> str:
 
 
 def _head(made: Exploration) -> Iterator[str]:
-    last = made.share.seed(made.plans - 1) if made.plans else made.share.first
     yield f"# {'❌' if made.findings else '✅'} harness explore: {markdown(verdict_counts(made))}"
     yield ""
-    yield f"Seeds {made.share.first} to {last}{f', each {made.share.of}th' if made.share.of > 1 else ''}. Made with:"
+    each = f", one in {made.share.of}" if made.share.of > 1 else ""
+    seeds = f"Seeds {made.share.seed(0)} to {made.share.seed(made.plans - 1)}{each}" if made.plans else "No plan is of this share"
+    yield f"{seeds}. Made with:"
     yield ""
     yield f"    {made.command}"
 

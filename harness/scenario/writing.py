@@ -229,9 +229,9 @@ def _changed(before: Chargers, now: Chargers) -> Iterator[tuple[str, Any]]:
         yield "settings", _settings(now.settings) or None
     if now.tag != before.tag:
         yield "tag", now.tag or None
-    for key in ("tag_listed", "tag_barred"):
+    for key, usual in (("tag_listed", True), ("tag_barred", False)):
         if getattr(now, key) != getattr(before, key):
-            yield key, "true" if getattr(now, key) else "false"
+            yield key, None if getattr(now, key) == usual else str(not usual).lower()
     if now.tag_revoked_ms != before.tag_revoked_ms:
         yield "tag_revoked", None if now.tag_revoked_ms is None else f"+{units.format_duration_ms(now.tag_revoked_ms)}"
 

@@ -167,9 +167,12 @@ def _starts(item: str, calendar: Calendar) -> list[int]:
     try:
         if match := _RANGE.fullmatch(item):
             first, last = (parse_clock_s(text.strip()) for text in match.groups()[:2])
-            every = _step_ms("--starts", match[3], item) // 1000
+            every_ms = _step_ms("--starts", match[3], item)
             last += 86_400 if last < first else 0
-            return [_occurrence(seconds % 86_400, calendar) for seconds in range(first, last + 1, max(1, every))]
+            if every_ms % 1000 or (last - first) * 1000 // every_ms >= MOST_VALUES:
+                expected = f"whole seconds, and at most {MOST_VALUES} starts"
+                raise refusal("--starts", "not such a range of starts", found=f"`{item}`", expected=expected)
+            return [_occurrence(seconds % 86_400, calendar) for seconds in range(first, last + 1, every_ms // 1000)]
         time = parse_time(item)
         ms = time.ms if isinstance(time, After) else calendar.ms(time)
     except UnitError as error:

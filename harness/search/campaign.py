@@ -21,9 +21,9 @@ from harness.search.store import Store, damaged
 from harness.search.trial import Trial, tried
 
 BATCH = 16
-"""So many plans are one task of a worker at first."""
+"""So many plans are one task of a worker at first, or fewer where there are more chargers than :data:`_TASK` allows."""
 _TASK = 192
-"""So many chargers are simulated in one task later, each of them in one plan: what a task costs beside its plans is little then."""
+"""A task later is so many chargers times plans: what it costs beside its plans is little then."""
 _FIRST = 64
 """So many plans are changed from no other, and so are those up to twice as many."""
 _DEEPEST = 12

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from hashlib import blake2b
 from pathlib import Path
 
 from msgspec import Struct
@@ -101,9 +103,10 @@ def findings(
     for trial in trials:
         for check, failure in trial.failures.items():
             alike.setdefault((check, failure.kind), []).append(trial)
+    written = stamp(source, folder)
     tasks = {
-        f"{check} {members[0].seed} {_key(members)}": Task(
-            source, check, [trial.ancestry for trial in members[:_LOOKED_AT]], str(folder)
+        f"{check} {members[0].seed} {_key(members)} {written}": Task(
+            source, check, [trial.ancestry for trial in members[:_LOOKED_AT]], str(folder.absolute())
         )
         for (check, _), members in alike.items()
     }  # fmt: skip
@@ -113,6 +116,12 @@ def findings(
         store.keep(key, found)
         known[key] = found
     return _grouped([(task.check, members, known[key]) for (key, task), members in zip(tasks.items(), alike.values(), strict=True)])
+
+
+def stamp(source: Source, folder: Path) -> str:
+    """Stands for what a file in a folder says of the files that a base names."""
+    way = os.path.relpath(source.folder, folder)
+    return blake2b(f"{way}\n{source.text}".encode(), digest_size=8).hexdigest()
 
 
 def _key(members: Sequence[Trial]) -> str:

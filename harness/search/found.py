@@ -28,6 +28,10 @@ class Share(Struct, frozen=True):
         """How many plans of a whole campaign are of this share."""
         return len(range(self.part - 1, whole, self.of))
 
+    def whole(self, plans: int) -> int:
+        """The least number of plans of a whole campaign of which so many are of this share."""
+        return (plans - 1) * self.of + self.part if plans else 0
+
 
 class Smallest(Struct, frozen=True):
     """What one failing plan came to."""

@@ -7,7 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import RawValue
 from threading import Thread, current_thread, main_thread
@@ -141,6 +141,11 @@ def in_order(executor: Executor, workers: int, work: Callable[[Task], Answer], t
             future.cancel()
 
 
+def _answers(done: Iterable[Future[Answer]]) -> Iterator[Answer]:
+    """What was answered, before what was raised."""
+    yield from (future.result() for future in sorted(done, key=lambda future: future.exception() is not None))
+
+
 def as_done(executor: Executor, workers: int, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> Iterator[Answer]:
     """Have the work done on each task; gives each answer once it is there."""
     under_way: set[Future[Answer]] = set()
@@ -149,8 +154,10 @@ def as_done(executor: Executor, workers: int, work: Callable[[Task], Answer], ta
             under_way.add(executor.submit(work, task))
             if len(under_way) >= workers:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        yield from (future.result() for future in as_completed(under_way))
+                yield from _answers(done)
+        while under_way:
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            yield from _answers(done)
     finally:
         for future in under_way:
             future.cancel()

@@ -21,7 +21,7 @@ from harness.journal.records import Fault
 from harness.search.trial import Failure, failing, judged
 from harness.stage.errors import StageError
 from harness.units import counted, joined, times
-from harness.values import Chargers, Moment, Scenario, Session, Settings, Step, Targets
+from harness.values import LEAST_SHARE_MA, Chargers, Circuit, Moment, Scenario, Session, Settings, Step, Targets
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -202,7 +202,12 @@ def _fewer_chargers(scenario: Scenario) -> Iterator[Scenario]:
             smaller = replace(entry, count=entry.count // 2)
             gone = set(entry.members()) - set(smaller.members())
             if not gone & _named(scenario):
-                yield replace(scenario, chargers=tuple(smaller if each is entry else each for each in scenario.chargers))
+                halved = _with(scenario, entry, smaller)
+                yield halved
+                if scenario.circuits:
+                    yield replace(
+                        halved, circuits=tuple(_as_tight(scenario, circuit, halved, circuit.members) for circuit in scenario.circuits)
+                    )
 
 
 def _handed(scenario: Scenario, entry: Chargers, heir: Chargers) -> Scenario:
@@ -231,8 +236,7 @@ def _without(scenario: Scenario, entry: Chargers, *, as_tight: bool = False) -> 
     for circuit in scenario.circuits:
         members = tuple(name for name in circuit.members if name not in gone)
         if members:
-            capacity_ma = circuit.capacity_ma * len(members) // len(circuit.members) // 1000 * 1000 if as_tight else circuit.capacity_ma
-            circuits.append(replace(circuit, members=members, capacity_ma=capacity_ma))
+            circuits.append(_as_tight(scenario, circuit, scenario, members) if as_tight else replace(circuit, members=members))
         else:
             gone.add(circuit.name)
     steps = []
@@ -243,6 +247,19 @@ def _without(scenario: Scenario, entry: Chargers, *, as_tight: bool = False) -> 
             steps.append(replace(step, to=replace(step.to, names=names)))
     chargers = tuple(each for each in scenario.chargers if each is not entry)
     return replace(scenario, chargers=chargers, circuits=tuple(circuits), plan=_standing(steps))
+
+
+def _as_tight(scenario: Scenario, circuit: Circuit, smaller: Scenario, members: tuple[str, ...]) -> Circuit:
+    """A circuit with some of its members, as they are in a smaller scenario, in which each has as much room as before: whole amps."""
+    before, after = _chargers_of(scenario, circuit.members), _chargers_of(smaller, members)
+    capacity_ma = max(circuit.capacity_ma * after // before // 1000 * 1000, LEAST_SHARE_MA * after)
+    return replace(circuit, members=members, capacity_ma=min(capacity_ma, circuit.capacity_ma))
+
+
+def _chargers_of(scenario: Scenario, names: tuple[str, ...]) -> int:
+    """How many chargers some names stand for."""
+    counts = {entry.name: max(1, entry.count) for entry in scenario.chargers}
+    return sum(counts.get(name, 1) for name in names)
 
 
 def _standing(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -286,7 +303,7 @@ def _plainer_chargers(scenario: Scenario) -> Iterator[Scenario]:
         if entry.tou is not None:
             yield _with(scenario, entry, replace(entry, tou=None))
         if entry.tag:
-            yield _with(scenario, entry, replace(entry, tag=""))
+            yield _with(scenario, entry, replace(entry, tag="", tag_listed=True, tag_barred=False))
 
 
 def _plainer_steps(scenario: Scenario) -> Iterator[Scenario]:
@@ -442,7 +459,7 @@ def ingredients(shrunk: Shrunk) -> str:
     with_ += ["settings of its own"] if any(entry.settings != Settings() for entry in scenario.chargers) else []
     with_ += ["a load group"] if scenario.circuits else []
     who = f"{counted(len(scenario.names()), 'chargers')} ({', '.join(models)})" + (f" with {joined(with_)}" if with_ else "")
-    stays = sum(len(entry.sessions) or 1 for entry in scenario.chargers)
+    stays = sum(len(entry.sessions) or bool(entry.count) for entry in scenario.chargers)
     told = [*([counted(stays, "stays")] if stays > len(scenario.chargers) else []), *_steps(scenario)]
     return f"It takes {joined([who, *told])}."
 

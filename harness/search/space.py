@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -63,7 +63,9 @@ class Source(Struct, frozen=True):
     name: str
     text: str
     folder: str
-    """Against which it names files."""
+    """Against which it names files; absolute."""
+    digest: str = ""
+    """Stands for all that plans over it follow from, where that is known."""
 
 
 class Circumstance(Struct, frozen=True):
@@ -79,10 +81,13 @@ class Circumstance(Struct, frozen=True):
 def source(base: str | Path, overrides: Sequence[str] = ()) -> Source:
     """The base that a scenario (a file, or a shipped one's name) stands for, or a charger model (likewise), which stands for three such
     chargers. Raises :class:`ScenarioError`."""
-    space.cache_clear()  # models' files may have changed since
     root, name, folder = _tree_of(base, overrides)
     resolved(root, name, folder)  # what is wrong with the file itself is told of it as it stands
-    return Source(name, writing.text(writing.moved(writing.with_named_models(_bare(root)), folder, folder)), str(folder))
+    text = writing.text(writing.moved(writing.with_named_models(_bare(root)), folder, folder))
+    made = Space(Source(name, text, str(folder.absolute())))
+    made.source = replace(made.source, digest=made.digest)
+    _keep(made)
+    return made.source
 
 
 def doubts(base: str | Path, overrides: Sequence[str] = ()) -> list[Problem]:
@@ -285,7 +290,23 @@ def _offset(day: date, tz: ZoneInfo) -> timedelta | None:
     return datetime(day.year, day.month, day.day, tzinfo=tz).utcoffset()
 
 
-@lru_cache(maxsize=8)
+_KEPT: dict[Source, Space] = {}
+_MOST_KEPT = 8
+
+
+def _keep(made: Space) -> None:
+    _KEPT[made.source] = made
+    if len(_KEPT) > _MOST_KEPT:
+        del _KEPT[next(iter(_KEPT))]
+
+
 def space(given: Source) -> Space:
-    """The space over a base, made once in each process."""
-    return Space(given)
+    """The space over a base, made once in each process. Raises :class:`ScenarioError` where the files that the base names are not here as
+    they were where it was read: another machine works on it, or they have changed since."""
+    if given not in _KEPT:
+        made = Space(given)
+        if given.digest not in ("", made.digest):
+            message = "the files that it names are not as they were where the search was begun"
+            raise refusal(given.name, message, expected="the same files at the same place on each machine, and left alone meanwhile")
+        _keep(made)
+    return _KEPT[given]

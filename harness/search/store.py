@@ -43,6 +43,8 @@ def told(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as problem:
         if problem.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise CampaignError(f"{path}: another process works on this campaign: wait until it has ended") from None
+        if problem.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # the statement does not suit the file: a table is missing, or another
+            raise damaged(path, str(problem)) from None
         raise CampaignError(f"{path}: the file cannot be read or written ({problem})") from None
     except (sqlite3.Error, msgspec.MsgspecError, LookupError, TypeError, ValueError) as problem:
         if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
@@ -56,7 +58,7 @@ def damaged(path: Path, why: str) -> CampaignError:
 
 
 def _reading(path: Path, patience_s: float) -> sqlite3.Connection:
-    """A connection that leaves the file, and its folder, as they are."""
+    """A connection that writes nothing to the file."""
     # Without a log beside it nobody writes to it as we do, and SQLite needs no files of its own to read it.
     alone = not path.with_name(f"{path.name}-wal").exists()
     address = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
@@ -86,14 +88,22 @@ class Campaign:
                 self._connection = _reading(path, self._patience_s)
                 return
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=self._patience_s)
-            if alone:
-                self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-            # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            with self._transaction():  # which takes the lock, too
-                if not there:
-                    self._begin(identity, options or {}, tables)
+            try:
+                if alone:
+                    self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                # A process that is killed loses no transaction that was committed; a machine that loses power may lose the latest.
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                with self._transaction():  # which takes the lock, too
+                    if not there:
+                        self._begin(identity, options or {}, tables)
+                self._opened()
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _opened(self) -> None:
+        """The file is there, and is this campaign's: read what is needed of it."""
 
     def __enter__(self) -> Self:
         return self
@@ -143,8 +153,9 @@ class Store(Campaign):
     ) -> None:  # fmt: skip
         """Open the campaign in ``path``, or begin one there, as :class:`Campaign` does."""
         super().__init__(path, identity, _TABLES, options=options, advice=advice, alone=True)
-        with told(path):
-            self._numbers = {text: number for number, text in self._connection.execute("SELECT id, told FROM situations")}
+
+    def _opened(self) -> None:
+        self._numbers: dict[str, int] = {text: number for number, text in self._connection.execute("SELECT id, told FROM situations")}
 
     def add(self, trials: Iterable[Trial]) -> None:
         """Keep trials, all of them or none."""
@@ -164,6 +175,8 @@ class Store(Campaign):
         with told(self.path):
             for (blob,) in self._connection.execute("SELECT trial FROM trials ORDER BY seed"):
                 trial = _DECODER.decode(blob)
+                if unknown := [number for number in trial.situations if number not in situations]:
+                    raise damaged(self.path, f"the situation {unknown[0]} is missing")
                 trial.situations = [situations[number] for number in trial.situations]
                 found.append(trial)
         return found

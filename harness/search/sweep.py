@@ -265,15 +265,15 @@ def _twins(
 ) -> tuple[dict[str, Scenario], dict[str, list[int]]]:  # fmt: skip
     """The twins that are not kept yet, and with which seeds each is to be run."""
     twins: dict[str, Scenario] = {}
-    wanted: dict[str, list[int]] = {}
+    wanted: dict[str, dict[int, None]] = {}
     names = _TwinNames()
     for cell, made in of_cells.items():
         for seed in seeds:
             name = names.of(cell, made, kept.runs[cell, seed].steps)
-            if (name, seed) not in kept.runs and seed not in wanted.setdefault(name, []):
+            if (name, seed) not in kept.runs:
                 twins[name] = names.scenarios[name]
-                wanted[name].append(seed)
-    return twins, {name: many for name, many in wanted.items() if many}
+                wanted.setdefault(name, {})[seed] = None
+    return twins, {name: list(seeds) for name, seeds in wanted.items()}
 
 
 class _TwinNames:

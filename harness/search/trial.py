@@ -10,13 +10,14 @@ from msgspec import Struct
 
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
-from harness.fault import MESSAGES
-from harness.journal.records import AnyRecord, Current, Fault, Link, Power, Server
+from harness.fault import KINDS, MESSAGES
+from harness.journal.records import AnyRecord, Current, Fault, Link, Moved, Power, Server
 from harness.stage import simulated
 from harness.values import Scenario
 
 _FIGURE = r"(?:[+-]?\d[\d:.]*(?: d \d[\d:.]*)?(?:e[+-]\d+)?(?: s before the start| times)?|\b(?:once|twice)\b)"
 _FIGURES = re.compile(rf"{_FIGURE}(?:, {_FIGURE})*")
+_ONE_SHARD = frozenset(name for name, kind in KINDS.items() if kind.one_shard)
 _MESSAGES = re.compile(rf"\b(?:{'|'.join(MESSAGES)})\b")
 
 
@@ -78,11 +79,19 @@ class Situations:
             elif kind is Server:
                 state = record.state  # type: ignore[union-attr]
                 self._servers[record.shard] = "up" if state in ("restarted", "restored") else state  # type: ignore[union-attr]
+            elif kind is Moved:
+                self._shards[record.who] = record.shard  # type: ignore[union-attr]
             elif kind is Fault and record.edge == "start":  # type: ignore[union-attr]
                 self._begins(record)
 
     def _begins(self, record: Any) -> None:
-        whose = [record.who] if record.who else [] if not record.do.startswith("server.") else list(self._states)
+        if record.who:
+            whose = [record.who]
+        elif record.do.startswith("server."):
+            shard = record.with_.get("shard", 1 if record.do in _ONE_SHARD else 0)
+            whose = [who for who in self._states if shard in (0, self._shards[who])]
+        else:
+            whose = []
         for who in whose:
             server = self._servers[self._shards[who]]
             self.seen.add(f"{record.do} | server {server} | {self._states[who]}, {self._links[who]}, power {self._power[who]}")

@@ -22,7 +22,7 @@ from harness.search import finding
 from harness.search.campaign import BATCH, Corpus, horizon
 from harness.search.found import Smallest
 from harness.search.pool import pool
-from harness.search.space import source
+from harness.search.space import source, space
 from harness.search.store import CampaignError, Store
 from harness.search.trial import Failure, Trial, failing, judged
 
@@ -145,6 +145,25 @@ def test_the_first_failure_ends_a_campaign_if_that_is_wanted(tmp_path):
     assert (again.made, again.plans) == (0, found.plans)
 
 
+def test_a_campaign_that_is_over_did_not_end_early_whatever_else_would_have_ended_it(tmp_path):
+    for limits in ({}, {"first_failure": True}, {"most_seconds": 0}):
+        found = explore("juicebox-40", plans=5, overrides=WRONG, jobs=1, out=tmp_path, **limits)
+        assert (found.plans, bool(found.findings), found.stopped) == (5, True, "")
+
+
+def test_the_report_names_the_seeds_that_were_tried_and_the_command_that_makes_it(tmp_path):
+    given = {"shard": "2/3", "first": 10, "jobs": 1, "out": tmp_path}
+    explore("waybox", plans=12, **given)
+    for plans in (12, 3):  # what is kept stays
+        explore("waybox", plans=plans, **given)
+        report_text = (tmp_path / "explore.md").read_text()
+        assert "Seeds 11 to 20, one in 3. Made with:\n\n    harness explore waybox --plans " in report_text
+        told = int(report_text.partition(" --plans ")[2].split()[0])
+        assert len(range(1, told, 3)) == 4
+    explore("waybox", plans=1, shard="2/3", jobs=1, out=tmp_path / "none")
+    assert "No plan is of this share. Made with:" in (tmp_path / "none" / "explore.md").read_text()
+
+
 def test_a_campaign_ends_when_its_time_is_up(tmp_path):
     found = explore("waybox", plans=10_000, most_seconds=0, jobs=1, out=tmp_path)
     assert (found.stopped, found.plans) == ("its time was up", 0)
@@ -191,6 +210,33 @@ def test_a_base_that_has_changed_is_another_campaigns(tmp_path):
     own_box(tmp_path, quirks="[]")
     with pytest.raises(CampaignError, match=r"Its base has changed since: give another folder with --out"):
         explore(base, plans=5, jobs=1, out=tmp_path / "out")
+
+
+def test_who_works_elsewhere_must_have_the_same_files(tmp_path, monkeypatch):
+    """As on a cluster: in another process, that has read the base before, or that begins in another folder."""
+    given = source(own_box(tmp_path))
+    space(given)
+    own_box(tmp_path, quirks="[loses-start]")
+    monkeypatch.setattr("harness.search.space._KEPT", {})
+    with pytest.raises(ScenarioError, match="the files that it names are not as they were where the search was begun"):
+        space(given)
+    changed = source(own_box(tmp_path, quirks="[loses-start]"))
+    assert space(changed).plain.models != space(source(own_box(tmp_path))).plain.models
+    monkeypatch.chdir(tmp_path)
+    there = source(Path("base.yaml"))
+    monkeypatch.chdir("/")
+    monkeypatch.setattr("harness.search.space._KEPT", {})
+    assert space(there).digest == there.digest
+
+
+def test_a_finding_that_was_kept_names_files_from_where_its_folder_is_now(tmp_path):
+    base = own_box(tmp_path)
+    explore(base, plans=20, jobs=1, out=tmp_path / "out")
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "out").rename(tmp_path / "a" / "b" / "out")
+    found = explore(base, plans=20, jobs=1, out=tmp_path / "a" / "b" / "out")
+    assert found.made == 0
+    assert found.findings[0].check in failing(judged(scenario.load(found.findings[0].file)))
 
 
 def test_a_base_whose_other_seasons_have_changed_is_another_campaigns(tmp_path):
@@ -258,6 +304,13 @@ def test_an_own_finding_that_is_none_any_more_is_taken_away(tmp_path):
         (tmp_path / name).write_text("# Found among random plans over waybox (seed 7), and made small.\nharness: 1\n")
     explore("waybox", plans=1, jobs=1, out=tmp_path)
     assert [path.name for path in tmp_path.glob("*.yaml")] == []
+
+
+def test_what_a_planted_behaviour_was_found_by_stays(tmp_path):
+    planted = tmp_path / "no-backoff.yaml"
+    planted.write_text("# Found among random plans over waybox-no-backoff (seed 7), and made small.\nharness: 1\n")
+    explore("waybox", plans=1, jobs=1, out=tmp_path)
+    assert planted.exists()
 
 
 def test_a_failure_is_made_small_anew_once_a_plan_with_fewer_steps_fails_alike(tmp_path, monkeypatch):

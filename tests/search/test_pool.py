@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness.search.pool import in_order, pool
+from harness.search.pool import as_done, in_order, pool
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -21,6 +21,17 @@ def test_in_this_process_nothing_is_done_before_it_is_asked_for():
         assert done == [0]
         next(answers)
         assert done == [0, 1]
+
+
+def test_what_was_answered_is_given_before_what_was_raised():
+    def halve(number: int) -> int:
+        return 12 // number
+
+    with pool(1) as (executor, _):
+        answers = as_done(executor, 4, halve, [3, 0, 2, 1])
+        assert sorted(next(answers) for _ in range(3)) == [4, 6, 12]
+        with pytest.raises(ZeroDivisionError):
+            next(answers)
 
 
 def test_an_interruption_from_the_keyboard_is_not_for_those_who_work():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness import exploring, scenario
 from harness.scenario.writing import in_effect
@@ -298,3 +299,41 @@ def test_what_is_aimed_at_a_circuit_that_is_gone_is_aimed_at_its_members_or_goes
     shrunk = shrink(base, "reconnect-backs-off")
     assert shrunk is not None
     assert len(shrunk.scenario.chargers) == 1
+
+
+CROWDED = """
+harness: 1
+title: A street on one circuit
+start: 2026-03-12 08:00
+zone: America/Los_Angeles
+duration: 14 h
+seed: 3
+server: juicenet
+network: home-wifi
+supply: {voltage: 240 V, phases: 1}
+defaults: {model: juicebox-40, car: leaf-40, tariff: pge-ev2-a}
+models: {juicebox-40: {quirks: [forgets-share-at-power-up]}}
+chargers:
+  homes: {count: 6, driver: {extends: commuter, no_trip_weekday: 0 %}}
+  anna: {session: {plug_in: 09:00, needs: 20 kWh, leave: 20:00}}
+circuits: {feeder: {members: [homes, anna], capacity: 60 A}}
+plan:
+"""
+
+
+def test_a_crowd_on_a_circuit_becomes_smaller_with_it():
+    base = scenario.loads(CROWDED + "  - {id: cut, at: +6 h, do: network.cut, for: 10 min}\n", "street")
+    found = [(len(each.names()), [(circuit.members, circuit.capacity_ma) for circuit in each.circuits]) for each in _fewer_chargers(base)]
+    assert (6, [(("homes",), 51_000)]) in found, "without anna each of the others has as much room"
+    assert (4, [(("homes", "anna"), 34_000)]) in found, "and so has each of half the crowd"
+    least = replace(base, circuits=(replace(base.circuits[0], capacity_ma=42_000),))
+    assert all(circuit.capacity_ma >= 6_000 * len(each.names()) for each in _fewer_chargers(least) for circuit in each.circuits)
+
+
+def test_what_is_found_of_a_crowd_on_a_circuit_is_a_scenario(tmp_path):
+    file = tmp_path / "street.yaml"
+    file.write_text(CROWDED + "  - {id: power, at: +4 h, do: station.power-cut, to: homes, for: 10 min}\n")
+    found = exploring.explore(file, plans=40, jobs=1, out=tmp_path / "out")
+    assert found.findings
+    assert all(each.check in failing(judged(scenario.load(each.file))) for each in found.findings)
+    assert min(each.smallest.chargers for each in found.findings) <= 2

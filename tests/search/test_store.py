@@ -106,6 +106,15 @@ def test_what_is_damaged_is_told_in_a_sentence(kept, statement):
         store.trials()
 
 
+def test_a_table_that_is_missing_is_damage_and_leaves_the_file_free(kept):
+    changed(kept, "ALTER TABLE situations RENAME TO others")
+    with pytest.raises(CampaignError, match=r"damaged \(no such table: situations\): remove it") as first:
+        opened(kept)
+    changed(kept, "ALTER TABLE others RENAME TO situations")
+    opened(kept).__exit__()
+    assert first.value is not None, "it is still held, and what it holds keeps nobody out"
+
+
 def test_damaged_pages_are_told_in_a_sentence(tmp_path):
     path = tmp_path / "kept.sqlite"
     with opened(path) as store:

@@ -418,6 +418,11 @@ def test_an_interrupted_command_says_that_it_goes_on(street, tmp_path, capsys, m
         (["--step", "crush"], "--step: no step is called `crush`: expected `pull-plug`, `crash`; did you mean `crash`?"),
         (["--starts", "7 pm"], "--starts: not a start: found `7 pm`, expected a clock time"),
         (["--starts", "17:00..18:00/0 s"], "--starts: the steps of the range are too short"),
+        (
+            ["--starts", "17:00..18:00/1500 ms"],
+            "--starts: not such a range of starts: found `17:00..18:00/1500 ms`, expected whole seconds",
+        ),
+        (["--starts", "00:00..23:59/1 s"], "--starts: not such a range of starts: found"),
         (["--starts", "day 3 07:00"], "--starts: the run is over after 1 d: found a start 1 d 16 h after its beginning"),
         (["--durations", "0 min"], "--durations: not a duration: found `0 min`, expected"),
         (["--durations", "99999999999h"], "--durations: not a duration: found `99999999999h`, expected"),
