@@ -6,13 +6,21 @@ it says, and a stage refuses a step whose kind it is not among the carriers of.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+from harness import units
 
 Unit = Literal["duration", "signed duration", "current", "energy", "flag", "word", "words", "count", "percentage", "rate"]
 
 _SUFFIXES: dict[Unit, str] = {
     "duration": "_ms", "signed duration": "_ms", "current": "_ma", "energy": "_wh", "percentage": "_permille", "rate": "_per_ks",
+}  # fmt: skip
+_FORMATS: dict[Unit, Callable[[Any], str]] = {
+    "duration": units.format_duration_ms, "signed duration": units.format_duration_ms, "current": units.format_current,
+    "energy": units.format_energy, "percentage": units.format_permille, "rate": units.format_rate_per_ks,
+    "flag": lambda value: "true" if value else "false",
 }  # fmt: skip
 
 
@@ -36,6 +44,12 @@ class Argument:
     def key(self) -> str:
         """The argument's name with its unit, as resolved steps hold it."""
         return self.name.replace("-", "_") + _SUFFIXES.get(self.unit, "")
+
+    def written(self, value: Any) -> str | list[str]:
+        """A value as a file has it."""
+        if self.unit in _FORMATS:
+            return _FORMATS[self.unit](value)
+        return list(value) if self.unit == "words" else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,14 @@ class Kind:
     def family(self) -> str:
         """The part before the dot."""
         return self.name.partition(".")[0]
+
+    def written(self, arguments: Mapping[str, Any], *, defaults: bool = False) -> dict[str, str | list[str]]:
+        """The arguments of a resolved step as a file has them under ``with``; those that have their default only if they are wanted."""
+        given = [argument for argument in self.arguments if argument.key in arguments]
+        return {
+            argument.name: argument.written(arguments[argument.key])
+            for argument in given if defaults or arguments[argument.key] != argument.default
+        }  # fmt: skip
 
     @property
     def action(self) -> bool:

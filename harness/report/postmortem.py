@@ -33,7 +33,7 @@ from harness.report.outcome import (
     surroundings,
     unexercised,
 )  # fmt: skip
-from harness.report.words import tell
+from harness.report.words import tell, with_text
 from harness.units import counted, format_duration_ms, joined, times, unit_for
 from harness.values import ChargerModel, Clause, ServerModel, Step
 
@@ -465,10 +465,8 @@ def _step(outcome: Outcome, step: Step, clock: Clock) -> str:
     edges = outcome.outline.edges.get(step.id, [])
     acted = " to ".join(clock.brief(edge) for edge in dict.fromkeys(edges[:2])) or "never"
     more = f" and {times(len(edges) // 2 - 1)} more" if len(edges) > 3 else ""
-    given = {key: value if isinstance(value, int | str) else ", ".join(value) for key, value in step.arguments.items()}
-    told = [format_duration_ms(value) if key.endswith("_ms") and isinstance(value, int) else str(value) for key, value in given.items()]
-    rest = "".join(f"; {key.removesuffix('_ms').replace('_', ' ')}: {value}" for key, value in zip(given, told, strict=True))
-    return f"**{_text(step.id)}** ({_text(step.do)}), {_whom(step)}, {acted}{more}{_text(rest)}"
+    given = with_text(step)
+    return f"**{_text(step.id)}** ({_text(step.do)}), {_whom(step)}, {acted}{more}{_text(f'; {given}' if given else '')}"
 
 
 def _whom(step: Step) -> str:

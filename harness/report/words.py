@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.check.result import Witness
-from harness.fault import RESPONSES
+from harness.fault import KINDS, RESPONSES
 from harness.journal import records as r
 from harness.report.clock import Clock
 from harness.units import counted, format_current, format_duration_ms, format_energy, times
+from harness.values import Step
 
 REASONS: dict[r.Reason, str] = {
     "no-car": "no car is connected",
@@ -314,3 +315,9 @@ _TELLERS: dict[type[r.AnyRecord], Callable[[Any, Clock], str]] = {
     r.Finding: _finding,
     r.Settled: _settled,
 }
+
+
+def with_text(step: Step) -> str:
+    """What a step of the plan was given, as its file has it, defaults too: ``age: 3 h, shard: 1``; or nothing."""
+    given = KINDS[step.do].written(step.arguments, defaults=True) if step.do in KINDS else step.arguments
+    return ", ".join(f"{name}: {', '.join(value) if isinstance(value, list | tuple) else value}" for name, value in given.items())

@@ -16,7 +16,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness import shipped, units
-from harness.fault import KINDS, Argument
+from harness.fault import KINDS
 from harness.scenario.fleet import model_name
 from harness.scenario.layout import SCENARIO
 from harness.scenario.models import is_path
@@ -77,12 +77,7 @@ def step(given: Step) -> dict[str, Any]:
     told["do"] = given.do
     if (whom := _targets(given.to)) != "all" or kind.aims == "one":
         told["to"] = whom
-    arguments = {
-        argument.name: _argument(argument, given.arguments[argument.key])
-        for argument in kind.arguments
-        if argument.key in given.arguments and given.arguments[argument.key] != argument.default
-    }
-    if arguments:
+    if arguments := kind.written(given.arguments):
         told["with"] = arguments
     if given.for_ms is not None:
         told["for"] = units.format_duration_ms(given.for_ms)
@@ -115,22 +110,6 @@ def _targets(to: Targets) -> Any:
     if to.share_permille:
         return {"share": units.format_permille(to.share_permille), **({"of": names} if to.names else {})}
     return names if to.names else "all"
-
-
-def _argument(argument: Argument, value: Any) -> Any:
-    if argument.unit in ("duration", "signed duration"):
-        return units.format_duration_ms(value)
-    if argument.unit == "current":
-        return units.format_current(value)
-    if argument.unit == "energy":
-        return units.format_energy(value)
-    if argument.unit == "percentage":
-        return units.format_permille(value)
-    if argument.unit == "rate":
-        return units.format_rate_per_ks(value)
-    if argument.unit == "flag":
-        return "true" if value else "false"
-    return list(value) if argument.unit == "words" else str(value)
 
 
 def session(given: Session) -> dict[str, str]:

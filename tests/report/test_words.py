@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from harness.check.words import moment
 from harness.journal import records as r
 from harness.report.clock import Clock
-from harness.report.words import REASONS, tell
+from harness.report.words import REASONS, tell, with_text
+from harness.values import Step
 
 CLOCK = Clock(SCENARIO)
 
@@ -158,3 +159,17 @@ def test_in_a_night_of_changing_clocks_the_zone_is_named():
 def test_whose_clocks_tell_the_times(zone, start, hours, clocks):
     scenario = msgspec.structs.replace(SCENARIO, zone=zone, start=start, duration_ms=hours * HOUR)
     assert Clock(scenario).introduction() == f"Times are those of {clocks}."
+
+
+@pytest.mark.parametrize(
+    ("do", "given", "says"),
+    [
+        ("server.restore-backup", {"age_ms": 10_800_000}, "age: 3 h"),
+        ("server.admit", {"accepts_per_ks": 1500}, "accepts: 1.5"),
+        ("network.loss", {"share_permille": 125}, "share: 12.5 %"),
+        ("server.crash", {}, ""),
+        ("later.kind", {"what_ms": 1000}, "what_ms: 1000"),  # of a journal of another version
+    ],
+)
+def test_what_a_step_was_given_is_told_as_its_file_has_it(do, given, says):
+    assert with_text(Step(id="s", do=do, arguments=given)) == says

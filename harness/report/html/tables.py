@@ -10,7 +10,7 @@ from harness.report.html.gather import Course, Gatherer
 from harness.report.html.text import listed, name, say, table, tag
 from harness.report.outcome import NO_COMMAND, Outcome, difference_text, is_shown, margin_text, mark, number, repeat_label, unexercised
 from harness.report.travel import FORGETS, TRAVELS
-from harness.report.words import REASONS
+from harness.report.words import REASONS, with_text
 from harness.units import format_duration_ms, format_energy, unit_for
 from harness.values import Claim, Clause, Moment, Scenario, Step
 
@@ -123,7 +123,7 @@ def plan(scenario: Scenario, gathered: Gatherer, clock: Clock) -> str:
     for step in scenario.plan:
         span = gathered.steps.get(step.id)
         acted = f"{clock.brief(span.begins)} to {clock.brief(span.ends)}" if span else "never"
-        given = ", ".join(f"{key}: {value}" for key, value in step.arguments.items())
+        given = with_text(step)
         what = f"{step.do}, by responders" if step.do in RESPONSES else step.do
         rows.append([say(step.id), say(what), say(_when(step, clock)), say(_whom(step)), say(given), say(acted)])
     return table(("step", "what", "when", "whom", "with", "acted"), rows, "What was done, in the plan's order")
