@@ -19,6 +19,7 @@ from harness.search.pool import in_order
 from harness.search.space import Source, space
 from harness.search.store import Store, damaged
 from harness.search.trial import Trial, tried
+from harness.stage import simulated
 
 BATCH = 16
 """So many plans are one task of a worker at first, or fewer where there are more chargers than :data:`_TASK` allows."""
@@ -40,7 +41,8 @@ class Task(Struct, frozen=True):
 def work(task: Task) -> list[Trial]:
     """Try the plans of a task."""
     plans = space(task.source)
-    return [tried(plans.plan(ancestry), ancestry) for ancestry in task.ancestries]
+    with simulated.without_collections():
+        return [tried(plans.plan(ancestry), ancestry) for ancestry in task.ancestries]
 
 
 def horizon(number: int) -> int:
