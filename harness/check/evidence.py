@@ -149,14 +149,22 @@ class Evidence:
 
     __slots__ = (
         "__dict__", "amperage_before", "amperage_ma", "announced", "authorised_at", "busy", "connected", "cut_hold", "done", "drew",
-        "flags", "forgot_at", "full", "held_by", "held_until", "in_service", "limit_ma", "link_at", "link_online", "live", "log", "loss",
-        "lost_by", "ma", "mains", "name", "outage", "outcomes", "over_failed", "over_since", "override_at", "own", "panel", "parked",
+        "flags", "forgot_at", "full", "held_by", "held_until", "limit_ma", "link_at", "link_online", "live", "log", "loss",
+        "lost_by", "ma", "mains", "name", "outage", "outcomes", "over_since", "override_at", "panel", "parked",
         "paused_at", "plug_in", "plugged_at", "profile", "recovered_at", "released_at", "scheduled", "settled_at", "shard", "share_ma",
-        "since", "state", "swapped", "t", "timetable", "tou_on", "touched", "traffic", "troubled_until", "unplugged_at", "up_from",
+        "since", "state", "t", "timetable", "tou_on", "touched", "traffic", "troubled_until", "unplugged_at", "up_from",
         "wake", "wanted_ma", "was_ma",
     )  # fmt: skip
 
     # What hardly any charger ever has otherwise stands in the class: of a crowd each has an evidence of its own.
+    own: Any = None
+    """What the scenario's own checks saw of it."""
+    in_service: bool = True
+    """What it was told last, by a step of the plan or by its server."""
+    over_failed: bool = False
+    """Its current was above its limit for too long in this stay."""
+    swapped: bool = False
+    """The car came while there was no mains, in the place of another: nobody can know."""
     replugs: int = 0
     """How many times in a row a car was plugged in again as soon as its model wants it, to charge now."""
     asked_at: int = -1
@@ -230,8 +238,6 @@ class Evidence:
         """When a car was last unplugged from the station while it worked."""
         self.full = False
         self.authorised_at = -1
-        self.swapped = False
-        """The car came while there was no mains, in the place of another: nobody can know."""
         self.ma = 0
         self.was_ma = 0
         """The current before this instant."""
@@ -260,8 +266,6 @@ class Evidence:
         self.link_online = True
         self.link_at = 0
         self.troubled_until = 0
-        self.in_service = True
-        """What it was told last, by a step of the plan or by its server."""
         self.settled_at = -1
         """When all was last settled."""
         self.touched: frozenset[str] = frozenset()
@@ -279,8 +283,6 @@ class Evidence:
         """What this outage has yielded, until it is known not to be a blip."""
         self.over_since = -1
         """Since when the current has been above its limit; −1: it is not."""
-        self.over_failed = False
-        self.own: Any = None
         self.traffic: Any = None
 
     def _as_installed(self) -> None:

@@ -128,9 +128,10 @@ class Judge:
                     profiles[key] = Profile(scenario, entry, panels[kind], len(self._names))
                 shard = self._shards[shards[len(self._chargers)] - 1]
                 ev = Evidence(name, profiles[key], shard, shares.get(name, 0), profiles[key].panel)
-                ev.own = self._own.of(name, entry.name)
-                if ev.own is not None:
-                    ev.wake = ev.own.wake(ev, -1)
+                own = self._own.of(name, entry.name)
+                if own is not None:
+                    ev.own = own
+                    ev.wake = own.wake(ev, -1)
                 self._chargers[name] = ev
         for circuit in scenario.circuits:
             members = [
@@ -225,8 +226,12 @@ class Judge:
         ev.plug_in = record.plug_in
         ev.plugged_at = record.t
         ev.full = False
-        ev.drew = ev.over_failed = False
-        ev.swapped = not ev.mains and ev.car_at_off
+        ev.drew = False
+        if ev.over_failed:
+            ev.over_failed = False
+        swapped = not ev.mains and ev.car_at_off
+        if swapped != ev.swapped:
+            ev.swapped = swapped
         if ev.plugged_again(record.t):
             ev.released_at = record.t
         profile = ev.profile

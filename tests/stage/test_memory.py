@@ -107,7 +107,7 @@ def test_a_charger_on_the_stage(upto_ms, bytes_each):
     assert each("staged", upto_ms) <= bytes_each * MARGIN
 
 
-@pytest.mark.parametrize(("upto_ms", "bytes_each"), [(START_MS, 919), (BACK_MS, 1255)])
+@pytest.mark.parametrize(("upto_ms", "bytes_each"), [(START_MS, 887), (BACK_MS, 1222)])
 def test_a_charger_that_is_judged(upto_ms, bytes_each):
     assert each("judged", upto_ms) <= bytes_each * MARGIN
 
