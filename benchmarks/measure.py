@@ -14,10 +14,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
-from harness.search.campaign import BATCH, Task, work
-from harness.search.space import source
-from harness.shipped import model_names
-
 WORKLOAD = Path(__file__).with_name("workload.yaml")
 STORM = Path(__file__).with_name("storm.yaml")
 
@@ -200,6 +196,10 @@ def small_day(times: int = 40) -> dict[str, float]:
 def plans(tasks: int = 10) -> dict[str, float]:
     """Random plans as a worker of `harness explore` tries them: of each shipped charger model so many tasks, once all its days are read. A
     bare loop runs between them, in another process, so that its rate is that of the same machine in the same seconds."""
+    from harness.search.campaign import BATCH, Task, work
+    from harness.search.space import source
+    from harness.shipped import model_names
+
     seconds = 0.0
     models = model_names("charger")
     with ProcessPoolExecutor(max_workers=1) as beside:

@@ -30,7 +30,7 @@ from harness.check.starts import closed as starts_closed
 from harness.check.starts import started
 from harness.check.witness import LOG_LENGTH, in_force, prune
 from harness.check.words import moment
-from harness.fault import KINDS
+from harness.fault import KINDS, ONE_SHARD
 from harness.journal.records import (
     Action,
     AnyRecord,
@@ -62,7 +62,6 @@ from harness.values import Chargers, CheckSpec, Clause, Scenario, timetable
 TRIGGERS = reduce(or_, (check.sees for check in CHECKS.values()), ev_.RECOVERY)
 """The flags of the instants at which a check may start an obligation."""
 _HINDERS = frozenset(name for name, kind in KINDS.items() if kind.hinders)
-_ONE_SHARD = frozenset(name for name, kind in KINDS.items() if kind.one_shard)
 
 
 class Judge:
@@ -537,7 +536,7 @@ class Judge:
 
     def _server_fault(self, record: Fault) -> None:
         """A fault of the server, or of the shard that it names, begins or ends."""
-        number = record.with_.get("shard", 1 if record.do in _ONE_SHARD else 0)
+        number = record.with_.get("shard", 1 if record.do in ONE_SHARD else 0)
         shards = self._shards if not number else [self._shards[int(number) - 1]]  # type: ignore[arg-type]
         for shard in shards if record.do in _HINDERS else ():
             if record.edge == "start":

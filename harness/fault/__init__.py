@@ -260,6 +260,9 @@ _KINDS = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
 """The catalogue: ``family.kind`` → what it is."""
 
+ONE_SHARD = frozenset(name for name, kind in KINDS.items() if kind.one_shard)
+"""Kinds that happen to one shard: the first, where none is named."""
+
 RESPONSES = frozenset(name for name, kind in KINDS.items() if kind.response)
 """Kinds of what responders do to help."""
 
@@ -269,4 +272,4 @@ MESSAGES = ("transaction-start", "transaction-end", "meter-values", "status", "r
 COMMANDS = ("hold", "pause", "release", "amperage", "share", "schedule")
 """Commands that a server sends."""
 
-__all__ = ["COMMANDS", "KINDS", "MESSAGES", "RESPONSES", "Argument", "Kind", "Unit"]
+__all__ = ["COMMANDS", "KINDS", "MESSAGES", "ONE_SHARD", "RESPONSES", "Argument", "Kind", "Unit"]

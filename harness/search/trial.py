@@ -10,14 +10,13 @@ from msgspec import Struct
 
 from harness.check.judge import Judge
 from harness.check.result import CheckResult
-from harness.fault import KINDS, MESSAGES
+from harness.fault import MESSAGES, ONE_SHARD
 from harness.journal.records import AnyRecord, Current, Fault, Link, Moved, Power, Server
 from harness.stage import simulated
 from harness.values import Scenario
 
 _FIGURE = r"(?:[+-]?\d[\d:.]*(?: d \d[\d:.]*)?(?:e[+-]\d+)?(?: s before the start| times)?|\b(?:once|twice)\b)"
 _FIGURES = re.compile(rf"{_FIGURE}(?:, {_FIGURE})*")
-_ONE_SHARD = frozenset(name for name, kind in KINDS.items() if kind.one_shard)
 _MESSAGES = re.compile(rf"\b(?:{'|'.join(MESSAGES)})\b")
 
 
@@ -88,7 +87,7 @@ class Situations:
         if record.who:
             whose = [record.who]
         elif record.do.startswith("server."):
-            shard = record.with_.get("shard", 1 if record.do in _ONE_SHARD else 0)
+            shard = record.with_.get("shard", 1 if record.do in ONE_SHARD else 0)
             whose = [who for who in self._states if shard in (0, self._shards[who])]
         else:
             whose = []
